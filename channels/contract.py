@@ -1,0 +1,324 @@
+"""What every channel is held to, and what it may count on.
+
+A channel brings what customers write (`Host.deliver`) and takes what we write (`Channel.send`). Everything else
+is optional and is its own small protocol. What a platform can do is data (`Capabilities`); the house never asks
+which platform it is.
+
+    ChannelError
+    ├── TemporaryFailure    not sent; try again, not before `retry_after` seconds
+    ├── PermanentFailure    not sent and never will be: blocked, deleted, refused
+    ├── Unsupported         the platform has no such thing; send something simpler
+    └── UnknownOutcome      may have been sent; only `Reconciles.reconcile` may say
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, Protocol, runtime_checkable
+
+from channels.richtext import RichText
+
+# --- what comes in ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Author:
+    """Who wrote. `external_id` is the platform's own, stable name for them."""
+
+    external_id: str
+    name: str = ""
+    email: str | None = None
+    email_verified: bool = False
+    """True only if the platform vouches for the address; a claimed one never merges people."""
+    is_bot: bool = False
+    is_us: bool = False
+    """Our own message come back to us (an echo)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """A file. Its content is fetched by the adapter, or `reference` says how it can be fetched later."""
+
+    name: str
+    media_type: str = "application/octet-stream"
+    size: int = 0
+    reference: str = ""
+    content: bytes | None = None
+
+
+InboundKind = Literal["message", "edit", "deletion", "button"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboundMessage:
+    """One thing a customer did: wrote, edited, deleted, pressed a button.
+
+    Its identity is (channel, account, place, external_id, revision): the platform may deliver it as often as it
+    likes. An edit or a deletion carries the `external_id` of the original and a greater `revision` (anything
+    that grows: the platform's edit time in milliseconds will do); the original has revision 0.
+    """
+
+    channel: str
+    account: str
+    """Which of our presences there: a workspace, a bot, a mailbox."""
+    place: str
+    """Where: a chat, a channel, a mailbox thread; unique within the account."""
+    thread: str | None = None
+    author: Author
+    external_id: str
+    revision: int = 0
+    kind: InboundKind = "message"
+    text: str = ""
+    attachments: tuple[Attachment, ...] = ()
+    addressed: bool = True
+    """Direct message, mention, or a thread that a mention opened."""
+    public: bool = False
+    """Others than the customer read this place."""
+    automatic: bool = False
+    """A machine wrote it: auto-reply, bounce, list, bulk."""
+    button: str | None = None
+    """Of kind button: the id of the button that was pressed."""
+    reply_to: str | None = None
+    """External id of the message that it answers, if the platform says so."""
+    platform_at: datetime | None = None
+    """The platform's date: shown, never ordered by."""
+    subject: str | None = None
+    global_id: bool = False
+    """The external id is unique in the whole account, not just in its place (client-made UUIDs)."""
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    """What the adapter needs to answer in the same place; JSON, small, no secrets."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undecodable:
+    """A payload that could not be read. It is kept, shown to agents and can be tried again; it never vanishes."""
+
+    channel: str
+    account: str
+    external_id: str
+    reason: str
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cursor:
+    """How far a platform has been read. Committed with the messages that it stands for."""
+
+    name: str
+    """Unique per account and stream: `telegram:mybot:offset`."""
+    value: str
+    token: int | None = None
+    """The fencing token of the lease under which it was read; a stale one is refused with `LeaseLost`."""
+
+
+DeliveryOutcome = Literal["new", "duplicate", "conflict", "quarantined"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivered:
+    """What became of one delivered message. It is committed; the platform may be told so."""
+
+    outcome: DeliveryOutcome
+    """conflict: the same identity came before with other words; the first is kept."""
+    message: int
+    conversation: int
+    place: str
+    """Where the first delivery of this identity was kept."""
+    seq: int
+
+
+# --- what goes out ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Button:
+    """A choice under a message. `id` comes back as `InboundMessage.button`."""
+
+    id: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """Where an answer goes: copied from the conversation."""
+
+    account: str
+    place: str
+    thread: str | None = None
+    recipient: str = ""
+    """External id of the customer."""
+    public: bool = False
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboundMessage:
+    """One thing that we say. `key` is the same at every attempt: pass it to the platform where it takes one."""
+
+    key: str
+    """At most 25 characters of [a-z0-9-]."""
+    address: Address
+    text: RichText
+    kind: str = "text"
+    author: str = ""
+    """Shown name of who speaks: the bot's, or an agent's."""
+    buttons: tuple[Button, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
+    reply_to: str | None = None
+    attempt: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """The platform took it. `external_id` is its name for (the first part of) our message."""
+
+    external_id: str
+    parts: tuple[str, ...] = ()
+
+
+class ChannelError(Exception):
+    """Something a platform refused. The text is for an agent: what happened, and what to do."""
+
+
+class TemporaryFailure(ChannelError):
+    """Certainly not sent; worth another try."""
+
+    def __init__(self, reason: str, *, retry_after: float | None = None) -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after
+
+
+class PermanentFailure(ChannelError):
+    """Certainly not sent; no further try will help."""
+
+
+class Unsupported(ChannelError):
+    """This platform cannot do that at all. A programming error on our side: capabilities said so."""
+
+
+class UnknownOutcome(ChannelError):
+    """The request left, the answer did not come back: sent or not, we cannot tell."""
+
+
+class LeaseLost(ChannelError):
+    """Another process reads this stream now; stop, deliver nothing more."""
+
+
+# --- the contract ----------------------------------------------------------------------------
+
+LengthUnit = Literal["codepoints", "utf16", "bytes"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """What a platform can do, as data."""
+
+    max_length: int = 4000
+    length_unit: LengthUnit = "codepoints"
+    rich_text: bool = True
+    buttons: bool = True
+    threads: bool = True
+    edits: bool = True
+    attachments: bool = True
+    max_attachment_bytes: int = 10_000_000
+    conversational: bool = True
+    """People write in bursts here: the bot waits for quiet before it answers."""
+    pull: bool = False
+    """Customers read our own table: a row is delivered when it is committed, no request leaves."""
+    idempotent_sends: bool = False
+    """The platform drops a second send with the same key: an unknown outcome may simply be sent again."""
+    sends_per_second: float | None = None
+    """Of the whole account; None: no limit known."""
+
+
+class Host(Protocol):
+    """What the house gives to an adapter."""
+
+    async def deliver(
+        self,
+        messages: Sequence[InboundMessage | Undecodable],
+        *,
+        cursor: Cursor | None = None,
+    ) -> list[Delivered]:
+        """Keep these messages, and the cursor with them, in one transaction; acknowledge after it returns.
+
+        The results stand in the order of `messages`. Raises `LeaseLost`; any other exception means that nothing
+        was kept and the platform must not be told otherwise.
+        """
+        ...
+
+    async def cursor(self, name: str) -> str | None:
+        """The last committed value of that cursor; None before the first."""
+        ...
+
+    async def known_places(self, channel: str, account: str) -> list[str]:
+        """Places with a conversation: where to look for what was missed."""
+        ...
+
+
+@runtime_checkable
+class Channel(Protocol):
+    """One presence on one platform."""
+
+    name: str
+    account: str
+    capabilities: Capabilities
+
+    async def start(self, host: Host) -> None:
+        """Connect and begin to deliver. Returns once connected or once retrying in the background; never blocks
+        the house. Called once. Must not raise for a platform that is away; raises `ChannelError` for a setting
+        that can never work."""
+        ...
+
+    async def send(self, message: OutboundMessage) -> Receipt:
+        """Send once. Never retries by itself, never sends twice. Raises a `ChannelError`; any other exception is
+        taken as `UnknownOutcome`. Called concurrently for different places, in order within one place."""
+        ...
+
+    async def stop(self) -> None:
+        """Stop delivering, close connections, within five seconds. Safe to call twice, or before `start`."""
+        ...
+
+
+@runtime_checkable
+class ShowsTyping(Protocol):
+    async def typing(self, address: Address) -> None:
+        """Show that an answer is on its way. Best effort: never raises."""
+        ...
+
+
+@runtime_checkable
+class Reconciles(Protocol):
+    async def reconcile(self, message: OutboundMessage) -> Receipt | None:
+        """Did this earlier send arrive? A receipt: yes. None: certainly not. `UnknownOutcome`: still unclear."""
+        ...
+
+
+@runtime_checkable
+class Backfills(Protocol):
+    async def backfill(self, host: Host) -> int:
+        """Fetch and deliver what was missed since the committed cursor; how many were new. Called after `start`
+        and after every gap the adapter notices itself."""
+        ...
+
+
+@runtime_checkable
+class ServesRoutes(Protocol):
+    def routes(self) -> Sequence[Any]:
+        """Starlette routes to add to the house's one HTTP server."""
+        ...
+
+
+@runtime_checkable
+class Checks(Protocol):
+    async def check(self) -> list[str]:
+        """What is wrong with settings or permissions, one sentence each with the place to mend it. Empty: fine."""
+        ...
+
+
+ChannelFactory = Callable[[Mapping[str, Any]], Channel]
+"""Makes a channel from its settings. Raises `ValueError` naming every setting that is wrong."""
+
+Sleep = Callable[[float], Awaitable[None]]
