@@ -13,7 +13,9 @@ which platform it is.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -258,6 +260,41 @@ class Host(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One message as a customer may read it."""
+
+    seq: int
+    external_id: str | None
+    author: str
+    """customer | bot | agent | system"""
+    author_name: str
+    kind: str
+    text: str
+    buttons: tuple[Button, ...]
+    at: datetime
+
+
+class PullHost(Host, Protocol):
+    """What the house gives to a channel whose customers read our own table."""
+
+    async def find(self, channel: str, account: str, place: str) -> int | None:
+        """The conversation of that place; None if there is none."""
+        ...
+
+    async def transcript(self, conversation: int, *, after: int, limit: int) -> list[Line]:
+        """What the customer may see after `after`, oldest first: no notes, nothing unsent."""
+        ...
+
+    def listen(self, conversation: int) -> AbstractContextManager[asyncio.Event]:
+        """An event that is set whenever the conversation has news. Clear it before reading."""
+        ...
+
+    async def allow(self, key: str, *, limit: int, per: float) -> float:
+        """0 if one more of these is allowed now, else seconds to wait."""
+        ...
+
+
 @runtime_checkable
 class Channel(Protocol):
     """One presence on one platform."""
@@ -301,6 +338,13 @@ class Backfills(Protocol):
     async def backfill(self, host: Host) -> int:
         """Fetch and deliver what was missed since the committed cursor; how many were new. Called after `start`
         and after every gap the adapter notices itself."""
+        ...
+
+
+@runtime_checkable
+class Rereads(Protocol):
+    def reread(self, external_id: str, raw: bytes) -> Sequence[InboundMessage]:
+        """Decode a quarantined payload again, after a repair. Raises `ValueError` if it still cannot be read."""
         ...
 
 

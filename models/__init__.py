@@ -1,0 +1,16 @@
+"""Computes: text to vectors, text to tf-idf, both to probabilities, and keeps the files that this needs.
+
+One job, and no domain words: what a class means is the caller's business.
+
+    weights     the checkpoint, fetched once and checked         (its ways: sources)
+    bert        what a checkpoint states
+    graph       the encoder as an ONNX graph, float32 or int8    (its scales: smoothing, processor)
+    encoder     opens it: text -> vector                         (kept between trainings: vectors)
+    features    text -> tf-idf of words and letters
+    head        vector and features -> probabilities             (fitted with scikit-learn)
+    artefacts   files that are whole, checked, and held alone
+    text        any str made safe to compute with
+
+Imports nothing of this project. The only folder that imports onnxruntime, onnx, tokenizers and safetensors, each only in
+the function that needs it: serving loads onnxruntime and tokenizers, never onnx, scikit-learn, torch or transformers.
+"""

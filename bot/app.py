@@ -1,0 +1,336 @@
+"""Wires the house together: the only place that does. What a part needs comes in here as an argument."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import time
+from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import structlog
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+
+from bot.clock import Clock
+from bot.courier import Courier
+from bot.host import House
+from bot.intake import Intake
+from bot.library import Shelf
+from bot.live import Live
+from bot.router import Router
+from bot.settings import Settings, read_secret
+from bot.understanding import Reader
+from bot.web import pages
+from bot.web.api import Office
+from bot.web.server import application
+from bot.webhook import Webhook
+from channels import registry
+from channels.contract import Backfills, Capabilities, Channel, Rereads, ServesRoutes
+from channels.web import NAME as WEB
+from handoff.desk import Desk
+from handoff.notifier import Notifier
+from handoff.opening import Footing, Rules
+from intents.classifier import Classifier
+from models.encoder import Encoder, load_encoder
+from models.vectors import VectorCache
+from store import quarantine
+from store.bus import Bus
+from store.database import Database, open_database, sqlite_url
+from store.homelock import HomeLock
+from store.migrate import migrate
+from store.valkey import EmbeddedValkey
+
+Progress = Callable[[str], None]
+
+FOOTING_FOR: Final = 1.0
+MEASURED_FOR: Final = 300.0
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mind:
+    """The costly, unchanging part: the encoder and what was trained on it."""
+
+    encoder: Encoder
+    classifier: Classifier
+    vectors: VectorCache
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Warmline:
+    """A running desk."""
+
+    settings: Settings
+    database: Database
+    bus: Bus
+    desk: Desk
+    house: House
+    router: Router
+    courier: Courier
+    clock: Clock
+    shelf: Shelf
+    channels: dict[tuple[str, str], Channel]
+    app: ASGIApp
+    api: FastAPI
+
+
+def load_mind(settings: Settings, progress: Progress = lambda _: None) -> Mind:
+    """Fetch, build and train what is missing. Blocking: seconds the first time, a fraction later."""
+    encoder = load_encoder(settings.home, settings.encoder, progress=progress)
+    classifier = Classifier.load_or_train(settings.home, encoder, progress=progress)
+    return Mind(encoder=encoder, classifier=classifier, vectors=VectorCache(settings.home / "vectors.db", encoder))
+
+
+def database_url(settings: Settings) -> str:
+    """The address in use: the one that was set, or the file in the home folder."""
+    if settings.database_url is not None:
+        return settings.database_url.get_secret_value()
+    return sqlite_url(settings.home)
+
+
+def public_url(settings: Settings) -> str:
+    """How customers reach us. Listening on all addresses, we name the one that is sure to work here."""
+    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host  # noqa: S104
+    return settings.public_url or f"http://{host}:{settings.port}"
+
+
+class _Duty:
+    """On what footing times may be named now; asked of the bus and the database, not for every message."""
+
+    def __init__(self, bus: Bus, desk: Callable[[], Desk]) -> None:
+        self._bus = bus
+        self._desk = desk
+        self._footing = Footing()
+        self._asked = -1e9
+        self._measured_at = -1e9
+
+    async def __call__(self) -> Footing:
+        now = time.monotonic()
+        if now - self._asked < FOOTING_FOR:
+            return self._footing
+        self._asked = now
+        on_duty = len(await self._bus.who_is_present())
+        if now - self._measured_at > MEASURED_FOR:
+            self._measured_at = now
+            self._footing = await self._desk().footing(on_duty)
+        else:
+            self._footing = Footing(on_duty=on_duty, measured=self._footing.measured)
+        return self._footing
+
+
+@asynccontextmanager
+async def warmline(
+    settings: Settings, mind: Mind | None = None, progress: Progress = lambda _: None
+) -> AsyncIterator[Warmline]:
+    """A desk that runs until the block ends: storage, bus, channels, router, courier, clock.
+
+    Raises:
+        StoreError, ModelError, ChannelError, SettingsError: what is in the way, and what to do.
+        ExceptionGroup: a part of the house failed while it ran.
+    """
+    async with AsyncExitStack() as stack:
+        alone = settings.database_url is None or database_url(settings).startswith("sqlite")
+        if alone:
+            stack.enter_context(HomeLock(settings.home))
+        secret = read_secret(settings)
+        database = open_database(database_url(settings))
+        stack.push_async_callback(database.close)
+        progress("Opening the database")
+        await migrate(database)
+        redis_url = (
+            settings.redis_url.get_secret_value()
+            if settings.redis_url is not None
+            else await stack.enter_async_context(EmbeddedValkey(settings.home))
+        )
+        gaps: list[Callable[[], None]] = []
+
+        def gap() -> None:
+            for look in gaps:
+                look()
+
+        bus = await Bus.connect(redis_url, on_gap=gap)
+        stack.push_async_callback(bus.close)
+        if mind is None:
+            mind = await asyncio.to_thread(load_mind, settings, progress)
+        progress("Reading the knowledge base")
+        shelf = Shelf(database=database, encoder=mind.encoder, vectors=mind.vectors)
+        await shelf.open()
+
+        live = Live(bus)
+        channels = _channels(settings, secret)
+        capabilities = _capabilities(channels)
+        rules = Rules(
+            targets=settings.targets,
+            hours=settings.business_hours,
+            voice=settings.voice,
+            notify=settings.webhook_url is not None,
+        )
+        holder = f"{socket.gethostname()[:20]}-{os.getpid()}"
+
+        async def published(conversations: Collection[int], cases: Collection[int]) -> None:
+            await live.publish(conversations, cases)
+
+        courier = Courier(
+            database=database, bus=bus, find=lambda name, account: channels.get((name, account)), holder=holder,
+            published=published,
+        )  # fmt: skip
+
+        async def acted(conversation: int, case: int) -> None:
+            await bus.hint("courier", [conversation])
+            courier.wake()
+            await live.publish([conversation], [case])
+
+        desk = Desk(
+            database=database, rules=rules, pull=lambda name: capabilities(name).pull, published=acted,
+        )  # fmt: skip
+        duty = _Duty(bus, lambda: desk)
+        reader = Reader(classifier=mind.classifier, library=lambda: shelf.library, threads=settings.encoder_threads)
+        stack.callback(reader.close)
+        intake = Intake(database=database, bus=bus)
+        house = House(intake=intake, database=database, live=live, bus=bus)
+        base = public_url(settings)
+        router = Router(
+            database=database,
+            bus=bus,
+            reader=reader,
+            rules=rules,
+            capabilities=capabilities,
+            footing=duty,
+            published=published,
+            link=lambda slug, anchor: f"{base}/help/{slug}" + (f"#{anchor}" if anchor else ""),
+            quiet=settings.quiet_seconds,
+            quiet_at_most=settings.quiet_at_most,
+        )
+        notifier: Notifier | None = None
+        if settings.webhook_url is not None:
+            notifier = Webhook(settings.webhook_url.get_secret_value())
+            stack.push_async_callback(notifier.close)
+        clock = Clock(
+            database=database,
+            rules=rules,
+            footing=duty,
+            pull=lambda name: capabilities(name).pull,
+            notifier=notifier,
+            desk_url=f"{base}/desk",
+            published=published,
+        )
+        gaps += [router.sweep_soon, courier.wake]
+        office = Office(
+            desk=desk,
+            database=database,
+            bus=bus,
+            wake_courier=courier.wake,
+            requeue=lambda item: _reread(item, database, channels, house),
+        )
+        routes = [
+            route for channel in channels.values() if isinstance(channel, ServesRoutes) for route in channel.routes()
+        ]
+        api, app = application(
+            office=office,
+            routes=[
+                *routes,
+                *pages.routes(
+                    ready=lambda: {"bus": bus.alive, "classifier": True}, page=shelf.page, company=settings.company
+                ),
+            ],
+            trusted_proxies=settings.trusted_proxies,
+        )
+        if alone:
+            unclear = await courier.recover()
+            if unclear:
+                log.warning("some messages were being sent when the last run ended", messages=unclear)
+
+        async with asyncio.TaskGroup() as tasks:
+            running = [
+                tasks.create_task(part(), name=name)
+                for name, part in (
+                    ("intake", intake.run),
+                    ("live", live.run),
+                    ("router", router.run),
+                    ("courier", courier.run),
+                    ("clock", clock.run),
+                    ("library", shelf.run),
+                )
+            ]
+            try:
+                for channel in channels.values():
+                    await channel.start(house)
+                    if isinstance(channel, Backfills):
+                        running.append(tasks.create_task(_backfill(channel, house)))
+                yield Warmline(
+                    settings=settings, database=database, bus=bus, desk=desk, house=house, router=router,
+                    courier=courier, clock=clock, shelf=shelf, channels=channels, app=app, api=api,
+                )  # fmt: skip
+            finally:
+                for channel in channels.values():
+                    await channel.stop()
+                for task in running:
+                    task.cancel()
+
+
+async def _backfill(channel: Channel, house: House) -> None:
+    """What was missed while we were away."""
+    assert isinstance(channel, Backfills)  # noqa: S101 - chosen by the caller
+    try:
+        missed = await channel.backfill(house)
+    except Exception:
+        log.exception("backfill failed; the channel goes on with what comes now", channel=channel.name)
+    else:
+        if missed:
+            log.info("caught up", channel=channel.name, messages=missed)
+
+
+def _channels(settings: Settings, secret: bytes) -> dict[tuple[str, str], Channel]:
+    """The web, and every channel that the settings name."""
+    wanted: list[Channel] = [
+        registry.load(
+            WEB,
+            {
+                "secret": secret,
+                "max_length": settings.web_max_length,
+                "rate_limit": settings.web_rate_limit,
+                "allowed_origins": settings.allowed_origins,
+            },
+        )
+    ]
+    for name, table in settings.channels.items():
+        options: dict[str, Any] = dict(table)
+        wanted.append(registry.load(str(options.pop("use", name)), options))
+    return {(channel.name, channel.account): channel for channel in wanted}
+
+
+def _capabilities(channels: dict[tuple[str, str], Channel]) -> Callable[[str], Capabilities]:
+    by_name = {name: channel.capabilities for (name, _), channel in channels.items()}
+    nothing = Capabilities()
+
+    def of(name: str) -> Capabilities:
+        return by_name.get(name, nothing)
+
+    return of
+
+
+async def _reread(item: int, database: Database, channels: dict[tuple[str, str], Channel], house: House) -> bool:
+    """Let a channel decode a quarantined payload again; whether it could."""
+    async with database.read() as connection:
+        kept = await quarantine.read(connection, item)
+    if kept is None:
+        return False
+    channel = channels.get((kept.channel, kept.account))
+    released = False
+    if isinstance(channel, Rereads):
+        try:
+            messages = channel.reread(kept.external_id, kept.raw)
+        except ValueError as error:
+            log.info("still unreadable", item=item, error=str(error))
+        else:
+            await house.deliver(list(messages))
+            released = True
+    async with database.write("quarantine") as connection:
+        await quarantine.tried(connection, item, datetime.now(UTC), released=released)
+    return released

@@ -1,0 +1,129 @@
+"""Runs what comes due, once each, also what came due while nobody was running."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import structlog
+
+from handoff import promises
+from handoff.notifier import Call, Notifier
+from handoff.opening import Footing, Rules, notify_again
+from store import dues, journey
+from store.changes import Changes
+from store.database import Database
+from store.dues import Due
+from store.errors import DatabaseAway
+from store.words import case_number
+
+LOOK_EVERY: Final = 1.0
+TRIES: Final = 5
+
+log = structlog.get_logger(__name__)
+
+
+class Clock:
+    """Promises, deadlines, snoozes and calls."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        rules: Rules,
+        footing: Callable[[], Awaitable[Footing]],
+        pull: Callable[[str], bool],
+        notifier: Notifier | None,
+        desk_url: str,
+        published: Callable[[Collection[int], Collection[int]], Awaitable[None]],
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._database = database
+        self._rules = rules
+        self._footing = footing
+        self._pull = pull
+        self._notifier = notifier
+        self._desk_url = desk_url
+        self._published = published
+        self._now = now
+
+    async def run(self) -> None:
+        """Tick until cancelled."""
+        while True:
+            try:
+                more = await self.tick()
+            except DatabaseAway as error:
+                log.warning("clock waits for the database", error=str(error))
+                more = False
+            if not more:
+                await asyncio.sleep(LOOK_EVERY)
+
+    async def tick(self, *, limit: int = 50) -> bool:
+        """Run what is due now; whether there may be more."""
+        async with self._database.read() as connection:
+            arrived = await dues.arrived(connection, self._now(), limit=limit)
+        for due in arrived:
+            await self._run(due)
+        return len(arrived) == limit
+
+    async def _run(self, due: Due) -> None:
+        try:
+            if due.kind == "notify":
+                await self._notify(due)
+            else:
+                await self._effect(due)
+        except DatabaseAway:
+            raise
+        except Exception as error:
+            log.exception("a due row failed", kind=due.kind, subject=due.subject, attempt=due.attempts + 1)
+            async with self._database.write("clock.failed") as connection:
+                if due.attempts + 1 >= TRIES:
+                    await dues.give_up(connection, due.id, self._now(), str(error)[:500])
+                else:
+                    later = self._now() + timedelta(seconds=5 * 4**due.attempts)
+                    await dues.put_off(connection, due.id, later, str(error)[:500])
+
+    async def _effect(self, due: Due) -> None:
+        """Consume the row and write its effect in one transaction; whoever is second finds it consumed."""
+        effect = promises.EFFECTS[due.kind]
+        footing = await self._footing()
+        async with self._database.write("clock") as connection:
+            case = await journey.read_case(connection, due.subject)
+            if case is not None:
+                await journey.lock(connection, [case.conversation_id])
+                case = await journey.read_case(connection, due.subject)
+            now = self._now()
+            if not await dues.consume(connection, due.id, now) or case is None:
+                return
+            at = promises.Moment(now=now, rules=self._rules, footing=footing, pull=self._pull)
+            changes = await effect(connection, due, case, at)
+            await changes.write(connection)
+        await self._published({case.conversation_id}, {case.id})
+
+    async def _notify(self, due: Due) -> None:
+        """Call first, consume after: a call may be made twice, never lost."""
+        async with self._database.read() as connection:
+            case = await journey.read_case(connection, due.subject)
+            conversation = await journey.read_conversation(connection, case.conversation_id) if case else None
+        wanted = case is not None and case.status == "waiting" and self._notifier is not None
+        attempt = int(due.data.get("attempt", 1))
+        if wanted and case is not None and conversation is not None and self._notifier is not None:
+            await self._notifier.call(
+                Call(
+                    case_id=case.id,
+                    tier=case.tier,
+                    why=str(due.data.get("why", "waiting")),
+                    attempt=attempt,
+                    deadline=case.deadline,
+                    channel=conversation.channel,
+                    link=f"{self._desk_url}/cases/{case_number(case.id)}",
+                )
+            )
+        async with self._database.write("clock.notify") as connection:
+            now = self._now()
+            if await dues.consume(connection, due.id, now) and wanted and case is not None and case.urgent:
+                changes = Changes()
+                changes.due("notify", case.id, now + notify_again(attempt - 1), now=now, data={"attempt": attempt + 1})
+                await changes.write(connection)

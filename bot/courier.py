@@ -1,0 +1,262 @@
+"""Carries rows of the outbox to their platforms: fenced, in each conversation's order, never silently twice."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import structlog
+
+from channels.contract import (
+    Address,
+    Attachment,
+    Button,
+    Channel,
+    OutboundMessage,
+    PermanentFailure,
+    Reconciles,
+    TemporaryFailure,
+    UnknownOutcome,
+    Unsupported,
+)
+from channels.richtext import RichText
+from store import faults, outbox
+from store.bus import Bus
+from store.database import Database
+from store.errors import DatabaseAway
+from store.outbox import Parcel, Settlement
+
+BATCH: Final = 32
+SEND_WITHIN: Final = 9.0
+"""Seconds; less than the time after which others take a row for abandoned."""
+WAITS: Final = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
+"""Between tries: 60 s in all, then the row is parked where an agent sees it."""
+LOOKS: Final = (0.0, 5.0, 15.0, 60.0, 300.0)
+"""Seconds until each next look at an unclear send."""
+SWEEP_EVERY: Final = 2.0
+
+log = structlog.get_logger(__name__)
+
+Find = Callable[[str, str], Channel | None]
+"""The running adapter of (channel, account)."""
+
+
+class Courier:
+    """Takes what may leave, sends it, and writes down how that ended."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        bus: Bus,
+        find: Find,
+        holder: str,
+        published: Callable[[Collection[int], Collection[int]], Awaitable[None]],
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._database = database
+        self._bus = bus
+        self._find = find
+        self._holder = holder
+        self._published = published
+        self._clock = clock
+        self._news = asyncio.Event()
+        self._sending: dict[int, asyncio.Task[None]] = {}
+        self._looks: dict[int, int] = {}
+
+    def wake(self) -> None:
+        """Something may leave."""
+        self._news.set()
+
+    async def recover(self) -> int:
+        """At start, alone on this database: what a dead process was sending is now unclear; how many rows."""
+        async with self._database.write("courier.recover") as connection:
+            return len(await outbox.abandon_all(connection, self._clock()))
+
+    async def run(self) -> None:
+        """Send until cancelled; what is being sent then has a moment to settle."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._listen())
+                tasks.create_task(self._reconcile())
+                while True:
+                    self._news.clear()
+                    pause = await self._guarded(self._round, tasks)
+                    if pause > 0:
+                        await self._wait(pause)
+        finally:
+            if self._sending:
+                await asyncio.wait(self._sending.values(), timeout=3)
+
+    async def _listen(self) -> None:
+        while True:
+            if await self._bus.take("courier", limit=256, wait=5.0):
+                self._news.set()
+
+    async def _wait(self, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(self._news.wait(), seconds)
+        except TimeoutError:
+            return
+
+    async def _guarded(self, step: Callable[[asyncio.TaskGroup], Awaitable[float]], tasks: asyncio.TaskGroup) -> float:
+        try:
+            return await step(tasks)
+        except DatabaseAway as error:
+            log.warning("courier waits for the database", error=str(error))
+            return 1.0
+
+    async def _round(self, tasks: asyncio.TaskGroup) -> float:
+        """Start sending what may leave; seconds until the next look."""
+        now = self._clock()
+        async with self._database.write("courier.claim") as connection:
+            await outbox.abandon(connection, now)
+            parcels = await outbox.claim(connection, self._holder, now, limit=BATCH, busy=set(self._sending))
+            next_at = None if parcels else await outbox.next_leaving(connection)
+        for parcel in parcels:
+            self._sending[parcel.conversation_id] = tasks.create_task(self._carry(parcel))
+        if parcels:
+            return 0.0 if len(parcels) == BATCH else 0.005
+        if next_at is None:
+            return SWEEP_EVERY
+        return min(SWEEP_EVERY, max(0.02, (next_at - now).total_seconds()))
+
+    async def _carry(self, parcel: Parcel) -> None:
+        try:
+            settlement = await self._send(parcel)
+            await self._settle(parcel, settlement)
+        finally:
+            self._sending.pop(parcel.conversation_id, None)
+            self._news.set()
+
+    async def _settle(self, parcel: Parcel, settlement: Settlement) -> None:
+        """Write how it ended. A database that is away for longer leaves the row `sending`: it becomes `unknown`."""
+        for _ in range(5):
+            try:
+                async with self._database.write("courier.settle") as connection:
+                    await outbox.settle(connection, [settlement], self._clock())
+            except DatabaseAway as error:
+                log.warning("a send could not be settled", message=parcel.id, error=str(error))
+                await asyncio.sleep(1)
+            else:
+                await self._published({parcel.conversation_id}, ())
+                return
+
+    async def _send(self, parcel: Parcel) -> Settlement:
+        channel = self._find(parcel.channel, parcel.account)
+        if channel is None:
+            return self._again(parcel, f"no channel {parcel.channel}:{parcel.account} is running", None)
+        if channel.capabilities.pull:
+            return Settlement(id=parcel.id, status="sent")
+        message = await self._outbound(parcel)
+        try:
+            async with asyncio.timeout(SEND_WITHIN):
+                faults.reach("courier.before-send")
+                receipt = await channel.send(message)
+                faults.reach("courier.after-send")
+        except TemporaryFailure as error:
+            return self._again(parcel, str(error), error.retry_after)
+        except (PermanentFailure, Unsupported) as error:
+            return Settlement(id=parcel.id, status="failed", error=str(error) or type(error).__name__)
+        except Exception as error:
+            if not isinstance(error, (UnknownOutcome, TimeoutError)):
+                log.exception("an adapter raised", channel=parcel.channel, message=parcel.id)
+            reason = str(error) or "no answer came back in time"
+            return Settlement(
+                id=parcel.id, status="unknown", error=reason, next_try_at=self._clock() + timedelta(seconds=1)
+            )
+        return Settlement(id=parcel.id, status="sent", external_id=receipt.external_id)
+
+    def _again(self, parcel: Parcel, reason: str, retry_after: float | None) -> Settlement:
+        """Certainly not sent: later, or parked once its minute is over."""
+        tried = parcel.attempts
+        if tried > len(WAITS):
+            return Settlement(id=parcel.id, status="parked", error=f"{reason} (tried {tried} times)")
+        wait = WAITS[tried - 1] if retry_after is None else max(retry_after, 0.05)
+        if wait > sum(WAITS):
+            return Settlement(id=parcel.id, status="parked", error=f"{reason} (asked to wait {wait:.0f} s)")
+        return Settlement(
+            id=parcel.id, status="queued", error=reason, next_try_at=self._clock() + timedelta(seconds=wait)
+        )
+
+    async def _outbound(self, parcel: Parcel) -> OutboundMessage:
+        return OutboundMessage(
+            key=f"m{parcel.id}",
+            address=Address(
+                account=parcel.account,
+                place=parcel.place,
+                thread=parcel.thread,
+                recipient=parcel.recipient,
+                public=parcel.public,
+                extra=parcel.extra,
+            ),
+            text=RichText.from_json(parcel.rich) if parcel.rich else RichText.of(parcel.body),
+            kind=parcel.kind,
+            author=parcel.author_name,
+            buttons=tuple(Button(id=button["id"], label=button["label"]) for button in parcel.buttons),
+            attachments=await self._attachments(parcel),
+            reply_to=parcel.reply_to,
+            attempt=parcel.attempts,
+        )
+
+    async def _attachments(self, parcel: Parcel) -> tuple[Attachment, ...]:
+        if parcel.author != "agent":
+            return ()
+        async with self._database.read() as connection:
+            rows = await outbox.files_of(connection, parcel.id)
+        return tuple(
+            Attachment(
+                name=row["name"], media_type=row["media_type"], size=row["size"], reference=row["reference"],
+                content=row["content"],
+            )
+            for row in rows
+        )  # fmt: skip
+
+    # --- what is unclear -------------------------------------------------------------------------
+
+    async def _reconcile(self) -> None:
+        """Ask the platforms what became of unclear sends; what nobody can tell stays for an agent."""
+        while True:
+            try:
+                async with self._database.write("courier.unclear") as connection:
+                    parcels = await outbox.unclear(connection, self._clock(), limit=BATCH)
+                settled = await asyncio.gather(*(self._look(parcel) for parcel in parcels))
+                for parcel, settlement in zip(parcels, settled, strict=True):
+                    await self._settle(parcel, settlement)
+                if any(settlement.status == "queued" for settlement in settled):
+                    self._news.set()
+            except DatabaseAway as error:
+                log.warning("reconciling waits for the database", error=str(error))
+            await asyncio.sleep(1.0)
+
+    async def _look(self, parcel: Parcel) -> Settlement:
+        channel = self._find(parcel.channel, parcel.account)
+        error = "we cannot tell whether this arrived; sending again may double it"
+        if channel is not None and channel.capabilities.pull:
+            return Settlement(id=parcel.id, status="queued", next_try_at=self._clock())
+        if channel is not None and isinstance(channel, Reconciles):
+            try:
+                async with asyncio.timeout(SEND_WITHIN):
+                    receipt = await channel.reconcile(await self._outbound(parcel))
+            except Exception as unclear:
+                error = str(unclear) or error
+            else:
+                self._looks.pop(parcel.id, None)
+                if receipt is not None:
+                    return Settlement(id=parcel.id, status="sent", external_id=receipt.external_id)
+                return Settlement(id=parcel.id, status="queued", next_try_at=self._clock())
+        elif channel is not None and channel.capabilities.idempotent_sends:
+            return Settlement(id=parcel.id, status="queued", next_try_at=self._clock())
+        look = self._looks.get(parcel.id, 0) + 1
+        self._looks[parcel.id] = look
+        again = look < len(LOOKS) and channel is not None
+        if not again:
+            self._looks.pop(parcel.id, None)
+        return Settlement(
+            id=parcel.id,
+            status="unknown",
+            error=error,
+            next_try_at=self._clock() + timedelta(seconds=LOOKS[look]) if again else None,
+        )

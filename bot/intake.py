@@ -1,0 +1,243 @@
+"""Takes what channels deliver and commits it: one row per platform message, many per transaction.
+
+Whoever delivers waits for the commit; while one transaction is on its way, what else arrives is gathered for the
+next. So a thousand customers at once cost some tens of commits, and a single one waits for nobody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import unicodedata
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+import structlog
+from sqlalchemy.exc import IntegrityError
+
+from channels.contract import Attachment, Cursor, Delivered, InboundMessage, LeaseLost, Undecodable
+from store import inbox
+from store.bus import Bus
+from store.database import Database
+from store.errors import LeaseGone
+
+BATCH: Final = 64
+TEXT_AT_MOST: Final = 100_000
+"""Characters kept of one message; what is longer is cut, and said to be."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class _Delivery:
+    """One call of `deliver`, waiting for its commit."""
+
+    items: list[inbox.Incoming]
+    unreadable: list[inbox.Unreadable]
+    order: list[bool]  # True: the next of `items`, False: the next of `unreadable`
+    cursor: Cursor | None
+    done: asyncio.Future[list[Delivered]]
+
+
+def clean(text: str) -> str:
+    """Text that every database and every page can hold: no NUL, no lone surrogates, no control characters."""
+    if text.isascii() and text.isprintable():
+        return text
+    kept = "".join(
+        character
+        if character in "\n\t" or not (category := unicodedata.category(character)).startswith("C") or category == "Cf"
+        else ("\n" if character in "\r\v\f\x85" else "\ufffd")
+        for character in text.replace("\r\n", "\n")
+    )
+    return kept
+
+
+class Intake:
+    """The one way in. `deliver` is what adapters call."""
+
+    def __init__(
+        self, *, database: Database, bus: Bus, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self._database = database
+        self._bus = bus
+        self._clock = clock
+        self._waiting: list[_Delivery] = []
+        self._news = asyncio.Event()
+
+    async def deliver(
+        self, messages: Sequence[InboundMessage | Undecodable], *, cursor: Cursor | None = None
+    ) -> list[Delivered]:
+        """Commit these messages with the cursor that stands for them; see `channels.contract.Host`."""
+        items = [_incoming(message) for message in messages if isinstance(message, InboundMessage)]
+        unreadable = [
+            inbox.Unreadable(
+                channel=message.channel,
+                account=clean(message.account),
+                external_id=clean(message.external_id),
+                reason=clean(message.reason),
+                raw=message.raw,
+            )
+            for message in messages
+            if isinstance(message, Undecodable)
+        ]
+        delivery = _Delivery(
+            items, unreadable, [isinstance(message, InboundMessage) for message in messages], cursor,
+            asyncio.get_running_loop().create_future(),
+        )  # fmt: skip
+        self._waiting.append(delivery)
+        self._news.set()
+        return await delivery.done
+
+    async def run(self) -> None:
+        """Commit what is delivered, until cancelled."""
+        try:
+            while True:
+                await self._news.wait()
+                await self._commit_waiting()
+        finally:
+            for delivery in self._waiting:
+                delivery.done.cancel()
+
+    async def _commit_waiting(self) -> None:
+        batch: list[_Delivery] = []
+        while self._waiting and sum(len(delivery.items) for delivery in batch) < BATCH:
+            batch.append(self._waiting.pop(0))
+        if not self._waiting:
+            self._news.clear()
+        batch = [delivery for delivery in batch if not delivery.done.cancelled()]
+        if not batch:
+            return
+        try:
+            await self._commit(batch)
+        except Exception as error:
+            if len(batch) == 1 and not isinstance(error, IntegrityError):
+                _fail(batch[0], error)
+                return
+            # One of them is to blame, or another process kept the same message first: each for itself.
+            for delivery in batch:
+                await self._commit_alone(delivery)
+
+    async def _commit_alone(self, delivery: _Delivery) -> None:
+        for attempt in (1, 2, 3):
+            try:
+                await self._commit([delivery])
+            except IntegrityError as error:
+                if attempt == 3:
+                    _fail(delivery, error)
+            except Exception as error:
+                _fail(delivery, error)
+                return
+            else:
+                return
+
+    async def _commit(self, batch: list[_Delivery]) -> None:
+        now = self._clock()
+        async with self._database.write("intake") as connection:
+            items = [item for delivery in batch for item in delivery.items]
+            kept = await inbox.keep(connection, items, now) if items else []
+            if unreadable := [item for delivery in batch for item in delivery.unreadable]:
+                await inbox.set_aside(connection, unreadable, now)
+            for delivery in batch:
+                if delivery.cursor is not None:
+                    move = delivery.cursor
+                    await inbox.move_cursor(connection, move.name, move.value, now, token=move.token)
+        results = iter(kept)
+        for delivery in batch:
+            mine = [next(results) for _ in delivery.items]
+            if not delivery.done.done():
+                delivery.done.set_result(_delivered(delivery.order, mine))
+        news = {row.conversation for row in kept if row.outcome == "new"}
+        if news:
+            await self._bus.hint("router", news)
+
+    # --- the rest of `channels.contract.Host` -----------------------------------------------------
+
+    async def cursor(self, name: str) -> str | None:
+        async with self._database.read() as connection:
+            return await inbox.read_cursor(connection, name)
+
+    async def known_places(self, channel: str, account: str) -> list[str]:
+        async with self._database.read() as connection:
+            return await inbox.known_places(connection, channel, account)
+
+
+def _fail(delivery: _Delivery, error: Exception) -> None:
+    log.warning("intake failed", error=str(error), messages=len(delivery.items))
+    told = LeaseLost(str(error)) if isinstance(error, LeaseGone) else error
+    if not delivery.done.done():
+        delivery.done.set_exception(told)
+
+
+def _delivered(order: list[bool], kept: list[inbox.Kept]) -> list[Delivered]:
+    rows = iter(kept)
+    found: list[Delivered] = []
+    for readable in order:
+        if readable:
+            row = next(rows)
+            found.append(
+                Delivered(
+                    outcome=row.outcome,
+                    message=row.message,
+                    conversation=row.conversation,
+                    place=row.place,
+                    seq=row.seq,
+                )
+            )
+        else:
+            found.append(Delivered(outcome="quarantined", message=0, conversation=0, place="", seq=0))
+    return found
+
+
+def _incoming(message: InboundMessage) -> inbox.Incoming:
+    text = clean(message.text)
+    flags = {
+        "us": message.author.is_us,
+        "bot": message.author.is_bot,
+        "automatic": message.automatic,
+        "aside": not message.addressed,
+        "cut": len(text) > TEXT_AT_MOST,
+    }
+    meta = {name: True for name, holds in flags.items() if holds}
+    return inbox.Incoming(
+        channel=message.channel,
+        account=clean(message.account),
+        place=clean(message.place),
+        thread=None if message.thread is None else clean(message.thread),
+        author_id=clean(message.author.external_id),
+        author_name=clean(message.author.name)[:200],
+        email=None if message.author.email is None else clean(message.author.email)[:320].lower(),
+        email_verified=message.author.email_verified,
+        external_id=clean(message.external_id),
+        revision=message.revision,
+        kind="text" if message.kind == "message" else message.kind,
+        text=text[:TEXT_AT_MOST],
+        public=message.public,
+        global_id=message.global_id,
+        extra=message.extra or None,
+        subject=None if message.subject is None else clean(message.subject)[:1000],
+        meta={**meta, **({"button": clean(message.button)} if message.button else {}),
+              **({"files": len(message.attachments)} if message.attachments else {})} or None,
+        reply_to=message.reply_to,
+        platform_at=message.platform_at,
+        files=tuple(_file(attachment) for attachment in message.attachments),
+    )  # fmt: skip
+
+
+def _file(attachment: Attachment) -> inbox.File:
+    return inbox.File(
+        name=safe_name(attachment.name),
+        media_type=clean(attachment.media_type)[:200],
+        size=attachment.size,
+        reference=clean(attachment.reference),
+        content=attachment.content,
+    )
+
+
+def safe_name(name: str) -> str:
+    """A file's name to show, never to open: the last part of any path, without controls, 200 bytes at most."""
+    visible = "".join(
+        character for character in unicodedata.normalize("NFKC", name) if unicodedata.category(character)[0] != "C"
+    )
+    last = visible.replace("\\", "/").rsplit("/", 1)[-1].strip().lstrip(".")
+    return last.encode()[:200].decode(errors="ignore") or "file"

@@ -1,0 +1,266 @@
+"""Finding the section that answers a question, or saying that none does.
+
+Three things are asked of each section. *Asked*: how near is the question to what the section is said to answer, its
+heading and listed questions? *Told*: how near to what it says? *Words*: how many of the question's telling words does
+it hold (`bot.words`)? Their mixture orders the sections. Whether the first is good enough is another matter, and is
+decided as much by what does not fit as by what does: see `Evidence`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bot.articles import Article, Section
+from bot.strangers import NAMES, STRANGERS
+from bot.words import Scored, WordIndex, index_of, telling_words
+
+GOOD = 0.5
+"""The score from which an answer is good enough. Measured on the tuning part of tests/bot/paraphrases.toml."""
+SURE = 0.8
+MARGIN = 0.05
+"""Below SURE, another article's best section has to be this much worse: else two answer, and neither is *the* one."""
+
+_ASKED, _TOLD, _WORDS = 0.6, 0.3, 0.1
+"""How the order is mixed."""
+_WEIGHTS = {"fused": 2.5, "estranged": 0.55, "covered": 1.55, "foreign": -1.75, "": -2.1}
+_TEMPERATURE = 0.05
+"""Of the soft maximum over similarities: neighbours 0.1 apart count 7 to 1."""
+_SAME = 0.8
+"""A stranger this near to one of our own questions is none."""
+_PASSAGE_WORDS = 60
+_CANDIDATES = 8
+_FIELDS = {"title": 2.0, "heading": 3.0, "question": 2.0, "text": 1.0}
+_NAMES = frozenset(word for name in NAMES for word in telling_words(name))
+
+Vector = NDArray[np.float32]
+
+
+class TextEncoder(Protocol):
+    """What turns text into vectors; `models.encoder.Encoder` is one."""
+
+    def encode(self, text: str, /) -> Vector:
+        """(dimension,), float32, unit length."""
+        ...
+
+    def encode_many(self, texts: Sequence[str], /) -> Vector:
+        """(len(texts), dimension), float32, rows of unit length."""
+        ...
+
+
+class Vectors(Protocol):
+    """Where vectors may be kept from one build to the next; `models.vectors.VectorCache` is one."""
+
+    def vectors(self, texts: Sequence[str], /) -> Vector:
+        """(len(texts), dimension), float32, rows of unit length."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """Why a section scores as it does. All but `estranged` lie in [0, 1]; similarities may be a little below 0."""
+
+    asked: float
+    """Cosine to the nearest of its heading and listed questions."""
+    told: float
+    """Cosine to the nearest passage of its text."""
+    words: float
+    """BM25 as a share of the most the question could get."""
+    covered: float
+    """Share of the question's telling words, by weight, that the article holds."""
+    estranged: float
+    """Log odds that the question belongs to the article's questions and not to the strangers'; see `bot.strangers`."""
+    foreign: bool
+    """It names a product or company that the article does not."""
+
+    @property
+    def fused(self) -> float:
+        return _ASKED * self.asked + _TOLD * self.told + _WORDS * self.words
+
+    def score(self) -> float:
+        """Logistic regression over what does and does not fit: in [0, 1]."""
+        logit = (
+            _WEIGHTS[""]
+            + _WEIGHTS["fused"] * self.fused
+            + _WEIGHTS["estranged"] * self.estranged
+            + _WEIGHTS["covered"] * self.covered
+            + _WEIGHTS["foreign"] * self.foreign
+        )
+        return 1 / (1 + math.exp(-logit))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit:
+    """One section that may answer a question."""
+
+    article: Article
+    section: Section
+    score: float
+    """Calibrated, in [0, 1]: about the share of first hits with this score that are right."""
+    words: float
+    meaning: float
+    """Greatest cosine to the section's heading, questions and passages."""
+    matched: str
+    """The heading, question or passage that lay nearest."""
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Library:
+    """All articles, ready to be searched. Immutable; when an article changes, build another and put it in its place.
+
+    Thread-safe as far as its encoder is. A result depends on the question and the articles and on nothing else.
+    """
+
+    articles: tuple[Article, ...]
+    _encoder: TextEncoder
+    _places: tuple[tuple[int, Section], ...]
+    """Each section with the index of its article."""
+    _texts: tuple[str, ...]
+    _rows: Vector
+    """(asked + passages + strangers, dimension): one product answers for all of them."""
+    _asked: NDArray[np.intp]
+    """(sections + 1,): where in `_rows` the headings and questions of each section begin, and the last ends."""
+    _told: NDArray[np.intp]
+    _family: tuple[slice, ...]
+    """The rows of all headings and questions of each article; its sections are neighbours."""
+    _index: WordIndex
+    _vocabulary: tuple[frozenset[str], ...]
+    """The telling words of each article."""
+
+    @classmethod
+    def build(cls, articles: Sequence[Article], encoder: TextEncoder, *, cache: Vectors | None = None) -> Library:
+        """Encode and index every section; some 4 ms for each text that `cache` does not have."""
+        places = tuple((at, section) for at, article in enumerate(articles) for section in article.sections)
+        asked = [list(_asked_texts(articles[at], section)) for at, section in places]
+        told = [list(_passages(section.plain)) for _, section in places]
+        own = [text for texts in (*asked, *told) for text in texts]
+        texts = [*own, *STRANGERS] if own else []
+        rows = (
+            (cache.vectors(texts) if cache else encoder.encode_many(texts)) if texts else np.zeros((0, 1), np.float32)
+        )
+        asked_ends = _ends(asked, 0)
+        fields = [list(_fields(articles[at], section)) for at, section in places]
+        return cls(
+            articles=tuple(articles),
+            _encoder=encoder,
+            _places=places,
+            _texts=tuple(own),
+            _rows=_without_own(rows, int(asked_ends[-1]), len(own)),
+            _asked=asked_ends,
+            _told=_ends(told, int(asked_ends[-1])),
+            _family=_families(articles, asked_ends),
+            _index=index_of(fields),
+            _vocabulary=tuple(_vocabulary(article) for article in articles),
+        )
+
+    def search(self, question: str, vector: Vector | None = None, *, limit: int = 5) -> list[Hit]:
+        """The sections most likely to answer, best first, at most `limit`. Takes any str, never raises.
+
+        vector: (dimension,), the question's vector if the caller has it.
+        """
+        if not self._places or limit < 1:
+            return []
+        near = self._rows @ (self._encoder.encode(question) if vector is None else vector)
+        asked = np.maximum.reduceat(near[: self._asked[-1]], self._asked[:-1])
+        told = np.maximum.reduceat(near[: self._told[-1]], self._told[:-1])  # _told[0] is where the passages begin
+        scored = self._index.score(question)
+        fused = _ASKED * asked + _TOLD * told + _WORDS * scored.share
+        strange = _soft_maximum(near[self._told[-1] :])
+        first = np.argsort(-fused, kind="stable")[: max(limit, _CANDIDATES)]
+        hits = [self._hit(int(at), near, float(asked[at]), float(told[at]), scored, strange) for at in first]
+        return sorted(hits, key=lambda hit: -hit.score)[:limit]
+
+    def best(self, question: str, vector: Vector | None = None) -> Hit | None:
+        """The section to answer with, or None if none is good enough or two articles are as good as each other."""
+        hits = self.search(question, vector, limit=_CANDIDATES)
+        if not hits or hits[0].score < GOOD:
+            return None
+        rival = max((hit.score for hit in hits if hit.article is not hits[0].article), default=0.0)
+        return None if hits[0].score < SURE and hits[0].score - rival < MARGIN else hits[0]
+
+    def _hit(self, at: int, near: Vector, asked: float, told: float, scored: Scored, strange: float) -> Hit:
+        of, section = self._places[at]
+        article = self.articles[of]
+        known = self._vocabulary[of]
+        covered = sum(weight for word, weight in zip(scored.words, scored.weights, strict=True) if word in known)
+        evidence = Evidence(
+            asked=asked,
+            told=told,
+            words=float(scored.share[at]),
+            covered=covered / max(sum(scored.weights), 1e-9),
+            estranged=_soft_maximum(near[self._family[of]]) - strange,
+            foreign=any(word in _NAMES and word not in known for word in scored.words),
+        )
+        return Hit(
+            article=article,
+            section=section,
+            score=evidence.score(),
+            words=evidence.words,
+            meaning=max(asked, told),
+            matched=self._matched(at, near),
+            evidence=evidence,
+        )
+
+    def _matched(self, at: int, near: Vector) -> str:
+        rows = np.r_[self._asked[at] : self._asked[at + 1], self._told[at] : self._told[at + 1]]
+        return self._texts[int(rows[near[rows].argmax()])]
+
+
+def _asked_texts(article: Article, section: Section) -> Iterator[str]:
+    yield section.heading if section.heading == article.title else f"{article.title}: {section.heading}"
+    yield from section.questions
+
+
+def _passages(text: str) -> Iterator[str]:
+    """Runs of about 60 words, as a short passage is nearer to a question about it than a page is; at least one."""
+    words = text.split()
+    for at in range(0, max(len(words), 1), _PASSAGE_WORDS):
+        yield " ".join(words[at : at + _PASSAGE_WORDS])
+
+
+def _fields(article: Article, section: Section) -> Iterator[tuple[str, float]]:
+    yield article.title, _FIELDS["title"]
+    yield section.heading, _FIELDS["heading"]
+    yield section.plain, _FIELDS["text"]
+    for question in section.questions:
+        yield question, _FIELDS["question"]
+
+
+def _vocabulary(article: Article) -> frozenset[str]:
+    return frozenset(
+        word for section in article.sections for text, _ in _fields(article, section) for word in telling_words(text)
+    )
+
+
+def _ends(groups: Sequence[Sequence[str]], start: int) -> NDArray[np.intp]:
+    return np.array([*accumulate((len(group) for group in groups), initial=start)], dtype=np.intp)
+
+
+def _families(articles: Sequence[Article], asked: NDArray[np.intp]) -> tuple[slice, ...]:
+    ends = [*accumulate((len(article.sections) for article in articles), initial=0)]
+    return tuple(slice(int(asked[first]), int(asked[last])) for first, last in pairwise(ends))
+
+
+def _without_own(rows: Vector, asked: int, own: int) -> Vector:
+    """All rows but the strangers that one of our own headings or questions is nearly the same as."""
+    if not own:
+        return rows
+    strangers = rows[own:]
+    nearest = (strangers @ rows[:asked].T).max(axis=1)
+    return np.ascontiguousarray(np.concatenate([rows[:own], strangers[nearest < _SAME]]), dtype=np.float32)
+
+
+def _soft_maximum(similarities: Vector) -> float:
+    """log of the sum of exp(similarity / temperature); of nothing, that of a similarity of -1."""
+    if not similarities.size:
+        return -1 / _TEMPERATURE
+    scaled = similarities.astype(np.float64) / _TEMPERATURE
+    top = scaled.max()
+    return float(top + np.log(np.exp(scaled - top).sum()))

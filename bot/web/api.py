@@ -1,0 +1,385 @@
+"""The agents' API. Bearer token, JSON, described at /api/docs."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Header, Query, Request
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+
+from bot.intake import clean
+from bot.web import gate
+from handoff.context import context, described
+from handoff.desk import OUTCOMES, Desk, Once
+from handoff.errors import NoSuchCase
+from store import cases, dues, outbox, quarantine
+from store.agents import Agent, agent_of_token, find_agent, record
+from store.bus import Bus
+from store.database import Database
+from store.words import case_id
+
+PRESENT_FOR = 120.0
+"""Seconds for which a call to the API counts as being at the desk."""
+
+
+class Unauthorised(Exception):
+    """No token, or not a valid one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Office:
+    """What the API works with."""
+
+    desk: Desk
+    database: Database
+    bus: Bus
+    wake_courier: Callable[[], None]
+    requeue: Callable[[int], Awaitable[bool]]
+
+
+def _no_controls(text: str) -> str:
+    if clean(text) != text.replace("\r\n", "\n"):
+        raise ValueError("holds a character that cannot be shown; remove it")
+    if not text.strip():
+        raise ValueError("is empty; write something")
+    return text
+
+
+Words = Annotated[str, Field(min_length=1, max_length=20_000), AfterValidator(_no_controls)]
+Number = str
+Key = Annotated[str | None, Header(alias="Idempotency-Key", max_length=200)]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Reply(_Body):
+    text: Words
+    after_seq: Annotated[int | None, Field(ge=0, description="The last message you have seen.")] = None
+
+
+class Note(_Body):
+    text: Words
+
+
+class Resolve(_Body):
+    outcome: Literal["solved", "workaround", "guided", "no_fault", "spam"] = "solved"
+
+
+class Assign(_Body):
+    to: Annotated[str | None, Field(description="A colleague's address; null gives it back to the queue.")] = None
+
+
+class Snooze(_Body):
+    until: AwareDatetime
+
+
+class Correct(_Body):
+    tier: Literal["outage", "billing", "problem", "howto", "feedback", "person", "unknown"]
+    intent: Annotated[str | None, Field(max_length=60)] = None
+
+
+assert set(OUTCOMES) == {"solved", "workaround", "guided", "no_fault", "spam"}  # noqa: S101 - the same words twice
+
+
+def _office(request: Request) -> Office:
+    office: Office = request.app.state.office
+    return office
+
+
+async def _agent(request: Request, office: Annotated[Office, Depends(_office)]) -> Agent:
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise Unauthorised("Send your token: Authorization: Bearer wl_…")
+    async with office.database.read() as connection:
+        agent = await agent_of_token(connection, token.strip())
+    if agent is None:
+        raise Unauthorised("This token is unknown or was revoked. Ask an admin for a new one.")
+    gate.allow(agent, "read")
+    if gate.rank(agent.role) >= gate.rank("agent"):
+        await office.bus.present(f"agent:{agent.id}", seconds=PRESENT_FOR)
+    return agent
+
+
+Me = Annotated[Agent, Depends(_agent)]
+There = Annotated[Office, Depends(_office)]
+
+api = APIRouter(prefix="/api/v1")
+
+
+def _once(key: str | None, act: str, **request: Any) -> Once | None:
+    return None if key is None else Once(key=clean(key), request={"act": act, **request})
+
+
+@api.get("/me", tags=["people"])
+async def me(agent: Me) -> dict[str, Any]:
+    """Who you are here."""
+    return {"email": agent.email, "name": agent.name, "role": agent.role}
+
+
+# --- cases -----------------------------------------------------------------------------------
+
+
+@api.get("/cases", tags=["cases"])
+async def list_cases(
+    agent: Me,
+    office: There,
+    status: Literal["waiting", "open", "pending", "snoozed", "resolved"] | None = None,
+    tier: Literal["outage", "billing", "problem", "howto", "feedback", "person", "unknown"] | None = None,
+    assignee: Annotated[str | None, Query(description="An address, `me`, or `none`.", max_length=320)] = None,
+    q: Annotated[str | None, Query(description="A number, an address, or how a name begins.", max_length=200)] = None,
+    cursor: Annotated[str | None, Query(max_length=300)] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = cases.PAGE,
+) -> dict[str, Any]:
+    """Cases in the order of the queue: the first class before the second, by deadline. Without a status: unresolved."""
+    async with office.database.read() as connection:
+        who: int | None = None
+        if assignee == "me":
+            who = agent.id
+        elif assignee not in (None, "none"):
+            found = await find_agent(connection, clean(str(assignee)))
+            who = found.id if found else -1
+        wanted = cases.Filter(
+            status=status, tier=tier, assignee=who, unassigned=assignee == "none", words=clean(q) if q else None
+        )
+        rows = await cases.list_cases(connection, wanted, after=_after(cursor), limit=limit + 1)
+    page = rows[:limit]
+    return {"cases": [_row(row) for row in page], "next": _cursor(page[-1]) if len(rows) > limit else None}
+
+
+def _row(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "number": row["number"],
+        "tier": row["tier"],
+        "status": row["status"],
+        "urgent": row["urgent"],
+        "assignee": row["assignee"],
+        "deadline": row["deadline"],
+        "late": row["breached_at"] is not None,
+        "channel": row["channel"],
+        "customer": row["customer_name"],
+        "preview": row["preview"],
+        "opened_at": row["opened_at"],
+        "reopened": row["reopened"],
+        "conversation": row["conversation_id"],
+        "flags": row["flags"],
+    }
+
+
+def _cursor(row: dict[str, Any]) -> str:
+    value = [row["urgent"], row["sort_at"].timestamp(), row["id"]]
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
+
+
+class BadCursor(Exception):
+    """A cursor that we did not give out."""
+
+
+def _after(cursor: str | None) -> tuple[bool, datetime, int] | None:
+    if cursor is None:
+        return None
+    try:
+        urgent, at, id_ = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        return bool(urgent), datetime.fromtimestamp(float(at), UTC), int(id_)
+    except (ValueError, TypeError, OverflowError, OSError) as error:
+        raise BadCursor("This cursor is not one of ours. Start again without one.") from error
+
+
+@api.get("/cases/{number}", tags=["cases"])
+async def one_case(number: Number, agent: Me, office: There) -> dict[str, Any]:
+    """A case with its whole context: why it is here, what was tried, promises, the customer, the transcript."""
+    async with office.database.read() as connection:
+        return await context(connection, number)
+
+
+@api.post("/cases/next", tags=["cases"])
+async def take_next(agent: Me, office: There, key: Key = None) -> dict[str, Any]:
+    """Claim the case that is most due; the server picks. `{"number": null}`: nobody waits."""
+    gate.allow(agent, "answer")
+    taken = await office.desk.take_next(agent, _once(key, "next"))
+    return taken or {"number": None, "status": None, "assignee": None}
+
+
+@api.post("/cases/{number}/claim", tags=["cases"])
+async def claim(number: Number, agent: Me, office: There, key: Key = None) -> dict[str, Any]:
+    """Take it. 409 says who was faster."""
+    gate.allow(agent, "answer")
+    return await office.desk.claim(agent, number, _once(key, "claim", case=number))
+
+
+@api.post("/cases/{number}/reply", tags=["cases"])
+async def reply(number: Number, body: Reply, agent: Me, office: There, key: Key = None) -> dict[str, Any]:
+    """Write to the customer. 409: not yours, or (with `after_seq`) something came since; `since` shows it."""
+    gate.allow(agent, "answer")
+    once = _once(key, "reply", case=number, text=body.text, after=body.after_seq)
+    return await office.desk.reply(agent, number, body.text, after_seq=body.after_seq, once=once)
+
+
+@api.post("/cases/{number}/note", tags=["cases"])
+async def note(number: Number, body: Note, agent: Me, office: There, key: Key = None) -> dict[str, Any]:
+    """Write to colleagues. It never reaches the customer."""
+    gate.allow(agent, "note")
+    return await office.desk.note(agent, number, body.text, once=_once(key, "note", case=number, text=body.text))
+
+
+@api.post("/cases/{number}/release", tags=["cases"])
+async def release(number: Number, agent: Me, office: There, key: Key = None) -> dict[str, Any]:
+    """Give it back to the queue."""
+    gate.allow(agent, "answer")
+    return await office.desk.release(agent, number, _once(key, "release", case=number))
+
+
+@api.post("/cases/{number}/return", tags=["cases"])
+async def return_to_bot(number: Number, agent: Me, office: There, key: Key = None) -> dict[str, Any]:
+    """Let the machine take over again, from the next message on."""
+    gate.allow(agent, "answer")
+    return await office.desk.return_to_bot(agent, number, _once(key, "return", case=number))
+
+
+@api.post("/cases/{number}/resolve", tags=["cases"])
+async def resolve(
+    number: Number, agent: Me, office: There, body: Resolve | None = None, key: Key = None
+) -> dict[str, Any]:
+    """Done. The customer is told, and asked how it was."""
+    gate.allow(agent, "answer")
+    outcome = (body or Resolve()).outcome
+    once = _once(key, "resolve", case=number, outcome=outcome)
+    return await office.desk.resolve(agent, number, outcome=outcome, once=once)
+
+
+@api.post("/cases/{number}/reopen", tags=["cases"])
+async def reopen(number: Number, agent: Me, office: There, key: Key = None) -> dict[str, Any]:
+    """Take a resolved case up again."""
+    gate.allow(agent, "answer")
+    return await office.desk.reopen(agent, number, _once(key, "reopen", case=number))
+
+
+@api.post("/cases/{number}/assign", tags=["cases"])
+async def assign(number: Number, body: Assign, agent: Me, office: There, key: Key = None) -> dict[str, Any]:
+    """Give it to a colleague. From somebody else's hands: supervisors only."""
+    gate.allow(agent, "assign")
+    to: Agent | None = None
+    async with office.database.read() as connection:
+        id_ = case_id(number)
+        row = await cases.read_row(connection, id_) if id_ is not None else None
+        if row is None:
+            raise NoSuchCase(f"There is no case {number!r}.")
+        if body.to is not None:
+            to = await find_agent(connection, clean(body.to))
+            if to is None or not to.active or gate.rank(to.role) < gate.rank("agent"):
+                raise NoSuchCase(f"Nobody with the address {body.to!r} answers customers here.")
+    if row["assignee_id"] not in (None, agent.id):
+        gate.allow(agent, "repair")
+    return await office.desk.assign(agent, number, to, _once(key, "assign", case=number, to=body.to))
+
+
+@api.post("/cases/{number}/snooze", tags=["cases"])
+async def snooze(number: Number, body: Snooze, agent: Me, office: There, key: Key = None) -> dict[str, Any]:
+    """Let it sleep until then; the customer's next word wakes it."""
+    gate.allow(agent, "answer")
+    once = _once(key, "snooze", case=number, until=body.until.isoformat())
+    return await office.desk.snooze(agent, number, body.until.astimezone(UTC), once)
+
+
+@api.post("/cases/{number}/correct", tags=["cases"])
+async def correct(number: Number, body: Correct, agent: Me, office: There) -> dict[str, Any]:
+    """Say what this really is: the case moves to its class, and the classifier learns from it."""
+    gate.allow(agent, "answer")
+    return await office.desk.correct(agent, number, tier=body.tier, intent=body.intent)
+
+
+# --- conversations ---------------------------------------------------------------------------
+
+
+@api.get("/conversations/{conversation}/messages", tags=["conversations"])
+async def messages(
+    conversation: Annotated[int, Field(ge=1, le=2**53)],
+    agent: Me,
+    office: There,
+    after: Annotated[int, Query(ge=0, le=2**31)] = 0,
+    limit: Annotated[int, Query(ge=1, le=500)] = 200,
+) -> dict[str, Any]:
+    """Messages by number; each that came in has its one end, once it is decided."""
+    async with office.database.read() as connection:
+        if not await cases.conversation_exists(connection, conversation):
+            raise NoSuchCase(f"There is no conversation {conversation}.")
+        rows = await described(connection, conversation, after=after, limit=limit)
+    return {"messages": rows, "next": rows[-1]["seq"] if len(rows) == limit else None}
+
+
+@api.post("/conversations/{conversation}/takeover", tags=["conversations"])
+async def take_over(
+    conversation: Annotated[int, Field(ge=1, le=2**53)], agent: Me, office: There, key: Key = None
+) -> dict[str, Any]:
+    """Step into a conversation that the machine holds."""
+    gate.allow(agent, "answer")
+    return await office.desk.take_over(agent, conversation, _once(key, "takeover", conversation=conversation))
+
+
+# --- the state of the house ------------------------------------------------------------------
+
+
+@api.get("/stats", tags=["house"])
+async def stats(agent: Me, office: There) -> dict[str, Any]:
+    """How much waits, is late, is on its way, is stuck."""
+    async with office.database.read() as connection:
+        found = await cases.stats(connection, datetime.now(UTC))
+    return {**found, "on_duty": len(await office.bus.who_is_present())}
+
+
+@api.get("/undelivered", tags=["house"])
+async def undelivered(agent: Me, office: There) -> dict[str, Any]:
+    """Messages that failed, were parked, or may not have arrived; and due rows that were given up."""
+    async with office.database.read() as connection:
+        return {"messages": await outbox.undelivered(connection), "dues": await dues.dead(connection)}
+
+
+@api.post("/undelivered/{message}/send-again", tags=["house"])
+async def send_again(message: Annotated[int, Field(ge=1, le=2**53)], agent: Me, office: There) -> dict[str, Any]:
+    """Try one more time. If it is `unknown`, the customer may read it twice."""
+    gate.allow(agent, "answer")
+    now = datetime.now(UTC)
+    async with office.database.write("send-again") as connection:
+        done = await outbox.send_again(connection, message, now)
+        if not done:
+            raise NoSuchCase(f"Message {message} is not among the undelivered.")
+        await record(connection, action="send again", subject=f"message {message}", now=now, agent_id=agent.id)
+    office.wake_courier()
+    return {"message": message, "status": "queued"}
+
+
+@api.post("/dues/{due}/run-again", tags=["house"])
+async def run_again(due: Annotated[int, Field(ge=1, le=2**53)], agent: Me, office: There) -> dict[str, Any]:
+    """Let a due row that was given up come due again."""
+    gate.allow(agent, "repair")
+    now = datetime.now(UTC)
+    async with office.database.write("run-again") as connection:
+        if not await dues.revive(connection, due, now):
+            raise NoSuchCase(f"Due row {due} is not among the dead.")
+        await record(connection, action="run again", subject=f"due {due}", now=now, agent_id=agent.id)
+    return {"due": due, "status": "waiting"}
+
+
+@api.get("/quarantine", tags=["house"])
+async def quarantined(agent: Me, office: There) -> dict[str, Any]:
+    """What arrived and could not be read. Nothing is thrown away."""
+    async with office.database.read() as connection:
+        return {"items": await quarantine.waiting(connection)}
+
+
+@api.post("/quarantine/{item}/retry", tags=["house"])
+async def retry(item: Annotated[int, Field(ge=1, le=2**53)], agent: Me, office: There) -> dict[str, Any]:
+    """Let the channel read it again, after an upgrade say."""
+    gate.allow(agent, "repair")
+    done = await office.requeue(item)
+    async with office.database.write("quarantine.retry") as connection:
+        await record(
+            connection, action="retry quarantined", subject=str(item), now=datetime.now(UTC), agent_id=agent.id
+        )
+    return {"item": item, "released": done}

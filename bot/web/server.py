@@ -1,0 +1,81 @@
+"""The HTTP application: the agents' API, the channels' routes, and one shape for every refusal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import BaseRoute
+from starlette.types import ASGIApp
+
+from bot.web.api import BadCursor, Office, Unauthorised, api
+from bot.web.gate import Forbidden
+from bot.web.shell import Shell, error_body
+from handoff.desk import KeyReused
+from handoff.errors import HandoffError, HeldByOther, NoSuchCase, NotHeld, Stale, WrongState
+
+
+def application(
+    *, office: Office, routes: Sequence[BaseRoute], trusted_proxies: Iterable[str]
+) -> tuple[FastAPI, ASGIApp]:
+    """The application, alone and inside its shell."""
+    inner = FastAPI(
+        title="Warmline: the agents' API",
+        version="1",
+        docs_url="/api/docs",
+        openapi_url="/api/openapi.json",
+        redoc_url=None,
+    )
+    inner.state.office = office
+    # The customers' routes come first: they are the busiest, and routes are tried in order.
+    inner.router.routes[:0] = routes
+    inner.include_router(api)
+    inner.add_exception_handler(RequestValidationError, _invalid)
+    inner.add_exception_handler(HTTPException, _http)
+    for known in (HandoffError, Unauthorised, Forbidden, BadCursor):
+        inner.add_exception_handler(known, _refused)
+    return inner, Shell(inner, trusted_proxies=trusted_proxies)
+
+
+async def _invalid(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for it alone
+    faults = [
+        {"field": ".".join(str(part) for part in fault["loc"][1:]) or str(fault["loc"][0]), "message": fault["msg"]}
+        for fault in error.errors()
+    ]
+    return JSONResponse(error_body("invalid", "Some fields are wrong.", fields=faults), 422)
+
+
+async def _http(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)  # noqa: S101
+    text = "There is nothing at this address." if error.status_code == 404 else str(error.detail)
+    return JSONResponse(error_body("http", text), error.status_code, headers=getattr(error, "headers", None))
+
+
+async def _refused(_: Request, error: Exception) -> JSONResponse:
+    status, code = _STATUS.get(type(error), (400, "refused"))
+    more: dict[str, Any] = {}
+    if isinstance(error, HeldByOther):
+        more["holder"] = error.holder
+    if isinstance(error, Stale):
+        more["since"] = list(error.since)
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
+    return JSONResponse(error_body(code, str(error), **more), status, headers=headers)
+
+
+_STATUS: dict[type[Exception], tuple[int, str]] = {
+    Unauthorised: (401, "unauthorised"),
+    Forbidden: (403, "forbidden"),
+    BadCursor: (400, "bad_cursor"),
+    NoSuchCase: (404, "not_found"),
+    HeldByOther: (409, "held"),
+    NotHeld: (409, "not_held"),
+    WrongState: (409, "wrong_state"),
+    KeyReused: (409, "key_reused"),
+    Stale: (409, "stale"),
+}

@@ -1,0 +1,129 @@
+"""What stands around every request: size limits, the client's address, security headers, errors as JSON, numbers."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import time
+from collections.abc import Iterable
+from typing import Any, Final
+
+import structlog
+from prometheus_client import Counter, Histogram
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from store.errors import DatabaseAway
+
+BODY_AT_MOST: Final = 1_000_000
+REQUESTS: Final = Counter("warmline_http_requests", "Requests by status class.", ["status"])
+SECONDS: Final = Histogram(
+    "warmline_http_seconds", "Seconds to answer a request.", buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5)
+)
+_HEADERS: Final = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),
+    (b"x-frame-options", b"DENY"),
+]
+
+log = structlog.get_logger(__name__)
+
+
+class Shell:
+    """ASGI middleware around the whole application."""
+
+    def __init__(self, app: ASGIApp, *, trusted_proxies: Iterable[str] = ()) -> None:
+        self._app = app
+        self._trusted = [ipaddress.ip_network(proxy, strict=False) for proxy in trusted_proxies]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began = time.perf_counter()
+        started = False
+        status = 500
+        self._believe_proxy(scope)
+
+        async def answered(message: Message) -> None:
+            nonlocal started, status
+            if message["type"] == "http.response.start":
+                started, status = True, message["status"]
+                SECONDS.observe(time.perf_counter() - began)
+                message["headers"] = [*message.get("headers", ()), *_HEADERS]
+            await send(message)
+
+        try:
+            await self._app(scope, _Limited(receive, scope), answered)
+        except _TooLarge:
+            status = 413
+            await _say(send, started, 413, "too_large", f"The request is over {BODY_AT_MOST // 1000} kB. Send less.")
+        except DatabaseAway as error:
+            status = 503
+            log.error("request failed: database", path=scope["path"], error=str(error))
+            await _say(send, started, 503, "database_away", "The desk cannot write right now. Try again in a moment.",
+                       retry_after=2)  # fmt: skip
+        except Exception:
+            log.exception("request failed", path=scope["path"], method=scope["method"])
+            await _say(send, started, 500, "failed", "Something failed on our side. It was written down.")
+        finally:
+            REQUESTS.labels(f"{status // 100}xx").inc()
+
+    def _believe_proxy(self, scope: Scope) -> None:
+        """Behind a proxy that we trust, the client is who it says; nobody else may claim an address."""
+        client = scope.get("client")
+        if not self._trusted or client is None or not self._is_trusted(client[0]):
+            return
+        forwarded = [value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"]
+        for address in reversed([part.strip() for part in ",".join(forwarded).split(",") if part.strip()]):
+            if not self._is_trusted(address):
+                scope["client"] = (address[:64], 0)
+                return
+
+    def _is_trusted(self, address: str) -> bool:
+        try:
+            parsed = ipaddress.ip_address(address)
+        except ValueError:
+            return False
+        return any(parsed in network for network in self._trusted)
+
+
+class _TooLarge(Exception):
+    pass
+
+
+class _Limited:
+    """A `receive` that counts."""
+
+    def __init__(self, receive: Receive, scope: Scope) -> None:
+        self._receive = receive
+        self._left = BODY_AT_MOST
+        declared = next((value for name, value in scope["headers"] if name == b"content-length"), b"")
+        if declared.isdigit() and len(declared) < 20 and int(declared) > BODY_AT_MOST:
+            self._left = -1
+
+    async def __call__(self) -> Message:
+        if self._left < 0:
+            raise _TooLarge
+        message = await self._receive()
+        if message["type"] == "http.request":
+            self._left -= len(message.get("body", b""))
+            if self._left < 0:
+                raise _TooLarge
+        return message
+
+
+async def _say(send: Send, started: bool, status: int, code: str, text: str, *, retry_after: int | None = None) -> None:
+    if started:
+        return
+    body = json.dumps({"error": {"code": code, "message": text}}).encode()
+    headers: list[tuple[bytes, bytes]] = [(b"content-type", b"application/json"), *_HEADERS]
+    headers.append((b"content-length", str(len(body)).encode()))
+    if retry_after is not None:
+        headers.append((b"retry-after", str(retry_after).encode()))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def error_body(code: str, text: str, **more: Any) -> dict[str, Any]:
+    """The shape of every refusal."""
+    return {"error": {"code": code, "message": text, **more}}

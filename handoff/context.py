@@ -1,0 +1,119 @@
+"""The whole story of a case, for whoever takes it: nobody asks the customer to repeat anything."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from handoff.errors import NoSuchCase
+from store import cases
+from store.journey import MessageRow
+from store.words import case_id, case_number
+
+TRANSCRIPT = 200
+"""Newest messages that come with a case; older ones by page."""
+
+
+async def context(connection: AsyncConnection, number: str) -> dict[str, Any]:
+    """Everything about a case, as JSON-ready values.
+
+    Raises:
+        NoSuchCase: there is none with this number.
+    """
+    id_ = case_id(number)
+    row = await cases.read_row(connection, id_) if id_ is not None else None
+    if row is None or id_ is None:
+        raise NoSuchCase(f"There is no case {number!r}.")
+    conversation = row["conversation_id"]
+    messages = await described(connection, conversation, newest=True, limit=TRANSCRIPT)
+    story = row["context"] or {}
+    others = await cases.cases_of_customer(connection, row["customer_id"], but=id_)
+    return {
+        "number": case_number(id_),
+        "tier": row["tier"],
+        "status": row["status"],
+        "urgent": row["urgent"],
+        "assignee": row["assignee"],
+        "deadline": row["deadline"],
+        "unanswered_since": row["unanswered_since"],
+        "late": row["breached_at"] is not None,
+        "channel": row["channel"],
+        "reason": row["reason"],
+        "preview": row["preview"],
+        "opened_at": row["opened_at"],
+        "claimed_at": row["claimed_at"],
+        "resolved_at": row["resolved_at"],
+        "snoozed_until": row["snoozed_until"],
+        "outcome": row["outcome"],
+        "reopened": row["reopened"],
+        "satisfaction": row["satisfaction"],
+        "flags": row["flags"] or {},
+        "previous": case_number(row["previous_id"]) if row["previous_id"] else None,
+        "customer": {
+            "id": row["customer_id"],
+            "name": row["customer_full_name"],
+            "email": row["customer_email"],
+            "since": row["customer_since"],
+            "identities": await cases.identities(connection, row["customer_id"]),
+        },
+        "conversation": {
+            "id": conversation,
+            "owner": row["owner"],
+            "epoch": row["epoch"],
+            "account": row["account"],
+            "place": None if row["channel"] == "web" else row["place"],
+            "thread": row["thread"],
+            "public": row["public"],
+            "last_seq": row["next_seq"] - 1,
+            "opened_seq": row["opened_seq"],
+        },
+        "verdict": {key: value for key, value in story.items() if key not in ("tried", "articles")} or None,
+        "verdicts": await cases.verdicts(connection, conversation),
+        "tried": [{**tried, "rejected": _rejected(tried, messages)} for tried in story.get("tried", [])],
+        "articles": story.get("articles", []),
+        "promises": await cases.promises(connection, id_),
+        "other_cases": others,
+        "events": await cases.events(connection, id_),
+        "attachments": await cases.files(connection, conversation),
+        "transcript": messages,
+    }
+
+
+async def described(
+    connection: AsyncConnection, conversation: int, *, after: int = 0, limit: int = TRANSCRIPT, newest: bool = False
+) -> list[dict[str, Any]]:
+    """Messages of a conversation as agents see them, oldest first: with ends, delivery, notes."""
+    rows = await cases.transcript(connection, conversation, after=after, limit=limit, newest=newest)
+    more = await cases.delivery(connection, conversation, [row.seq for row in rows])
+    return [_described(row, more.get(row.seq, {})) for row in rows]
+
+
+def _described(row: MessageRow, more: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "seq": row.seq,
+        "direction": row.direction,
+        "from": row.author,
+        "author": row.author_name,
+        "kind": row.kind,
+        "text": row.body,
+        "buttons": more.get("buttons") or [],
+        "rich": more.get("rich"),
+        "external_id": more.get("external_id"),
+        "revision": row.revision,
+        "end": row.end,
+        "end_reason": more.get("end_reason"),
+        "status": row.status,
+        "error": more.get("error"),
+        "button": row.meta.get("button"),
+        "files": row.meta.get("files", 0),
+        "at": row.created_at,
+        "sent_at": more.get("sent_at"),
+    }
+
+
+def _rejected(tried: dict[str, Any], messages: list[dict[str, Any]]) -> bool:
+    """Did the customer say no to this answer?"""
+    later = [message for message in messages if message["seq"] > tried["seq"] and message["direction"] == "in"]
+    return any(message["button"] == "helped:no" or message["end"] == "handed_off" for message in later[:1])

@@ -1,0 +1,149 @@
+"""Every text that a customer reads from the machine. Short, warm, exact; says what happens next, and by when.
+
+A time stands in a text only if a promise row stands behind it: `by` is None where none can be kept, and the
+sentence is another one then.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from zoneinfo import ZoneInfo
+
+HELPED: Final = ({"id": "helped:yes", "label": "Yes"}, {"id": "helped:no", "label": "No"})
+PERSON: Final = {"id": "person", "label": "Talk to a person"}
+ANSWER_BUTTONS: Final = (*HELPED, PERSON)
+SURVEY_BUTTONS: Final = (
+    {"id": "survey:good", "label": "Good"},
+    {"id": "survey:fair", "label": "Fair"},
+    {"id": "survey:poor", "label": "Poor"},
+)
+DID_THIS_HELP: Final = "Did this help?"
+GREETING: Final = "Hello, you have reached {company}. Tell us what you need, in your own words."
+I_AM_A_BOT: Final = "Yes, I am {bot}, the automatic part of {company}. A person is one tap away."
+FEEDBACK: Final = "Thank you. This goes to the product team; nothing more to do."
+SURVEY: Final = "How was this? One tap is enough."
+TAKEOVER: Final = "{agent} here. I have read everything above; {case} is mine now."
+
+OUTCOMES: Final = {
+    "solved": "it works again",
+    "workaround": "there is a way around it",
+    "guided": "we went through it together",
+    "no_fault": "nothing was broken on our side",
+    "spam": "closed",
+}
+
+_OPENING: Final = {
+    "outage": "This looks serious, so it goes straight to a person.",
+    "security": "This is about safety, so it goes straight to a person.",
+    "billing": "Money matters.",
+    "problem": "Thank you for telling us.",
+    "person": "Of course.",
+    "not_helped": "Sorry, that missed.",
+    "complaint": "You are right to tell us.",
+    "feedback": "Thank you for writing.",
+    "unknown": "Thank you for writing.",
+    "attachment": "Thank you, we have what you sent.",
+    "reopened": "Open again, and more urgent.",
+    "failed": "Something failed on our side while reading this, so a person reads it instead.",
+}
+_WITH_TIME: Final = {
+    "outage": "You hear from one here by {by}. Your case is {case}.",
+    "security": "You hear from one here by {by}. Your case is {case}. Never send passwords or card numbers.",
+    "billing": "A person checks this and writes by {by}. Case {case}. Never send card numbers.",
+    "person": "A person writes here by {by}{place}. Case {case}.",
+    "not_helped": "A person takes over, sees all of this, and writes by {by}. Case {case}.",
+    "reopened": "A person who can see all of it writes by {by}. Case {case}.",
+    "": "A person answers by {by}. Case {case}.",
+}
+_WITHOUT_TIME: Final = {
+    "outage": "It is ahead of everything else. Your case is {case}; the answer comes here.",
+    "security": "It is ahead of everything else. Your case is {case}. Never send passwords or card numbers.",
+    "billing": "A person checks this and writes here. Case {case}. Never send card numbers.",
+    "person": "A person writes here{place}. Case {case}.",
+    "not_helped": "A person takes over, sees all of this, and writes here. Case {case}.",
+    "reopened": "A person who can see all of it writes here. Case {case}.",
+    "": "A person answers here. Case {case}.",
+}
+_FOREIGN: Final = {
+    "de": ("Ein Mensch liest das und antwortet hier. Fall {case}.", "bis {by}"),
+    "fr": ("Une personne lit ce message et répond ici. Dossier {case}.", "avant {by}"),
+    "es": ("Una persona lo leerá y responderá aquí. Caso {case}.", "antes de {by}"),
+    "it": ("Una persona leggerà questo messaggio e risponderà qui. Caso {case}.", "entro {by}"),
+    "pt": ("Uma pessoa vai ler isto e responder aqui. Caso {case}.", "até {by}"),
+    "nl": ("Een mens leest dit en antwoordt hier. Zaak {case}.", "vóór {by}"),
+    "pl": ("Człowiek to przeczyta i odpowie tutaj. Sprawa {case}.", "do {by}"),
+    "sv": ("En människa läser detta och svarar här. Ärende {case}.", "senast {by}"),
+    "tr": ("Bunu bir insan okuyacak ve burada yanıtlayacak. Kayıt {case}.", "en geç {by}"),
+    "ru": ("Это прочитает человек и ответит здесь. Обращение {case}.", "до {by}"),
+    "uk": ("Це прочитає людина і відповість тут. Звернення {case}.", "до {by}"),
+    "ja": ("担当者が読み、こちらでお返事します。受付番号 {case}。", "{by} まで"),
+    "zh": ("工作人员会阅读并在这里回复。编号 {case}。", "{by} 之前"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Voice:
+    """Who speaks, and in which zone times are said."""
+
+    company: str
+    bot: str
+    zone: ZoneInfo
+
+    def time(self, at: datetime, now: datetime) -> str:
+        """`14:40 UTC` today, `Monday 14:40 UTC` within a week, else with the date."""
+        local, today = at.astimezone(self.zone), now.astimezone(self.zone)
+        clock = f"{local:%H:%M} {local.tzname()}"
+        days = (local.date() - today.date()).days
+        if days == 0:
+            return clock
+        return f"{local:%A} {clock}" if 0 < days < 7 else f"{local:%A}, {local.day} {local:%B}, {clock}"
+
+
+def acknowledgement(
+    kind: str,
+    *,
+    case: str,
+    by: str | None,
+    place: int | None = None,
+    workaround: str | None = None,
+    language: str | None = None,
+    back: str | None = None,
+) -> str:
+    """What a customer hears when a person takes over. `back`: when we open again, if we are closed."""
+    words = _WITH_TIME if by else _WITHOUT_TIME
+    number = f"; you are number {place}" if place else ""
+    sentence = words.get(kind, words[""]).format(by=by, case=case, place=number)
+    parts = [_OPENING.get(kind, _OPENING["unknown"]), sentence]
+    if back and not by:
+        parts.append(f"We are back {back}.")
+    if workaround:
+        parts.append(workaround)
+    text = " ".join(parts)
+    foreign = _FOREIGN.get(language or "")
+    if foreign is None:
+        return text
+    theirs = foreign[0].format(case=case) + (f" ({foreign[1].format(by=by)})" if by else "")
+    return f"{theirs}\n\n{text}"
+
+
+def workaround(title: str, link: str | None) -> str:
+    """A likely help for a problem, offered beside the person, never instead."""
+    where = f'"{title}": {link}' if link else f'"{title}"'
+    return f"Until then this may help: {where}"
+
+
+def at_risk(*, old: str, new: str | None, supervisor: str | None) -> str:
+    knows = f" {supervisor} knows." if supervisor else ""
+    again = f"New time: {new}." if new else "You keep your place, and it is still ahead of the rest."
+    return f"We said {old} and will not make it; we are sorry. {again}{knows}"
+
+
+def resolved(outcome: str) -> str:
+    return f"Solved: {outcome}. Anything else? Write here and it opens again."
+
+
+def source(title: str, link: str | None) -> str:
+    """Where an answer comes from."""
+    return f'From "{title}": {link}' if link else f'From "{title}".'

@@ -1,0 +1,93 @@
+"""Vectors kept on disk between trainings: a text that did not change is not encoded again."""
+
+import hashlib
+import sqlite3
+import zlib
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.encoder import Encoder
+
+_AT_A_TIME = 256  # texts between two writes: what an interrupted training loses
+_TABLE = "CREATE TABLE IF NOT EXISTS vectors (encoder TEXT, text BLOB, vector BLOB, PRIMARY KEY (encoder, text)) STRICT"
+
+
+class VectorCache:
+    """A file of vectors by encoder and text. Losing it costs time and nothing else, so a damaged one is begun anew."""
+
+    def __init__(self, path: Path, encoder: Encoder) -> None:
+        self._path = path
+        self._encoder = encoder
+
+    def vectors(
+        self, texts: Sequence[str], *, threads: int = 2, progress: Callable[[int, int], None] | None = None
+    ) -> NDArray[np.float32]:
+        """What `Encoder.encode_many` gives: (len(texts), dimension). progress(done, all) counts what is encoded."""
+        keys = [_key(text) for text in texts]
+        known = self._read()
+        missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
+        waiting = list(missing.items())
+        for start in range(0, len(waiting), _AT_A_TIME):
+            some = waiting[start : start + _AT_A_TIME]
+            made = self._encoder.encode_many([text for _, text in some], threads=threads)
+            fresh = {key: vector for (key, _), vector in zip(some, made, strict=True)}
+            self._write(fresh.items())
+            known |= fresh
+            if progress is not None:
+                progress(start + len(some), len(waiting))
+        rows = [known[key] for key in keys]
+        return np.stack(rows) if rows else np.empty((0, self._encoder.dimension), np.float32)
+
+    def _read(self) -> dict[bytes, NDArray[np.float32]]:
+        try:
+            with closing(self._open()) as file:
+                rows = file.execute("SELECT text, vector FROM vectors WHERE encoder = ?", (self._encoder.identity,))
+                found = {key: self._unpack(packed) for key, packed in rows}
+        except sqlite3.DatabaseError:
+            self._begin_anew()
+            return {}
+        return {key: vector for key, vector in found.items() if vector is not None}
+
+    def _write(self, fresh: Iterable[tuple[bytes, NDArray[np.float32]]]) -> None:
+        rows = [(self._encoder.identity, key, _pack(vector)) for key, vector in fresh]
+        try:
+            with closing(self._open()) as file, file:
+                # Another encoder's vectors are of no use to this one, and it does not come back.
+                file.execute("DELETE FROM vectors WHERE encoder <> ?", (self._encoder.identity,))
+                file.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)", rows)
+        except sqlite3.DatabaseError:  # also a full disk or a locked file: the vectors themselves are fine
+            self._begin_anew()
+
+    def _open(self) -> sqlite3.Connection:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        file = sqlite3.connect(self._path, timeout=10)
+        file.execute("PRAGMA synchronous = OFF")  # a lost write is encoded again
+        file.execute(_TABLE)
+        return file
+
+    def _begin_anew(self) -> None:
+        for ending in ("", "-journal", "-wal", "-shm"):
+            self._path.with_name(self._path.name + ending).unlink(missing_ok=True)
+
+    def _unpack(self, packed: bytes) -> NDArray[np.float32] | None:
+        checksum, content = packed[:4], packed[4:]
+        if len(content) != 4 * self._encoder.dimension or checksum != _checksum(content):
+            return None
+        return np.frombuffer(content, dtype="<f4").astype(np.float32)
+
+
+def _key(text: str) -> bytes:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+
+
+def _pack(vector: NDArray[np.float32]) -> bytes:
+    content = vector.astype("<f4").tobytes()
+    return _checksum(content) + content
+
+
+def _checksum(content: bytes) -> bytes:
+    return zlib.crc32(content).to_bytes(4, "little")

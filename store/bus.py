@@ -1,0 +1,739 @@
+"""The bus: hints that share the work, live news for pages, presence and rate limits. It only moves; SQL is the truth.
+
+Everything in Redis may vanish at any moment. So nothing here raises because a server is away: a hint that is lost is
+found by the sweep, a page that may have missed something is told to fetch again (`{"gap": True}`), presence and limits
+fall back to what this process knows. `MemoryBus` is the whole bus within one process: the fake for tests, and what
+`Bus` leans on while its server is away.
+
+    away ──PING answered──> alive     the groups are made again, a gap is signalled, waiting takes return
+      ^                       │
+      └── a connection lost ──┘
+
+Keys, under the prefix: `hint:<topic>` a stream, `live:<channel>` a pub/sub channel, `present` a sorted set of who is
+here until when, `allow:<key>` one number with a TTL.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import math
+import os
+import random
+import secrets
+import socket
+import time
+from collections import OrderedDict, deque
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from itertools import islice
+from typing import Any, Final, Protocol, Self
+
+import structlog
+from redis.asyncio import BlockingConnectionPool, ConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import ResponseError
+
+from store.errors import RedisSetting
+
+_log = structlog.get_logger(__name__)
+
+GROUP: Final = "warmline"
+HINTS_KEPT: Final = 10_000
+"""Entries of a stream in Redis, and ids of a topic in memory; beyond that the oldest are dropped for the sweep."""
+PACK: Final = 64
+"""Ids in one stream entry: few entries are cheap, but one entry is what one process gets."""
+NEWS_KEPT: Final = 100
+"""Items that wait for one slow subscriber; beyond that the oldest are dropped and it is told of a gap."""
+KEYS_KEPT: Final = 10_000
+"""Rate limits that a process remembers while the server is away."""
+PATIENCE: Final = 2.0
+"""Seconds that one command may take before the server counts as away."""
+READ: Final = 2.0
+"""Seconds that one read waits in the server for hints; then it is asked again, if somebody still waits here."""
+PULSE: Final = 5.0
+"""Seconds between two signs of life that we ask of the server."""
+
+Gap = Callable[[], None]
+
+
+class BusProtocol(Protocol):
+    """What `Bus` and `MemoryBus` offer. No method raises because of a server; see the module's docstring."""
+
+    @property
+    def alive(self) -> bool:
+        """False while the server is away and this process is on its own."""
+        ...
+
+    @property
+    def gaps(self) -> int:
+        """How often hints may have been lost. Grows at once with the `on_gap` call; compare, then sweep."""
+        ...
+
+    async def hint(self, topic: str, ids: Iterable[int]) -> None:
+        """Tell whoever takes `topic` that these ids have news. Returns at once; ids may arrive twice or never."""
+        ...
+
+    async def take(self, topic: str, *, limit: int, wait: float) -> list[int]:
+        """Up to `limit` hinted ids, oldest first, each for one taker only. Waits up to `wait` seconds for the first.
+
+        Returns [] after `wait`, or sooner after a gap: then the caller sweeps. With a `wait` of 0 it gives only what
+        is already in this process.
+        """
+        ...
+
+    async def publish(self, channel: str, payload: Mapping[str, Any]) -> None:
+        """Send to all subscribers of `channel` in all processes, as JSON (what JSON does not know, as text)."""
+        ...
+
+    def subscribe(self, channel: str) -> AbstractAsyncContextManager[Subscription]:
+        """What is published from now on: subscribe first, then fetch the state, then follow the news."""
+        ...
+
+    async def present(self, who: str, *, seconds: float) -> None:
+        """`who` is here for so long, unless told again; 0 seconds: gone."""
+        ...
+
+    async def who_is_present(self) -> set[str]:
+        """Who is here, in all processes."""
+        ...
+
+    async def allow(self, key: str, *, limit: int, per: float) -> float:
+        """0.0: allowed, and counted. Else the seconds to wait (Retry-After), and not counted.
+
+        `limit` at once, then refilled evenly over `per` seconds. A `limit` of 0 is no limit.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go of everything. Hints that were made are still sent, if that is quick; subscriptions end."""
+        ...
+
+
+class Subscription:
+    """One reader of one channel: an async iterator of what is published, as dicts (shared: do not change them).
+
+    `{"gap": True}` says that items were missed, because the server was away or this reader slow: fetch the state
+    again. The iterator ends when the bus closes.
+    """
+
+    def __init__(self) -> None:
+        self._items: deque[dict[str, Any]] = deque()
+        self._wake = asyncio.Event()
+        self._closed = False
+        self.gap = False
+        """The next item will be a gap."""
+        self.settled = False
+        """The server has confirmed it, or was away: one more confirmation means a reconnect."""
+
+    def put(self, item: dict[str, Any]) -> None:
+        if len(self._items) >= NEWS_KEPT:
+            self._items.popleft()
+            self.gap = True
+        self._items.append(item)
+        self._wake.set()
+
+    def miss(self) -> None:
+        self.gap = True
+        self._wake.set()
+
+    def close(self) -> None:
+        self._closed = True
+        self._wake.set()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> dict[str, Any]:
+        while not (self.gap or self._items):
+            if self._closed:
+                raise StopAsyncIteration
+            self._wake.clear()
+            await self._wake.wait()
+        if self.gap:
+            self.gap = False
+            return {"gap": True}
+        return self._items.popleft()
+
+
+class _Backlog:
+    """The hinted ids of one topic, each once, oldest first, at most `HINTS_KEPT`; and who waits for them."""
+
+    def __init__(self) -> None:
+        self._ids: dict[int, None] = {}
+        self._asked = 0
+        self.news = asyncio.Event()
+        self.demand = asyncio.Event()
+        """Set when a take begins to wait."""
+
+    @property
+    def room(self) -> int:
+        """How many more ids those who wait now would take."""
+        return max(0, self._asked - len(self._ids))
+
+    def put(self, ids: Iterable[int]) -> None:
+        self._ids.update(dict.fromkeys(ids))
+        if len(self._ids) > HINTS_KEPT:
+            self.pop(len(self._ids) - HINTS_KEPT)
+        if self._ids:
+            self.news.set()
+
+    def pop(self, limit: int) -> list[int]:
+        taken = list(islice(self._ids, limit))
+        for each in taken:
+            del self._ids[each]
+        return taken
+
+    @contextlib.contextmanager
+    def asking(self, limit: int) -> Iterator[None]:
+        self._asked += limit
+        self.demand.set()
+        try:
+            yield
+        finally:
+            self._asked -= limit
+
+
+class Limiter:
+    """Rate limits in this process: GCRA (ITU-T I.371), which keeps one number per key, the time it is used up to.
+
+    At most `KEYS_KEPT` keys; the one not asked for longest is forgotten first. Times are seconds of `clock`.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._used_up_to: OrderedDict[str, int] = OrderedDict()
+
+    def allow(self, key: str, *, limit: int, per: float) -> float:
+        """As `BusProtocol.allow`."""
+        if limit <= 0:
+            return 0.0
+        now = int(self._clock() * 1e6)
+        step = _step(limit, per)
+        after = max(self._used_up_to.get(key, 0), now) + step
+        excess = after - step * limit - now
+        if excess > 0:
+            return excess / 1e6
+        self._used_up_to[key] = after
+        self._used_up_to.move_to_end(key)
+        if len(self._used_up_to) > KEYS_KEPT:
+            self._used_up_to.popitem(last=False)
+        return 0.0
+
+
+def _step(limit: int, per: float) -> int:
+    """Microseconds that one use takes; rounded up, so that never more than `limit` fit into `per`."""
+    return math.ceil(per * 1e6 / limit)
+
+
+class MemoryBus:
+    """The bus of one process: see `BusProtocol`. Nothing to await, nothing to lose; `gap()` pretends that it did."""
+
+    def __init__(self, *, on_gap: Gap | None = None) -> None:
+        self._on_gap = on_gap
+        self._gaps = 0
+        self._backlogs: dict[str, _Backlog] = {}
+        self._subscriptions: dict[str, set[Subscription]] = {}
+        self._present_until: dict[str, float] = {}
+        self._limiter = Limiter()
+
+    @property
+    def alive(self) -> bool:
+        return True
+
+    @property
+    def gaps(self) -> int:
+        return self._gaps
+
+    @property
+    def channels(self) -> set[str]:
+        """That somebody here subscribes."""
+        return set(self._subscriptions)
+
+    def gap(self) -> None:
+        """Hints may have been lost: say so, and let waiting takes return."""
+        self._gaps += 1
+        if self._on_gap is not None:
+            self._on_gap()
+        for backlog in self._backlogs.values():
+            backlog.news.set()
+
+    async def hint(self, topic: str, ids: Iterable[int]) -> None:
+        self.backlog(topic).put(ids)
+
+    async def take(self, topic: str, *, limit: int, wait: float) -> list[int]:
+        backlog = self.backlog(topic)
+        taken = backlog.pop(limit)
+        if taken or wait <= 0:
+            return taken
+        gaps = self._gaps
+        with contextlib.suppress(TimeoutError), backlog.asking(limit):
+            async with asyncio.timeout(wait):
+                while not taken and gaps == self._gaps:
+                    backlog.news.clear()
+                    await backlog.news.wait()
+                    taken = backlog.pop(limit)
+        return taken
+
+    def backlog(self, topic: str) -> _Backlog:
+        return self._backlogs.setdefault(topic, _Backlog())
+
+    async def publish(self, channel: str, payload: Mapping[str, Any]) -> None:
+        data = _packed(channel, payload)
+        if data is not None:
+            self.deliver(channel, data)
+
+    def deliver(self, channel: str, data: bytes) -> None:
+        """Hand one published item to all who subscribe here."""
+        readers = self._subscriptions.get(channel)
+        if not readers:
+            return
+        with contextlib.suppress(ValueError):  # not ours: somebody else publishes on this server
+            item = json.loads(data)
+            for reader in readers:
+                reader.put(item)
+
+    @asynccontextmanager
+    async def subscribe(self, channel: str) -> AsyncIterator[Subscription]:
+        subscription = Subscription()
+        self._subscriptions.setdefault(channel, set()).add(subscription)
+        try:
+            yield subscription
+        finally:
+            readers = self._subscriptions[channel]
+            readers.discard(subscription)
+            if not readers:
+                del self._subscriptions[channel]
+
+    def readers(self, channel: str) -> Iterable[Subscription]:
+        return self._subscriptions.get(channel, ())
+
+    async def present(self, who: str, *, seconds: float) -> None:
+        self._present_until[who] = time.monotonic() + seconds
+
+    async def who_is_present(self) -> set[str]:
+        now = time.monotonic()
+        self._present_until = {who: until for who, until in self._present_until.items() if until > now}
+        return set(self._present_until)
+
+    async def allow(self, key: str, *, limit: int, per: float) -> float:
+        return self._limiter.allow(key, limit=limit, per=per)
+
+    async def close(self) -> None:
+        for channel in self._subscriptions.values():
+            for subscription in channel:
+                subscription.close()
+
+
+# KEYS: the sorted set. ARGV: who ("" to only look), milliseconds. By the server's clock, so that ours may differ.
+_PRESENT: Final = """
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+if ARGV[1] ~= '' then redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1]) end
+return redis.call('ZRANGE', KEYS[1], 0, -1)
+"""
+
+# KEYS: the limit's key. ARGV: microseconds of one use, limit. Returns microseconds to wait; as `Limiter.allow`.
+_ALLOW: Final = """
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local step = tonumber(ARGV[1])
+local after = math.max(tonumber(redis.call('GET', KEYS[1]) or 0), now) + step
+local excess = after - step * tonumber(ARGV[2]) - now
+if excess > 0 then return excess end
+redis.call('SET', KEYS[1], string.format('%.0f', after), 'PX', math.ceil((after - now) / 1000))
+return 0
+"""
+
+
+class Bus:
+    """The bus over a Redis or Valkey server: see `BusProtocol`. Make it with `Bus.connect`.
+
+    A hint goes to a take that waits in this process, if there is one: on one machine the usual case, and measured at
+    a sixth of the time and the CPU of the way through the server. Else it goes to the stream, for whichever process
+    asks first; what is hinted while the last ones are under way leaves in one pipeline. Connections: a small pool for commands,
+    one per topic that blocks, one for all live news.
+    """
+
+    def __init__(self, url: str, *, prefix: str, on_gap: Gap | None) -> None:
+        settings: dict[str, Any] = {
+            "protocol": 2,  # one shape of replies from every server since Redis 5
+            "retry": Retry(NoBackoff(), 0),  # we want to know at once; going on is our own business
+            "socket_connect_timeout": PATIENCE,
+        }
+        try:
+            commands = BlockingConnectionPool.from_url(url, max_connections=16, socket_timeout=PATIENCE, **settings)
+            # A blocking read is bounded by its own wait, not by the socket's timeout.
+            blocking = ConnectionPool.from_url(url, socket_timeout=None, **settings)
+        except ValueError as error:  # its text may hold the address, and that a password
+            raise RedisSetting(
+                "WARMLINE_REDIS_URL is not the address of a server. "
+                "Give redis://host:port/0, rediss://host:port/0 or unix:///path/to.sock."
+            ) from error
+        self._commands: Any = Redis.from_pool(commands)  # Any: its methods are not typed
+        self._blocking: Any = Redis.from_pool(blocking)
+        self._prefix = prefix
+        self._local = MemoryBus(on_gap=on_gap)
+        self._consumer = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+        self._readers: dict[str, asyncio.Task[None]] = {}
+        self._groups: set[str] = set()
+        self._outbox: dict[str, _Backlog] = {}
+        self._wanted = asyncio.Event()
+        self._alive = False
+        self._doubted = asyncio.Event()
+        self._up = asyncio.Event()
+        self._refusals: set[str] = set()
+        self._joined: dict[str, asyncio.Event] = {}
+        self._rejoin = asyncio.Event()
+        self._closed = False
+        self._pump: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self.unsent = 0
+        """Hints that could not be sent, and were kept for takers in this process or left to the sweep."""
+
+    @classmethod
+    async def connect(cls, url: str, *, prefix: str = "warmline", on_gap: Gap | None = None) -> Self:
+        """A bus on the server at `url`; one that is away is waited for in the background (`alive` tells).
+
+        `on_gap` is called, from the event loop, whenever hints may have been lost; it must neither block nor raise.
+
+        Raises:
+            RedisSetting: `url` is no address.
+        """
+        bus = cls(url, prefix=prefix, on_gap=on_gap)
+        await bus._check()
+        if not bus._alive:
+            _log.warning("bus away", reason="no answer yet; trying on")
+        bus._pump = asyncio.create_task(bus._send_hints(), name="bus hints")
+        bus._tasks = [
+            asyncio.create_task(bus._watch(), name="bus watch"),
+            asyncio.create_task(bus._follow_news(), name="bus news"),
+        ]
+        return bus
+
+    @property
+    def alive(self) -> bool:
+        return self._alive
+
+    @property
+    def gaps(self) -> int:
+        return self._local.gaps
+
+    # --- hints -------------------------------------------------------------------------------
+
+    async def hint(self, topic: str, ids: Iterable[int]) -> None:
+        backlog = self._local.backlog(topic)
+        if not self._alive or self._closed:
+            return backlog.put(ids)
+        waiting = list(ids)
+        if room := backlog.room:
+            backlog.put(waiting[:room])
+        if len(waiting) > room:
+            self._outbox.setdefault(topic, _Backlog()).put(waiting[room:])
+            self._wanted.set()
+
+    async def take(self, topic: str, *, limit: int, wait: float) -> list[int]:
+        if topic not in self._readers and not self._closed:
+            self._readers[topic] = asyncio.create_task(self._read_on_demand(topic), name=f"bus reader of {topic}")
+        return await self._local.take(topic, limit=limit, wait=wait)
+
+    async def _read_on_demand(self, topic: str) -> None:
+        """Bring hints from the stream while a take of this process waits; not before, for others may be idle.
+
+        A read that is under way when the last waiting take is served may still bring one batch; it waits here.
+        """
+        backlog = self._local.backlog(topic)
+        while True:
+            await self._up.wait()
+            if not backlog.room:
+                backlog.demand.clear()
+                await backlog.demand.wait()
+            try:
+                async with asyncio.timeout(READ + PATIENCE):
+                    backlog.put(await self._read(topic, max(1, backlog.room)))
+            except Exception as error:
+                self._failed(error)
+                await asyncio.sleep(_jitter(1.0 if isinstance(error, ResponseError) else 0.05))
+
+    async def _read(self, topic: str, limit: int) -> list[int]:
+        """About `limit` ids, which may be more: entries come whole."""
+        ids: list[int] = []
+        try:
+            if topic not in self._groups:
+                await self._make_group(topic)
+            count = math.ceil(limit / PACK)
+            entries = await self._entries(topic, count, READ)
+            ids += (each for entry in entries for each in entry)
+            if entries and len(entries) == count and len(ids) < limit:
+                # There is more, in entries with few ids: take as many as will about fill the batch.
+                missing = math.ceil((limit - len(ids)) * len(entries) / max(1, len(ids)))
+                ids += (each for entry in await self._entries(topic, missing, None) for each in entry)
+        except ResponseError as error:
+            # The stream was there and is no more: someone emptied the server.
+            if not str(error).startswith(("NOGROUP", "UNBLOCKED")):
+                raise
+            _log.info("bus emptied", topic=topic)
+            await self._make_group(topic)
+            self._local.gap()
+        return ids
+
+    async def _entries(self, topic: str, count: int, wait: float | None) -> list[list[int]]:
+        block = ("BLOCK", math.ceil(wait * 1000)) if wait else ()
+        client = self._blocking if wait else self._commands
+        reply = await client.execute_command(
+            *("XREADGROUP", "GROUP", GROUP, self._consumer, "COUNT", count),
+            *(*block, "NOACK", "STREAMS", self._key("hint", topic), ">"),
+        )
+        return [_ids(fields) for _stream, entries in reply or () for _entry, fields in entries]
+
+    async def _make_group(self, topic: str) -> None:
+        """From 0: what was hinted before the group was there is read too."""
+        with contextlib.suppress(ResponseError):  # BUSYGROUP: another process was first
+            await self._commands.execute_command("XGROUP", "CREATE", self._key("hint", topic), GROUP, "0", "MKSTREAM")
+        self._groups.add(topic)
+
+    async def _send_hints(self) -> None:
+        while not self._closed or self._outbox:
+            await self._wanted.wait()
+            if not self._closed:
+                self._wanted.clear()
+                await asyncio.sleep(0)  # let the others of this turn of the loop add theirs
+            outbox, self._outbox = self._outbox, {}
+            batch = {topic: backlog.pop(HINTS_KEPT) for topic, backlog in outbox.items()}
+            if not batch:
+                continue
+            try:
+                async with asyncio.timeout(PATIENCE):
+                    await self._add(batch)
+            except Exception as error:
+                self._failed(error)
+                for topic, ids in batch.items():
+                    self.unsent += len(ids)
+                    await self._local.hint(topic, ids)
+
+    async def _add(self, batch: Mapping[str, list[int]]) -> None:
+        pipeline = self._commands.pipeline(transaction=False)
+        for topic, ids in batch.items():
+            key = self._key("hint", topic)
+            for start in range(0, len(ids), PACK):
+                pack = " ".join(map(str, ids[start : start + PACK]))
+                pipeline.execute_command("XADD", key, "MAXLEN", "~", HINTS_KEPT, "*", "ids", pack)
+        # Not `raise_on_error`: that error's text would carry the whole command into the log.
+        for reply in await pipeline.execute(raise_on_error=False):
+            if isinstance(reply, Exception):
+                raise reply
+
+    # --- live news ---------------------------------------------------------------------------
+
+    async def publish(self, channel: str, payload: Mapping[str, Any]) -> None:
+        data = _packed(channel, payload)
+        if data is not None and await self._ask("PUBLISH", self._key("live", channel), data) is None:
+            self._local.deliver(channel, data)
+
+    @asynccontextmanager
+    async def subscribe(self, channel: str) -> AsyncIterator[Subscription]:
+        async with self._local.subscribe(channel) as subscription:
+            joined = self._joined.setdefault(channel, asyncio.Event())
+            self._rejoin.set()
+            if self._alive:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(PATIENCE):
+                        await joined.wait()
+            subscription.settled = True
+            try:
+                yield subscription
+            finally:
+                self._rejoin.set()
+
+    async def _follow_news(self) -> None:
+        while True:
+            await self._up.wait()
+            try:
+                await self._follow_once()
+            except Exception as error:
+                self._failed(error.exceptions[0] if isinstance(error, ExceptionGroup) else error)
+            await asyncio.sleep(_jitter(0.2))
+
+    async def _follow_once(self) -> None:
+        connection: Any = self._blocking.connection_pool.make_connection()
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await connection.connect()
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._keep_joined(connection))
+                group.create_task(self._receive(connection))
+        finally:
+            self._joined = {
+                channel: event for channel, event in self._joined.items() if channel in self._local.channels
+            }
+            for joined in self._joined.values():
+                joined.clear()
+            await connection.disconnect(nowait=True)
+
+    async def _keep_joined(self, connection: Any) -> None:
+        """Keep the server's list of our channels like ours; ask for a sign of life when there is nothing to do."""
+        asked: set[str] = set()
+        while True:
+            self._rejoin.clear()
+            wanted = self._local.channels
+            for channel in asked - wanted:
+                self._joined.pop(channel, None)
+            for command, channels in (("SUBSCRIBE", wanted - asked), ("UNSUBSCRIBE", asked - wanted)):
+                if channels:
+                    await connection.send_command(command, *(self._key("live", channel) for channel in channels))
+            asked = wanted
+            try:
+                async with asyncio.timeout(PULSE):
+                    await self._rejoin.wait()
+            except TimeoutError:
+                await connection.send_command("PING")
+
+    async def _receive(self, connection: Any) -> None:
+        start = len(self._key("live", ""))
+        while True:
+            reply = await connection.read_response(timeout=2 * PULSE)
+            if reply is None:
+                raise RedisConnectionError("no sign of life on the connection for live news")
+            if not isinstance(reply, list):
+                continue  # the answer to a PING while nothing is subscribed
+            kind, name, data = (*reply, None)[:3]
+            channel = name.decode()[start:]
+            if kind == b"message":
+                self._local.deliver(channel, data)
+            elif kind == b"subscribe":
+                self._confirm(channel)
+
+    def _confirm(self, channel: str) -> None:
+        for subscription in self._local.readers(channel):
+            if subscription.settled:
+                subscription.miss()
+        if channel in self._joined:
+            self._joined[channel].set()
+
+    # --- presence and limits -----------------------------------------------------------------
+
+    async def present(self, who: str, *, seconds: float) -> None:
+        await self._local.present(who, seconds=seconds)
+        await self._ask("EVAL", _PRESENT, 1, self._key("present"), who, math.ceil(seconds * 1000))
+
+    async def who_is_present(self) -> set[str]:
+        here = await self._local.who_is_present()
+        found = await self._ask("EVAL", _PRESENT, 1, self._key("present"), "", 0)
+        return here | {who.decode() for who in found or ()}
+
+    async def allow(self, key: str, *, limit: int, per: float) -> float:
+        if limit <= 0:
+            return 0.0
+        waiting = await self._ask("EVAL", _ALLOW, 1, self._key("allow", key), _step(limit, per), limit)
+        return await self._local.allow(key, limit=limit, per=per) if waiting is None else waiting / 1e6
+
+    # --- whether the server is there ---------------------------------------------------------
+
+    async def _ask(self, *command: Any) -> Any:
+        """The reply; None if there is none to be had now."""
+        if not self._alive or self._closed:
+            return None
+        try:
+            async with asyncio.timeout(PATIENCE):
+                return await self._commands.execute_command(*command)
+        except Exception as error:
+            self._failed(error)
+            return None
+
+    def _failed(self, error: Exception) -> None:
+        """Whatever went wrong on the way to the server: go on without it, and say so once."""
+        if isinstance(error, ResponseError):
+            code = str(error).partition(" ")[0]
+            if code not in self._refusals:
+                self._refusals.add(code)
+                _log.warning("bus refused", reason=str(error))
+        elif self._alive:
+            self._alive = False
+            self._up.clear()
+            self._doubted.set()
+            if not self._closed:
+                _log.warning("bus away", reason=str(error) or type(error).__name__)
+
+    async def _watch(self) -> None:
+        tries = 0 if self._alive else 1
+        while True:
+            pause = _jitter(min(1.0, 0.05 * 2**tries)) if tries else PULSE
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._doubted.wait()
+            self._doubted.clear()
+            was_alive = self._alive
+            await self._check()
+            if self._alive and not was_alive:
+                self._recovered()
+            tries = 0 if self._alive else min(tries + 1, 5)
+
+    async def _check(self) -> None:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self._commands.execute_command("PING")
+        except Exception as error:
+            self._failed(error)
+        else:
+            self._alive = True
+            self._up.set()
+
+    def _recovered(self) -> None:
+        _log.info("bus back")
+        self._groups.clear()
+        self._refusals.clear()
+        self._local.gap()
+
+    async def close(self) -> None:
+        """As `BusProtocol.close`; takes at most a few seconds."""
+        self._closed = True
+        self._wanted.set()
+        if self._pump is not None:
+            await asyncio.wait({self._pump}, timeout=PATIENCE)
+            self._tasks.append(self._pump)
+        tasks = [*self._tasks, *self._readers.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._forget_consumer()
+        await self._local.close()
+        await self._commands.aclose()
+        await self._blocking.aclose()
+
+    async def _forget_consumer(self) -> None:
+        """Groups remember a consumer for ever; on a server that outlives us that would add up."""
+        if not self._alive:
+            return
+        with contextlib.suppress(Exception):
+            async with asyncio.timeout(PATIENCE):
+                for topic in self._groups:
+                    await self._commands.execute_command(
+                        "XGROUP", "DELCONSUMER", self._key("hint", topic), GROUP, self._consumer
+                    )
+
+    def _key(self, *parts: str) -> str:
+        return ":".join((self._prefix, *parts))
+
+
+def _packed(channel: str, payload: Mapping[str, Any]) -> bytes | None:
+    try:
+        return json.dumps(payload, default=str, separators=(",", ":")).encode()
+    except (TypeError, ValueError) as error:
+        _log.error("bus cannot publish this", channel=channel, reason=str(error))
+        return None
+
+
+def _ids(fields: Mapping[bytes, bytes] | None) -> list[int]:
+    try:
+        return [int(each) for each in (fields or {}).get(b"ids", b"").split()]
+    except ValueError:
+        return []  # not ours: somebody else writes on this server
+
+
+def _jitter(seconds: float) -> float:
+    """So that many processes do not come back in step."""
+    return seconds * random.uniform(0.5, 1.0)  # noqa: S311 - no secret

@@ -1,0 +1,170 @@
+"""Connections and transactions: one way to read, one way to write, for SQLite and PostgreSQL alike."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+from sqlalchemy import Select, event, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from store import faults
+from store.errors import DatabaseAway, DatabaseSetting
+
+Dialect = Literal["sqlite", "postgresql"]
+
+
+class Database:
+    """The engines of one database. Make it with `open_database`.
+
+    SQLite has one writing connection (BEGIN IMMEDIATE, so that a transaction never fails half-way with "database is
+    locked") and a few that only read; PostgreSQL has one pool for both.
+    """
+
+    def __init__(self, *, url: str, dialect: Dialect, reader: AsyncEngine, writer: AsyncEngine) -> None:
+        self.url = url
+        self.dialect: Dialect = dialect
+        self._reader = reader
+        self._writer = writer
+        self._turn = asyncio.Lock() if dialect == "sqlite" else None
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """A consistent view, for reading only.
+
+        Raises:
+            DatabaseAway: the database does not answer.
+        """
+        with _told_as_away():
+            async with self._reader.connect() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def write(self, unit: str) -> AsyncIterator[AsyncConnection]:
+        """One unit of work in one transaction: committed at the end of the block, rolled back if it raises.
+
+        `unit` names it for the labelled points `<unit>.before-commit` and `<unit>.after-commit`.
+
+        Raises:
+            DatabaseAway: the database does not answer, or its disk is full; nothing was kept.
+        """
+        with _told_as_away():
+            if self._turn is None:
+                async with self._transaction(unit) as connection:
+                    yield connection
+                return
+            async with self._turn, self._transaction(unit) as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def _transaction(self, unit: str) -> AsyncIterator[AsyncConnection]:
+        async with self._writer.begin() as connection:
+            yield connection
+            faults.reach(f"{unit}.before-commit")
+        faults.reach(f"{unit}.after-commit")
+
+    async def explain(self, query: Select[Any]) -> str:
+        """The database's plan for a query, as text: tests hold that lists use an index."""
+        dialect: Any = sqlite.dialect() if self.dialect == "sqlite" else postgresql.dialect()  # type: ignore[no-untyped-call]
+        literal = str(query.compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
+        prefix = "EXPLAIN QUERY PLAN" if self.dialect == "sqlite" else "EXPLAIN"
+        async with self.read() as connection:
+            rows = (await connection.execute(text(f"{prefix} {literal}".replace(":", "\\:")))).all()
+        return "\n".join(str(row[-1]) for row in rows)
+
+    async def close(self) -> None:
+        await self._reader.dispose()
+        if self._writer is not self._reader:
+            await self._writer.dispose()
+
+
+class _told_as_away:
+    """Turns what drivers raise for a lost, full or locked database into `DatabaseAway`."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        lost = isinstance(error, (OperationalError, InterfaceError, ConnectionError)) or (
+            isinstance(error, DBAPIError) and error.connection_invalidated
+        )
+        if lost and error is not None:
+            reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+            raise DatabaseAway(f"The database refused: {reason}") from error
+
+
+def sqlite_url(home: Path) -> str:
+    """The default database: a file in the home folder."""
+    return f"sqlite+aiosqlite:///{home / 'warmline.db'}"
+
+
+def open_database(url: str) -> Database:
+    """Engines for `url`; no connection is made yet.
+
+    Takes `sqlite:///path`, `postgresql://…` or `postgres://…`; the asynchronous driver is filled in.
+
+    Raises:
+        DatabaseSetting: the address is not one of these.
+    """
+    try:
+        parsed = make_url(url)
+    except Exception as error:
+        raise DatabaseSetting(
+            "WARMLINE_DATABASE_URL is not a database address. Write postgresql://user:password@host/name, "
+            "or leave it out for the SQLite file in the home folder."
+        ) from error
+    match parsed.get_backend_name():
+        case "sqlite":
+            return _open_sqlite(parsed.set(drivername="sqlite+aiosqlite").render_as_string(hide_password=False))
+        case "postgresql" | "postgres":
+            return _open_postgresql(parsed.set(drivername="postgresql+asyncpg").render_as_string(hide_password=False))
+        case other:
+            raise DatabaseSetting(
+                f"WARMLINE_DATABASE_URL names {other}, which Warmline cannot use. Use sqlite or postgresql."
+            )
+
+
+def _open_sqlite(url: str) -> Database:
+    writer = create_async_engine(url, pool_size=1, max_overflow=0, connect_args={"timeout": 30})
+    reader = create_async_engine(url, pool_size=4, max_overflow=4, connect_args={"timeout": 30})
+    event.listen(writer.sync_engine, "connect", _prepare_sqlite_writer)
+    event.listen(writer.sync_engine, "begin", _begin_immediate)
+    event.listen(reader.sync_engine, "connect", _prepare_sqlite_reader)
+    event.listen(reader.sync_engine, "begin", _begin_deferred)
+    return Database(url=url, dialect="sqlite", reader=reader, writer=writer)
+
+
+def _open_postgresql(url: str) -> Database:
+    engine = create_async_engine(url, pool_size=10, max_overflow=10, pool_pre_ping=True, pool_recycle=1800)
+    return Database(url=url, dialect="postgresql", reader=engine, writer=engine)
+
+
+def _pragmas(connection: Any, *pragmas: str) -> None:
+    # The driver must not open transactions by itself: our BEGIN IMMEDIATE would come too late.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000", "temp_store=MEMORY", *pragmas):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _prepare_sqlite_writer(connection: Any, _record: object) -> None:
+    _pragmas(connection, "foreign_keys=ON", "cache_size=-32000")
+
+
+def _prepare_sqlite_reader(connection: Any, _record: object) -> None:
+    _pragmas(connection, "query_only=ON", "cache_size=-8000")
+
+
+def _begin_deferred(connection: Any) -> None:
+    connection.exec_driver_sql("BEGIN")
+
+
+def _begin_immediate(connection: Any) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -1,0 +1,96 @@
+"""Rows that come due: each is consumed once, in the transaction that holds its effects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from store.tables import due
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    id: int
+    kind: str
+    subject: int
+    at: datetime
+    data: Mapping[str, Any]
+    attempts: int
+
+
+_COLUMNS = [due.c.id, due.c.kind, due.c.subject, due.c.at, due.c.data, due.c.attempts]
+
+
+async def arrived(connection: AsyncConnection, now: datetime, *, limit: int) -> list[Due]:
+    """What has come due and is not consumed, the longest overdue first."""
+    query = select(*_COLUMNS).where(due.c.consumed_at.is_(None), due.c.at <= now).order_by(due.c.at).limit(limit)
+    rows = (await connection.execute(query)).mappings()
+    return [Due(**{**row, "data": row["data"] or {}}) for row in rows]
+
+
+async def consume(connection: AsyncConnection, due_id: int, now: datetime) -> bool:
+    """Take this one, or learn that somebody else has."""
+    result = await connection.execute(
+        update(due).where(due.c.id == due_id, due.c.consumed_at.is_(None)).values(consumed_at=now)
+    )
+    return bool(result.rowcount)
+
+
+async def put_off(connection: AsyncConnection, due_id: int, until: datetime, error: str) -> None:
+    """It could not be done now; it comes due again."""
+    await connection.execute(
+        update(due)
+        .where(due.c.id == due_id, due.c.consumed_at.is_(None))
+        .values(at=until, attempts=due.c.attempts + 1, error=error)
+    )
+
+
+async def give_up(connection: AsyncConnection, due_id: int, now: datetime, error: str) -> None:
+    """It failed too often: consumed, and kept among the dead letters."""
+    await connection.execute(
+        update(due)
+        .where(due.c.id == due_id, due.c.consumed_at.is_(None))
+        .values(consumed_at=now, attempts=due.c.attempts + 1, error=error)
+    )
+
+
+async def withdraw(connection: AsyncConnection, kind: str, subject: int, now: datetime) -> None:
+    """No longer wanted."""
+    await connection.execute(
+        update(due)
+        .where(due.c.subject == subject, due.c.kind == kind, due.c.consumed_at.is_(None))
+        .values(consumed_at=now)
+    )
+
+
+async def next_at(connection: AsyncConnection) -> datetime | None:
+    """When the next one comes due."""
+    query = select(func.min(due.c.at)).where(due.c.consumed_at.is_(None))
+    found: datetime | None = (await connection.execute(query)).scalar_one()
+    return found
+
+
+async def dead(connection: AsyncConnection, *, limit: int = 100) -> list[dict[str, Any]]:
+    """Those given up, newest first."""
+    query = (
+        select(*_COLUMNS, due.c.error)
+        .where(due.c.error.is_not(None), due.c.consumed_at.is_not(None))
+        .order_by(due.c.id.desc())
+        .limit(limit)
+    )
+    return [dict(row) for row in (await connection.execute(query)).mappings()]
+
+
+async def revive(connection: AsyncConnection, due_id: int, now: datetime) -> bool:
+    """A person's word: try a dead one again."""
+    result = await connection.execute(
+        update(due)
+        .where(due.c.id == due_id, due.c.error.is_not(None), due.c.consumed_at.is_not(None))
+        .values(consumed_at=None, at=now, attempts=0, error=None)
+    )
+    return bool(result.rowcount)

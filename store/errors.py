@@ -1,0 +1,55 @@
+"""What can go wrong with memory.
+
+StoreError
+├── HomeInUse         another process holds this home folder
+├── HomeUnusable      the home folder cannot be written
+├── ValkeyFailed      the embedded Valkey server does not start
+├── RedisSetting      the Redis address makes no sense
+├── DatabaseSetting   the database address makes no sense
+├── DatabaseNewer     a newer program has migrated this database
+├── DatabaseAway      the database does not answer, or cannot write
+├── LeaseGone         somebody else holds the lease now
+└── Stale             what the caller knew has changed meanwhile
+"""
+
+from __future__ import annotations
+
+
+class StoreError(Exception):
+    """The text says what happened, to which thing, and what to do."""
+
+
+class HomeInUse(StoreError):
+    pass
+
+
+class HomeUnusable(StoreError):
+    pass
+
+
+class ValkeyFailed(StoreError):
+    pass
+
+
+class RedisSetting(StoreError):
+    pass
+
+
+class DatabaseSetting(StoreError):
+    pass
+
+
+class DatabaseNewer(StoreError):
+    pass
+
+
+class DatabaseAway(StoreError):
+    pass
+
+
+class LeaseGone(StoreError):
+    pass
+
+
+class Stale(StoreError):
+    pass

@@ -1,0 +1,455 @@
+"""Keeps what customers did: one row for each revision of each platform message, however often it is delivered."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import bindparam, insert, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from store.errors import LeaseGone
+from store.tables import (
+    attachment,
+    conversation,
+    cursor,
+    customer,
+    identity,
+    lease,
+    message,
+    participant,
+    quarantine,
+)
+
+Outcome = Literal["new", "duplicate", "conflict", "quarantined"]
+
+
+def digest(*parts: object) -> str:
+    """32 hexadecimal characters that stand for these parts, in this order."""
+    joined = "\x1f".join("" if part is None else str(part).replace("\x1f", "\x1f\x1f") for part in parts)
+    return hashlib.blake2b(joined.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    name: str
+    media_type: str
+    size: int
+    reference: str
+    content: bytes | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incoming:
+    """One revision of one platform message, cleaned by intake. Texts hold no NUL and no lone surrogate."""
+
+    channel: str
+    account: str
+    place: str
+    thread: str | None
+    author_id: str
+    author_name: str
+    email: str | None
+    email_verified: bool
+    external_id: str
+    revision: int
+    kind: str  # text | edit | deletion | button
+    text: str
+    public: bool
+    global_id: bool
+    extra: Mapping[str, Any] | None
+    subject: str | None
+    meta: Mapping[str, Any] | None
+    reply_to: str | None
+    platform_at: datetime | None
+    files: tuple[File, ...] = ()
+    end: str | None = None
+    """Decided already at intake (an echo): kept, never routed."""
+    end_reason: str | None = None
+
+    @property
+    def identity_key(self) -> str:
+        return digest(self.channel, self.account, self.author_id)
+
+    @property
+    def conversation_key(self) -> str:
+        return digest(self.channel, self.account, self.place, self.thread, self.author_id)
+
+    @property
+    def origin(self) -> str:
+        return digest(self.channel, self.account, None if self.global_id else self.place, self.external_id)
+
+    @property
+    def dedupe(self) -> str:
+        return digest(self.origin, self.revision)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """What became of one `Incoming`."""
+
+    outcome: Outcome
+    message: int
+    conversation: int
+    place: str
+    seq: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unreadable:
+    """A payload that could not be decoded."""
+
+    channel: str
+    account: str
+    external_id: str
+    reason: str
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    id: int
+    conversation: int
+    place: str
+    seq: int
+    body: str
+    kind: str
+
+
+async def keep(connection: AsyncConnection, batch: Sequence[Incoming], now: datetime) -> list[Kept]:
+    """Commit-ready rows for a batch, results in its order. Cost depends on the batch, not on history.
+
+    A message that came before is not kept again: `duplicate`, or `conflict` if its words differ.
+    """
+    known = await _known(connection, {item.dedupe for item in batch})
+    fresh: dict[str, Incoming] = {}
+    for item in batch:
+        if item.dedupe not in known:
+            fresh.setdefault(item.dedupe, item)
+    if fresh:
+        known |= await _insert(connection, list(fresh.values()), now)
+    results: list[Kept] = []
+    for item in batch:
+        row = known[item.dedupe]
+        first = fresh.get(item.dedupe) is item
+        same = row.body == item.text and row.kind == item.kind
+        outcome: Outcome = "new" if first else "duplicate" if same else "conflict"
+        results.append(
+            Kept(outcome=outcome, message=row.id, conversation=row.conversation, place=row.place, seq=row.seq)
+        )
+    return results
+
+
+async def _known(connection: AsyncConnection, keys: set[str]) -> dict[str, _Known]:
+    query = (
+        select(
+            message.c.dedupe,
+            message.c.id,
+            message.c.conversation_id,
+            conversation.c.place,
+            message.c.seq,
+            message.c.body,
+            message.c.kind,
+        )
+        .join(conversation, conversation.c.id == message.c.conversation_id)
+        .where(message.c.dedupe.in_(keys))
+    )
+    return {row[0]: _Known(*row[1:]) for row in await connection.execute(query)}
+
+
+async def _insert(connection: AsyncConnection, items: list[Incoming], now: datetime) -> dict[str, _Known]:
+    identities = await _identities(connection, items, now)
+    conversations = await _conversations(connection, items, identities, now)
+    originals = await _latest_revisions(connection, [item for item in items if item.revision > 0 or item.global_id])
+    later = await _later_revisions(connection, items, originals)
+
+    rows: list[dict[str, Any]] = []
+    superseded: list[dict[str, Any]] = []
+    for item in items:
+        place = conversations[item.conversation_key]
+        seq = place["next_seq"]
+        place["next_seq"] += 1
+        place["used"] += 1
+        end, end_reason = item.end, item.end_reason
+        if end is None and item.dedupe in later:
+            end, end_reason = "superseded", "a later revision was here first"
+        if end is None and item.kind == "edit":
+            before = originals.get(item.origin)
+            if before is not None and before["body"] == item.text:
+                end, end_reason = "noted", "the edit changed no word"
+            elif before is not None and before["end"] is None:
+                superseded.append({"message_id": before["id"], "reason": "edited before it was decided"})
+        rows.append(_message_row(item, place["id"], identities[item.identity_key][0], seq, end, end_reason, now))
+
+    ids = await _insert_messages(connection, rows)
+    if superseded:
+        await connection.execute(
+            update(message)
+            .where(message.c.id == bindparam("message_id"), message.c.end.is_(None))
+            .values(end="superseded", end_reason=bindparam("reason")),
+            superseded,
+        )
+    await _after(connection, items, rows, ids, conversations, now)
+    return {
+        row["dedupe"]: _Known(
+            ids[row["conversation_id"], row["seq"]],
+            row["conversation_id"],
+            item.place,
+            row["seq"],
+            row["body"],
+            row["kind"],
+        )
+        for item, row in zip(items, rows, strict=True)
+    }
+
+
+def _message_row(
+    item: Incoming, conversation_id: int, identity_id: int, seq: int, end: str | None, reason: str | None, now: datetime
+) -> dict[str, Any]:
+    return {
+        "conversation_id": conversation_id,
+        "seq": seq,
+        "direction": "in",
+        "author": "customer",
+        "author_name": item.author_name,
+        "identity_id": identity_id,
+        "kind": item.kind,
+        "body": item.text,
+        "meta": dict(item.meta) if item.meta else None,
+        "created_at": now,
+        "platform_at": item.platform_at,
+        "external_id": item.external_id,
+        "revision": item.revision,
+        "dedupe": item.dedupe,
+        "origin": item.origin,
+        "reply_to": item.reply_to,
+        "end": end,
+        "end_reason": reason,
+    }
+
+
+async def _insert_messages(connection: AsyncConnection, rows: list[dict[str, Any]]) -> dict[tuple[int, int], int]:
+    result = await connection.execute(
+        insert(message).returning(message.c.conversation_id, message.c.seq, message.c.id), rows
+    )
+    return {(row[0], row[1]): row[2] for row in result}
+
+
+async def _after(
+    connection: AsyncConnection,
+    items: list[Incoming],
+    rows: list[dict[str, Any]],
+    ids: dict[tuple[int, int], int],
+    conversations: dict[str, dict[str, Any]],
+    now: datetime,
+) -> None:
+    await connection.execute(
+        update(conversation)
+        .where(conversation.c.id == bindparam("conversation_id"))
+        .values(next_seq=bindparam("new_seq"), last_in_at=now),
+        [{"conversation_id": place["id"], "new_seq": place["next_seq"]} for place in conversations.values()],
+    )
+    files = [
+        {
+            "message_id": ids[row["conversation_id"], row["seq"]],
+            "name": file.name,
+            "media_type": file.media_type,
+            "size": file.size,
+            "reference": file.reference,
+            "content": file.content,
+            "created_at": now,
+        }
+        for item, row in zip(items, rows, strict=True)
+        for file in item.files
+    ]
+    if files:
+        await connection.execute(insert(attachment), files)
+
+
+async def _identities(connection: AsyncConnection, items: list[Incoming], now: datetime) -> dict[str, tuple[int, int]]:
+    """Identity and customer ids by identity key; unknown people are made."""
+    wanted = {item.identity_key: item for item in reversed(items)}
+    query = select(identity.c.key, identity.c.id, identity.c.customer_id).where(identity.c.key.in_(wanted))
+    found = {row[0]: (row[1], row[2]) for row in await connection.execute(query)}
+    missing = [item for key, item in wanted.items() if key not in found]
+    await _introduce(connection, [item for item in items if item.identity_key in found], found)
+    if not missing:
+        return found
+    people = await connection.execute(
+        insert(customer).returning(customer.c.id, sort_by_parameter_order=True),
+        [{"name": item.author_name, "email": item.email, "created_at": now} for item in missing],
+    )
+    customer_ids = [row[0] for row in people]
+    made = await connection.execute(
+        insert(identity).returning(identity.c.key, identity.c.id, identity.c.customer_id),
+        [
+            {
+                "customer_id": owner,
+                "channel": item.channel,
+                "account": item.account,
+                "external_id": item.author_id,
+                "key": item.identity_key,
+                "name": item.author_name,
+                "email": item.email,
+                "verified": item.email_verified,
+                "created_at": now,
+            }
+            for owner, item in zip(customer_ids, missing, strict=True)
+        ],
+    )
+    return found | {row[0]: (row[1], row[2]) for row in made}
+
+
+async def _introduce(connection: AsyncConnection, items: list[Incoming], found: Mapping[str, tuple[int, int]]) -> None:
+    """A name or an address that somebody known tells later. It is claimed, and fills only what was empty."""
+    told = {
+        column: [
+            {"person": found[item.identity_key][1], "told": value} for item in items if (value := getattr(item, source))
+        ]
+        for column, source in (("name", "author_name"), ("email", "email"))
+    }
+    for column, rows in told.items():
+        if rows:
+            empty = or_(customer.c[column].is_(None), customer.c[column] == "")
+            await connection.execute(
+                update(customer).where(customer.c.id == bindparam("person"), empty).values({column: bindparam("told")}),
+                rows,
+            )
+
+
+async def _conversations(
+    connection: AsyncConnection, items: list[Incoming], identities: dict[str, tuple[int, int]], now: datetime
+) -> dict[str, dict[str, Any]]:
+    """`{key: {"id", "next_seq", "used"}}`, rows locked until the transaction ends; unknown ones are made."""
+    wanted = {item.conversation_key: item for item in reversed(items)}
+    query = (
+        select(conversation.c.key, conversation.c.id, conversation.c.next_seq)
+        .where(conversation.c.key.in_(wanted))
+        .order_by(conversation.c.id)
+        .with_for_update()
+    )
+    found = {row[0]: {"id": row[1], "next_seq": row[2], "used": 0} for row in await connection.execute(query)}
+    missing = [item for key, item in wanted.items() if key not in found]
+    if not missing:
+        return found
+    made = await connection.execute(
+        insert(conversation).returning(conversation.c.key, conversation.c.id, conversation.c.identity_id),
+        [
+            {
+                "key": item.conversation_key,
+                "customer_id": identities[item.identity_key][1],
+                "identity_id": identities[item.identity_key][0],
+                "channel": item.channel,
+                "account": item.account,
+                "place": item.place,
+                "thread": item.thread,
+                "recipient": item.author_id,
+                "public": item.public,
+                "extra": dict(item.extra) if item.extra else None,
+                "subject": item.subject,
+                "created_at": now,
+                "last_in_at": now,
+            }
+            for item in missing
+        ],
+    )
+    members = []
+    for key, conversation_id, identity_id in made.all():
+        found[key] = {"id": conversation_id, "next_seq": 1, "used": 0}
+        members.append({"conversation_id": conversation_id, "identity_id": identity_id, "joined_at": now})
+    await connection.execute(insert(participant), members)
+    return found
+
+
+async def _latest_revisions(connection: AsyncConnection, items: list[Incoming]) -> dict[str, dict[str, Any]]:
+    """The newest kept revision before each edit: `{origin: {"id", "body", "end", "revision"}}`."""
+    edits = {item.origin for item in items if item.kind in ("edit", "deletion")}
+    if not edits:
+        return {}
+    query = (
+        select(message.c.origin, message.c.id, message.c.body, message.c.end, message.c.revision)
+        .where(message.c.origin.in_(edits), message.c.kind != "deletion")
+        .order_by(message.c.revision)
+    )
+    rows = (await connection.execute(query)).mappings()
+    return {row["origin"]: dict(row) for row in rows}
+
+
+async def _later_revisions(
+    connection: AsyncConnection, items: list[Incoming], originals: Mapping[str, Mapping[str, Any]]
+) -> set[str]:
+    """Dedupe keys of those in the batch that a later revision, here already or in the batch, has overtaken."""
+    edited_in_batch: dict[str, int] = {}
+    for item in items:
+        if item.kind == "edit":
+            edited_in_batch[item.origin] = max(item.revision, edited_in_batch.get(item.origin, 0))
+    kept = {
+        row[0]: row[1]
+        for row in await connection.execute(
+            select(message.c.origin, message.c.revision)
+            .where(message.c.origin.in_({item.origin for item in items}), message.c.kind == "edit")
+            .order_by(message.c.revision)
+        )
+    }
+    return {
+        item.dedupe
+        for item in items
+        if item.kind in ("text", "edit")
+        and item.revision < max(edited_in_batch.get(item.origin, 0), kept.get(item.origin, 0))
+    }
+
+
+async def set_aside(connection: AsyncConnection, items: Iterable[Unreadable], now: datetime) -> None:
+    """Keep what could not be decoded, once each, where agents see it."""
+    rows = [
+        {
+            "channel": item.channel,
+            "account": item.account,
+            "external_id": item.external_id,
+            "dedupe": digest(item.channel, item.account, item.external_id),
+            "reason": item.reason,
+            "raw": item.raw,
+            "created_at": now,
+        }
+        for item in items
+    ]
+    await connection.execute(_upsert(connection)(quarantine).on_conflict_do_nothing(index_elements=["dedupe"]), rows)
+
+
+async def move_cursor(
+    connection: AsyncConnection, name: str, value: str, now: datetime, *, token: int | None = None
+) -> None:
+    """Remember how far a platform was read.
+
+    Raises:
+        LeaseGone: `token` is no longer the lease's; somebody else reads this stream.
+    """
+    if token is not None:
+        query = select(lease.c.token).where(lease.c.name == name).with_for_update()
+        current = (await connection.execute(query)).scalar_one_or_none()
+        if current is not None and current != token:
+            raise LeaseGone(f"The lease {name!r} has moved on to token {current}; this reader held {token}.")
+    row = {"name": name, "value": value, "token": token, "updated_at": now}
+    statement = _upsert(connection)(cursor).values(row)
+    await connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=row))
+
+
+async def read_cursor(connection: AsyncConnection, name: str) -> str | None:
+    return (await connection.execute(select(cursor.c.value).where(cursor.c.name == name))).scalar_one_or_none()
+
+
+async def known_places(connection: AsyncConnection, channel: str, account: str) -> list[str]:
+    query = (
+        select(conversation.c.place)
+        .where(conversation.c.channel == channel, conversation.c.account == account)
+        .distinct()
+    )
+    return [row[0] for row in await connection.execute(query)]
+
+
+def _upsert(connection: AsyncConnection) -> Any:
+    return sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert

@@ -1,0 +1,271 @@
+"""What the router reads before it decides, and the lock under which it writes.
+
+Reading costs what is undecided and a fixed window of what came before; it does not grow with a conversation's age.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import RowMapping, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from store.tables import case, conversation, customer, message
+from store.words import Owner
+
+WINDOW: Final = 40
+"""How many messages back the router looks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConversationRow:
+    id: int
+    customer_id: int
+    customer_name: str
+    customer_email: str | None
+    channel: str
+    account: str
+    place: str
+    thread: str | None
+    public: bool
+    owner: Owner
+    epoch: int
+    version: int
+    next_seq: int
+    returned_seq: int
+    last_in_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageRow:
+    """One message of either direction."""
+
+    id: int
+    conversation_id: int
+    seq: int
+    direction: str
+    author: str
+    author_name: str
+    kind: str
+    body: str
+    revision: int
+    origin: str | None
+    end: str | None
+    status: str | None
+    meta: Mapping[str, Any]
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseBrief:
+    """The newest case of a conversation."""
+
+    id: int
+    conversation_id: int
+    tier: str
+    sla: str
+    urgent: bool
+    status: str
+    assignee_id: int | None
+    deadline: datetime | None
+    unanswered_since: datetime | None
+    resolved_at: datetime | None
+    outcome: str | None
+    reopened: int
+    flags: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Burst:
+    """All that a customer has written in one conversation and that has no end yet."""
+
+    conversation: ConversationRow
+    undecided: tuple[MessageRow, ...]
+    before: tuple[MessageRow, ...]
+    """Up to `WINDOW` earlier messages, oldest first."""
+    case: CaseBrief | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Locked:
+    """A conversation as it stands now, held until the transaction ends."""
+
+    version: int
+    owner: Owner
+    epoch: int
+    next_seq: int
+    undecided: frozenset[int]
+
+
+MESSAGE_COLUMNS = [
+    message.c.id,
+    message.c.conversation_id,
+    message.c.seq,
+    message.c.direction,
+    message.c.author,
+    message.c.author_name,
+    message.c.kind,
+    message.c.body,
+    message.c.revision,
+    message.c.origin,
+    message.c.end,
+    message.c.status,
+    message.c.meta,
+    message.c.created_at,
+]
+_CASE = [
+    case.c.id,
+    case.c.conversation_id,
+    case.c.tier,
+    case.c.sla,
+    case.c.urgent,
+    case.c.status,
+    case.c.assignee_id,
+    case.c.deadline,
+    case.c.unanswered_since,
+    case.c.resolved_at,
+    case.c.outcome,
+    case.c.reopened,
+    case.c.flags,
+]
+_CONVERSATION = [
+    conversation.c.id,
+    conversation.c.customer_id,
+    customer.c.name.label("customer_name"),
+    customer.c.email.label("customer_email"),
+    conversation.c.channel,
+    conversation.c.account,
+    conversation.c.place,
+    conversation.c.thread,
+    conversation.c.public,
+    conversation.c.owner,
+    conversation.c.epoch,
+    conversation.c.version,
+    conversation.c.next_seq,
+    conversation.c.returned_seq,
+    conversation.c.last_in_at,
+]
+
+
+def message_row(row: RowMapping) -> MessageRow:
+    return MessageRow(**{**row, "meta": row["meta"] or {}})
+
+
+def _case_brief(row: RowMapping) -> CaseBrief:
+    return CaseBrief(**{**row, "flags": row["flags"] or {}})
+
+
+async def undecided_conversations(connection: AsyncConnection, *, limit: int) -> list[int]:
+    """Conversations in which something has no end yet: what the sweep hints."""
+    query = (
+        select(message.c.conversation_id)
+        .where(message.c.direction == "in", message.c.end.is_(None))
+        .distinct()
+        .limit(limit)
+    )
+    return [row[0] for row in await connection.execute(query)]
+
+
+async def read_bursts(connection: AsyncConnection, ids: Collection[int]) -> list[Burst]:
+    """The bursts of these conversations; those with nothing undecided are left out."""
+    waiting: dict[int, list[MessageRow]] = defaultdict(list)
+    query = (
+        select(*MESSAGE_COLUMNS)
+        .where(message.c.conversation_id.in_(ids), message.c.direction == "in", message.c.end.is_(None))
+        .order_by(message.c.conversation_id, message.c.seq)
+    )
+    for row in (await connection.execute(query)).mappings():
+        waiting[row["conversation_id"]].append(message_row(row))
+    if not waiting:
+        return []
+    rows = await connection.execute(
+        select(*_CONVERSATION)
+        .join(customer, customer.c.id == conversation.c.customer_id)
+        .where(conversation.c.id.in_(waiting))
+    )
+    conversations = [ConversationRow(**row) for row in rows.mappings()]
+    older = [row.id for row in conversations if row.next_seq > 1 + len(waiting[row.id])]
+    before = await _before(connection, older)
+    cases = await newest_cases(connection, older)
+    return [
+        Burst(
+            conversation=row,
+            undecided=tuple(waiting[row.id]),
+            before=tuple(before.get(row.id, ())),
+            case=cases.get(row.id),
+        )
+        for row in conversations
+    ]
+
+
+async def _before(connection: AsyncConnection, ids: Sequence[int]) -> dict[int, list[MessageRow]]:
+    found: dict[int, list[MessageRow]] = defaultdict(list)
+    if not ids:
+        return found
+    query = (
+        select(*MESSAGE_COLUMNS)
+        .join(conversation, conversation.c.id == message.c.conversation_id)
+        .where(conversation.c.id.in_(ids), message.c.seq >= conversation.c.next_seq - WINDOW)
+        .order_by(message.c.conversation_id, message.c.seq)
+    )
+    for row in (await connection.execute(query)).mappings():
+        if row["direction"] != "in" or row["end"] is not None:
+            found[row["conversation_id"]].append(message_row(row))
+    return found
+
+
+async def newest_cases(connection: AsyncConnection, ids: Collection[int]) -> dict[int, CaseBrief]:
+    """The newest case of each conversation that has one."""
+    if not ids:
+        return {}
+    newest = select(func.max(case.c.id)).where(case.c.conversation_id.in_(ids)).group_by(case.c.conversation_id)
+    rows = await connection.execute(select(*_CASE).where(case.c.id.in_(newest)))
+    return {row["conversation_id"]: _case_brief(row) for row in rows.mappings()}
+
+
+async def lock(connection: AsyncConnection, ids: Collection[int]) -> dict[int, Locked]:
+    """Hold these conversations, in one order for everybody, and say how they stand now."""
+    rows = await connection.execute(
+        select(
+            conversation.c.id,
+            conversation.c.version,
+            conversation.c.owner,
+            conversation.c.epoch,
+            conversation.c.next_seq,
+        )
+        .where(conversation.c.id.in_(ids))
+        .order_by(conversation.c.id)
+        .with_for_update()
+    )
+    found = rows.all()
+    undecided: dict[int, set[int]] = defaultdict(set)
+    query = select(message.c.conversation_id, message.c.id).where(
+        message.c.conversation_id.in_(ids), message.c.direction == "in", message.c.end.is_(None)
+    )
+    for conversation_id, message_id in await connection.execute(query):
+        undecided[conversation_id].add(message_id)
+    return {
+        row[0]: Locked(
+            version=row[1], owner=row[2], epoch=row[3], next_seq=row[4], undecided=frozenset(undecided[row[0]])
+        )
+        for row in found
+    }
+
+
+async def read_case(connection: AsyncConnection, case_id: int) -> CaseBrief | None:
+    row = (await connection.execute(select(*_CASE).where(case.c.id == case_id))).mappings().one_or_none()
+    return None if row is None else _case_brief(row)
+
+
+async def read_conversation(connection: AsyncConnection, conversation_id: int) -> ConversationRow | None:
+    query = (
+        select(*_CONVERSATION)
+        .join(customer, customer.c.id == conversation.c.customer_id)
+        .where(conversation.c.id == conversation_id)
+    )
+    row = (await connection.execute(query)).mappings().one_or_none()
+    return None if row is None else ConversationRow(**row)

@@ -1,0 +1,403 @@
+"""The tables. SQL is the truth: what is not here did not happen.
+
+Moments are stored as whole microseconds since 1970 in UTC and read as aware datetimes, so that SQLite and PostgreSQL
+hold the same values and compare them the same way.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    text,
+)
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class Moment(TypeDecorator[datetime]):
+    """An aware datetime, stored as microseconds since 1970-01-01 UTC. A naive one is refused."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        if value is None:
+            return None
+        return (value - _EPOCH) // _MICROSECOND
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        return None if value is None else _EPOCH + timedelta(microseconds=value)
+
+
+Key = BigInteger().with_variant(Integer, "sqlite")
+"""A row's number. SQLite makes only INTEGER an alias of its rowid."""
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _partial(name: str, table: Table, *columns: Any, where: str, unique: bool = False) -> Index:
+    condition = text(where)
+    return Index(
+        name,
+        *(table.c[column] if isinstance(column, str) else column for column in columns),
+        unique=unique,
+        sqlite_where=condition,
+        postgresql_where=condition,
+    )
+
+
+customer = Table(
+    "customer",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("name", Text, nullable=False, server_default=""),
+    Column("email", Text),  # claimed, until an identity proves it
+    Column("language", String(16)),
+    Column("created_at", Moment, nullable=False),
+)
+Index("ix_customer_name", customer.c.name)
+Index("ix_customer_email", customer.c.email)
+
+identity = Table(
+    "identity",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("customer_id", ForeignKey("customer.id"), nullable=False, index=True),
+    Column("channel", String(40), nullable=False),
+    Column("account", Text, nullable=False),
+    Column("external_id", Text, nullable=False),
+    Column("key", String(32), nullable=False, unique=True),  # digest of the three above
+    Column("name", Text, nullable=False, server_default=""),
+    Column("email", Text),
+    Column("verified", Boolean, nullable=False, server_default=text("false")),
+    Column("created_at", Moment, nullable=False),
+)
+
+conversation = Table(
+    "conversation",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("key", String(32), nullable=False, unique=True),  # digest of channel, account, place, thread, author
+    Column("customer_id", ForeignKey("customer.id"), nullable=False, index=True),
+    Column("identity_id", ForeignKey("identity.id"), nullable=False, index=True),
+    Column("channel", String(40), nullable=False),
+    Column("account", Text, nullable=False),
+    Column("place", Text, nullable=False),
+    Column("thread", Text),
+    Column("recipient", Text, nullable=False),
+    Column("public", Boolean, nullable=False, server_default=text("false")),
+    Column("extra", JSON(none_as_null=True)),  # what the adapter needs to answer in the same place
+    Column("subject", Text),
+    Column("owner", String(8), nullable=False, server_default="bot"),
+    Column("epoch", Integer, nullable=False, server_default="0"),  # grows at each change of hands
+    Column("version", Integer, nullable=False, server_default="0"),  # grows at each decision and each change of hands
+    Column("next_seq", Integer, nullable=False, server_default="1"),
+    Column("returned_seq", Integer, nullable=False, server_default="0"),  # the bot acts only on what came later
+    Column("parked_at", Moment),  # its outbox is stuck; an agent sees it
+    Column("created_at", Moment, nullable=False),
+    Column("last_in_at", Moment, nullable=False),
+)
+Index("ix_conversation_channel_account", conversation.c.channel, conversation.c.account, conversation.c.last_in_at)
+Index("ix_conversation_created_at", conversation.c.created_at)
+
+participant = Table(
+    "participant",
+    metadata,
+    Column("conversation_id", ForeignKey("conversation.id"), primary_key=True),
+    Column("identity_id", ForeignKey("identity.id"), primary_key=True),
+    Column("joined_at", Moment, nullable=False),
+)
+Index("ix_participant_identity_id", participant.c.identity_id)
+
+agent = Table(
+    "agent",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("email", Text, nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    Column("role", String(12), nullable=False),
+    Column("active", Boolean, nullable=False, server_default=text("true")),
+    Column("created_at", Moment, nullable=False),
+)
+
+api_token = Table(
+    "api_token",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("agent_id", ForeignKey("agent.id"), nullable=False, index=True),
+    Column("hash", String(64), nullable=False, unique=True),  # sha256 of the token; the token itself is shown once
+    Column("created_at", Moment, nullable=False),
+    Column("revoked_at", Moment),
+)
+
+message = Table(
+    "message",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("conversation_id", ForeignKey("conversation.id"), nullable=False),
+    Column("seq", Integer, nullable=False),
+    Column("direction", String(4), nullable=False),  # in | out | note
+    Column("author", String(8), nullable=False),  # customer | bot | agent | system
+    Column("author_name", Text, nullable=False, server_default=""),
+    Column("identity_id", ForeignKey("identity.id")),
+    Column("agent_id", ForeignKey("agent.id")),
+    Column("kind", String(16), nullable=False),
+    Column("body", Text, nullable=False),
+    Column("rich", JSON(none_as_null=True)),
+    Column("buttons", JSON(none_as_null=True)),
+    Column("meta", JSON(none_as_null=True)),
+    Column("created_at", Moment, nullable=False),
+    Column("platform_at", Moment),
+    # what came in
+    Column("external_id", Text),
+    Column("revision", BigInteger, nullable=False, server_default="0"),
+    Column("dedupe", String(32), unique=True),  # digest of channel, account, place, external id, revision
+    Column("origin", String(32)),  # the same without the revision: finds the original of an edit
+    Column("end", String(12)),
+    Column("end_reason", Text),
+    # what goes out
+    Column("status", String(10)),  # held | queued | sending | sent | failed | unknown | cancelled | parked
+    Column("epoch", Integer),  # of the conversation when a bot row was written
+    Column("condition", String(24)),  # a system notice leaves only while this is true
+    Column("reply_to", Text),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("next_try_at", Moment),
+    Column("holder", String(40)),
+    Column("sending_since", Moment),
+    Column("sent_at", Moment),
+    Column("error", Text),
+)
+_UNSETTLED = "status IN ('held', 'queued', 'sending')"
+Index("uq_message_conversation_id_seq", message.c.conversation_id, message.c.seq, unique=True)
+Index("ix_message_origin", message.c.origin, message.c.revision)
+_partial("ix_message_undecided", message, "conversation_id", "seq", where="direction = 'in' AND \"end\" IS NULL")
+_partial("ix_message_outbox", message, "next_try_at", where="status IN ('held', 'queued', 'sending', 'unknown')")
+_partial("ix_message_unsettled", message, "conversation_id", "seq", where=_UNSETTLED)
+_partial("ix_message_undelivered", message, "id", where="status IN ('failed', 'unknown', 'parked')")
+
+attachment = Table(
+    "attachment",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("message_id", ForeignKey("message.id"), nullable=False, index=True),
+    Column("name", Text, nullable=False),
+    Column("media_type", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("reference", Text, nullable=False, server_default=""),
+    Column("content", LargeBinary),
+    Column("created_at", Moment, nullable=False),
+)
+
+quarantine = Table(
+    "quarantine",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("channel", String(40), nullable=False),
+    Column("account", Text, nullable=False),
+    Column("external_id", Text, nullable=False),
+    Column("dedupe", String(32), nullable=False, unique=True),
+    Column("reason", Text, nullable=False),
+    Column("raw", LargeBinary, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("retried_at", Moment),
+    Column("released_at", Moment),  # it could be read after all
+)
+_partial("ix_quarantine_waiting", quarantine, "id", where="released_at IS NULL")
+
+verdict = Table(
+    "verdict",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("message_id", ForeignKey("message.id"), nullable=False, unique=True),
+    Column("tier", String(10), nullable=False),
+    Column("intent", String(60), nullable=False),
+    Column("confidence", Float, nullable=False),
+    Column("automatable", Boolean, nullable=False),
+    Column("evidence", JSON(none_as_null=True)),
+    Column("model", String(80), nullable=False),
+    Column("created_at", Moment, nullable=False),
+)
+
+case = Table(
+    "case",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("conversation_id", ForeignKey("conversation.id"), nullable=False),
+    Column("customer_id", ForeignKey("customer.id"), nullable=False, index=True),
+    Column("channel", String(40), nullable=False),
+    Column("tier", String(10), nullable=False),
+    Column("sla", String(10), nullable=False),  # the tier whose time is kept: security is served like an outage
+    Column("urgent", Boolean, nullable=False),  # first class of the queue
+    Column("status", String(10), nullable=False),  # waiting | open | pending | snoozed | resolved
+    Column("assignee_id", ForeignKey("agent.id")),
+    Column("team", Text),
+    Column("deadline", Moment),
+    Column("sort_at", Moment, nullable=False),  # the deadline, or the end of time: what every list is ordered by
+    Column("unanswered_since", Moment),  # the oldest customer message that no person has answered
+    Column("reason", Text, nullable=False),
+    Column("customer_name", Text, nullable=False, server_default=""),
+    Column("preview", Text, nullable=False, server_default=""),
+    Column("context", JSON(none_as_null=True)),
+    Column("opened_at", Moment, nullable=False),
+    Column("opened_seq", Integer, nullable=False),
+    Column("claimed_at", Moment),
+    Column("first_answer_at", Moment),
+    Column("snoozed_until", Moment),
+    Column("resolved_at", Moment),
+    Column("outcome", String(20)),
+    Column("reopened", Integer, nullable=False, server_default="0"),
+    Column("previous_id", ForeignKey("case.id")),
+    Column("satisfaction", String(8)),
+    Column("breached_at", Moment),
+    Column("flags", JSON(none_as_null=True)),  # {"works_now": true, …}: what an agent should look at
+)
+_partial("uq_case_unresolved", case, "conversation_id", where="status <> 'resolved'", unique=True)
+Index("ix_case_conversation_id", case.c.conversation_id, case.c.id)
+_ORDER = (case.c.urgent.desc(), case.c.sort_at, case.c.id)
+_partial("ix_case_unresolved", case, *_ORDER, where="status <> 'resolved'")
+_partial("ix_case_resolved", case, "id", where="status = 'resolved'")
+_partial("ix_case_answered", case, "first_answer_at", where="first_answer_at IS NOT NULL")
+Index("ix_case_status", case.c.status, *_ORDER)
+Index("ix_case_tier", case.c.tier, case.c.status, *_ORDER)
+Index("ix_case_assignee", case.c.assignee_id, case.c.status, *_ORDER)
+Index("ix_case_customer_name", case.c.customer_name)
+
+case_event = Table(
+    "case_event",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("case_id", ForeignKey("case.id"), nullable=False, index=True),
+    Column("kind", String(24), nullable=False),
+    Column("actor", String(8), nullable=False),  # customer | bot | agent | system
+    Column("agent_id", ForeignKey("agent.id")),
+    Column("at", Moment, nullable=False),
+    Column("data", JSON(none_as_null=True)),
+)
+
+label = Table(
+    "label",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("message_id", ForeignKey("message.id"), nullable=False, index=True),
+    Column("tier", String(10), nullable=False),
+    Column("intent", String(60)),
+    Column("agent_id", ForeignKey("agent.id")),
+    Column("source", String(16), nullable=False),  # correction | sample
+    Column("created_at", Moment, nullable=False),
+)
+
+promise = Table(
+    "promise",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("case_id", ForeignKey("case.id"), nullable=False, index=True),
+    Column("conversation_id", ForeignKey("conversation.id"), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("by", Moment, nullable=False),
+    Column("basis", String(24), nullable=False),  # why we may say so: agents on duty, opening hours, an agent's word
+    Column("state", String(10), nullable=False),  # open | kept | broken | replaced | withdrawn
+    Column("made_at", Moment, nullable=False),
+    Column("settled_at", Moment),
+)
+_partial("ix_promise_open", promise, "by", where="state = 'open'")
+
+due = Table(
+    "due",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("kind", String(24), nullable=False),
+    Column("subject", BigInteger, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("data", JSON(none_as_null=True)),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("created_at", Moment, nullable=False),
+    Column("consumed_at", Moment),
+    Column("error", Text),
+)
+_partial("ix_due_waiting", due, "at", where="consumed_at IS NULL")
+_partial("ix_due_subject", due, "subject", "kind", where="consumed_at IS NULL")
+_partial("ix_due_failed", due, "id", where="error IS NOT NULL")
+
+cursor = Table(
+    "cursor",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+    Column("token", BigInteger),
+    Column("updated_at", Moment, nullable=False),
+)
+
+lease = Table(
+    "lease",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("holder", Text, nullable=False),
+    Column("token", BigInteger, nullable=False),
+    Column("until", Moment, nullable=False),
+)
+
+article = Table(
+    "article",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("slug", Text, nullable=False, unique=True),
+    Column("title", Text, nullable=False),
+    Column("markdown", Text, nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("source", String(10), nullable=False),  # demo | own
+    Column("updated_at", Moment, nullable=False),
+)
+
+setting = Table(
+    "setting",
+    metadata,
+    Column("key", String(80), primary_key=True),
+    Column("value", JSON(none_as_null=True)),
+    Column("updated_at", Moment, nullable=False),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("at", Moment, nullable=False, index=True),
+    Column("agent_id", ForeignKey("agent.id")),
+    Column("action", String(40), nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("data", JSON(none_as_null=True)),
+)
+
+idempotency = Table(
+    "idempotency",
+    metadata,
+    Column("agent_id", ForeignKey("agent.id"), primary_key=True),
+    Column("key", String(200), primary_key=True),
+    Column("digest", String(64), nullable=False),  # of the request: the same key for another one is refused
+    Column("response", JSON(none_as_null=True), nullable=False),
+    Column("created_at", Moment, nullable=False, index=True),
+)

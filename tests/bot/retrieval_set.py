@@ -1,0 +1,97 @@
+"""The measured set: its questions, and what a library makes of them.
+
+`python tests/bot/retrieval_set.py [--fit]` in the root of the checkout prints the numbers of both parts, and the weights
+and threshold that the tuning part asks for.
+"""
+
+from __future__ import annotations
+
+import sys
+import tomllib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))  # when run as a script
+
+from bot.retrieval import Evidence, Hit, Library  # noqa: E402
+
+Vector = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One half of the set."""
+
+    answerable: dict[str, frozenset[str]]
+    """Question -> the places ("slug#anchor") that answer it."""
+    unanswerable: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """Shares in [0, 1]."""
+
+    right_first: float
+    """Of the answerable: the first section of the search is a right one."""
+    right_article: float
+    answered_right: float
+    answered_wrong: float
+    refused_right: float
+    """Of the answerable: a right section came first and was not thought good enough."""
+    unanswerable_answered: float
+    wrong: tuple[str, ...]
+    """The unanswerable questions that were answered."""
+
+    def __str__(self) -> str:
+        return (
+            f"right section first {self.right_first:.1%} (article {self.right_article:.1%}); answered right "
+            f"{self.answered_right:.1%}, wrong {self.answered_wrong:.1%}, right ones refused {self.refused_right:.1%}; "
+            f"unanswerable answered {self.unanswerable_answered:.1%}"
+        )
+
+
+def load_parts() -> dict[str, Part]:
+    """`tuning` and `held_out`."""
+    with (Path(__file__).parent / "paraphrases.toml").open("rb") as file:
+        data = tomllib.load(file)
+    return {
+        name: Part(
+            answerable={question: frozenset(places) for question, places in part["answerable"].items()},
+            unanswerable=tuple(part["unanswerable"]),
+        )
+        for name, part in data.items()
+    }
+
+
+def place(hit: Hit) -> str:
+    """Where a hit is, as the set writes it."""
+    return f"{hit.article.slug}#{hit.section.anchor}"
+
+
+def measure(library: Library, part: Part, vector: Callable[[str], Vector]) -> Measured:
+    """Ask everything once. `vector` gives the vector of a question."""
+    first = {question: library.search(question, vector(question))[0] for question in part.answerable}
+    best = {question: library.best(question, vector(question)) for question in part.answerable}
+    right = {question for question, hit in first.items() if place(hit) in part.answerable[question]}
+    articles = {
+        question
+        for question, hit in first.items()
+        if hit.article.slug in {where.partition("#")[0] for where in part.answerable[question]}
+    }
+    answered = {question for question, hit in best.items() if hit is not None}
+    wrong = tuple(question for question in part.unanswerable if library.best(question, vector(question)) is not None)
+    of = len(part.answerable)
+    return Measured(
+        right_first=len(right) / of,
+        right_article=len(articles) / of,
+        answered_right=len(answered & right) / of,
+        answered_wrong=len(answered - right) / of,
+        refused_right=len(right - answered) / of,
+        unanswerable_answered=len(wrong) / len(part.unanswerable),
+        wrong=wrong,
+    )

@@ -1,0 +1,135 @@
+"""A whole desk in the test's process: real database, real bus, real HTTP application, a pretended mind."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, cast
+
+import httpx
+from pydantic import SecretStr
+
+from bot.app import Mind, Warmline, warmline
+from bot.settings import Settings
+from intents.classifier import Classifier
+from models.encoder import Encoder
+from models.vectors import VectorCache
+from store.agents import add_agent, issue_token
+from tests.fakes import FakeClassifier, FakeEncoder
+
+
+class NoCache:
+    def __init__(self, encoder: FakeEncoder) -> None:
+        self._encoder = encoder
+
+    def vectors(self, texts: Any) -> Any:
+        return self._encoder.encode_many(texts)
+
+
+def fake_mind() -> Mind:
+    encoder = FakeEncoder()
+    return Mind(
+        encoder=cast(Encoder, encoder),
+        classifier=cast(Classifier, FakeClassifier()),
+        vectors=cast(VectorCache, NoCache(encoder)),
+    )
+
+
+@dataclass
+class Customer:
+    """Somebody who writes on the web."""
+
+    http: httpx.AsyncClient
+    token: str | None = None
+    sent: list[str] = field(default_factory=list)
+
+    async def write(self, text: str, *, id: str | None = None, **more: Any) -> httpx.Response:
+        id = id or str(uuid.uuid4())
+        response = await self.http.post(
+            "/api/web/messages", json={"conversation": self.token, "id": id, "text": text, **more}
+        )
+        if response.status_code == 202:
+            self.token = response.json()["conversation"]
+            self.sent.append(id)
+        return response
+
+    async def read(self, after: int = 0) -> list[dict[str, Any]]:
+        response = await self.http.get(f"/api/web/conversations/{self.token}/messages", params={"after": after})
+        response.raise_for_status()
+        return cast(list[dict[str, Any]], response.json()["messages"])
+
+    async def hears(self, kind: str, *, within: float = 5.0) -> dict[str, Any]:
+        """The newest message of that kind, waited for."""
+
+        async def look() -> dict[str, Any] | None:
+            found = [message for message in await self.read() if message["kind"] == kind and message["from"] != "customer"]
+            return found[-1] if found else None
+
+        return await until(look, within=within)
+
+
+@dataclass
+class AgentClient:
+    """Somebody at the desk."""
+
+    http: httpx.AsyncClient
+    token: str
+    name: str
+
+    async def get(self, path: str, **params: Any) -> Any:
+        response = await self.http.get(f"/api/v1/{path}", params=params, headers=self._headers())
+        response.raise_for_status()
+        return response.json()
+
+    async def post(self, path: str, body: Any = None, *, key: str | None = None) -> httpx.Response:
+        headers = self._headers() | ({"Idempotency-Key": key} if key else {})
+        return await self.http.post(f"/api/v1/{path}", json=body, headers=headers)
+
+    def _headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}"}
+
+
+@dataclass
+class Desk:
+    """A running desk and ways to use it."""
+
+    house: Warmline
+    http: httpx.AsyncClient
+
+    def customer(self) -> Customer:
+        return Customer(self.http)
+
+    async def agent(self, name: str = "Lea", role: str = "agent") -> AgentClient:
+        now = datetime.now(UTC)
+        async with self.house.database.write("test") as connection:
+            agent = await add_agent(
+                connection, email=f"{name.lower()}@desk.example", name=name, role=role, now=now
+            )
+            token = await issue_token(connection, agent.id, now)
+        return AgentClient(self.http, token, name)
+
+
+async def until(look: Callable[[], Awaitable[Any]], *, within: float = 5.0) -> Any:
+    """The first thing that `look` finds."""
+    async with asyncio.timeout(within):
+        while True:
+            found = await look()
+            if found:
+                return found
+            await asyncio.sleep(0.02)
+
+
+@asynccontextmanager
+async def desk(home: Path, *, mind: Mind | None = None, **changes: Any) -> AsyncIterator[Desk]:
+    if isinstance(changes.get("database_url"), str):
+        changes["database_url"] = SecretStr(changes["database_url"])
+    settings = Settings(**{"home": home, "quiet_seconds": 0.0, "web_rate_limit": 0, "hours": "always", **changes})
+    async with warmline(settings, mind or fake_mind()) as house:
+        transport = httpx.ASGITransport(house.app, client=("127.0.0.1", 1))
+        async with httpx.AsyncClient(transport=transport, base_url="http://desk.test") as http:
+            yield Desk(house, http)
