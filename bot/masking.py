@@ -157,7 +157,7 @@ def _password(match: re.Match[str]) -> str:
 
 
 def _iban(match: re.Match[str]) -> str:
-    """Masked if ISO 13616's check digits fit; words after the number may have been taken in, so shorter ones are tried."""
+    """Masked if ISO 13616's check digits fit. Words after it may have been taken in, so shorter ones are tried too."""
     text = match[0]
     for end in range(len(text), 14, -1):
         if end < len(text) and text[end].isalnum() and text[end - 1].isalnum():

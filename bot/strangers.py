@@ -78,6 +78,7 @@ How do I refer a friend?
 How do I buy a gift card?
 How do I apply for a job at your company?
 How do I visit your office?
+How do I tour your data centre?
 How do I become a partner or sponsor?
 How do I contact the press department?
 How do I encrypt messages with PGP?

@@ -34,7 +34,7 @@ class Intent:
     tier: Tier
     description: str = ""
     automatable: bool = False
-    """A machine may act on it, the gate permitting. Only how-to and feedback can; a complaint is feedback that cannot."""
+    """A machine may act on it, the gate permitting. Only how-to and feedback can; a complaint cannot."""
     utterances: tuple[str, ...] = ()
     origin: str = ""
     """Where it came from, for messages: a file name, or whatever the editor calls it."""
@@ -111,9 +111,7 @@ def _read(file: Path, faults: list[str]) -> list[Intent]:
     return [intent for intent in made if intent is not None]
 
 
-def _intent(
-    file: str, number: int, entry: Any, shared_tier: Any, source: str, faults: list[str]
-) -> Intent | None:
+def _intent(file: str, number: int, entry: Any, shared_tier: Any, source: str, faults: list[str]) -> Intent | None:
     if not isinstance(entry, dict):
         faults.append(f"{file}, intent {number}: must be a table")
         return None
@@ -166,7 +164,7 @@ def _utterances(where: str, value: Any, source: str, faults: list[str]) -> tuple
 
 
 def _line(source: str, text: Any) -> str:
-    """", line 12" where the text can be found in the file: tomllib itself forgets lines."""
+    """ ", line 12" where the text can be found in the file: tomllib itself forgets lines."""
     if not isinstance(text, str) or not text.strip():
         return ""
     at = source.find(f'"{text}"')
@@ -185,7 +183,7 @@ def _twice_named(intents: Sequence[Intent]) -> list[str]:
 
 def _empty(intents: Sequence[Intent]) -> list[str]:
     return [
-        f"{intent.origin}, {intent.id}: has {len(intent.utterances)} utterances, at least {FEWEST_UTTERANCES} are needed"
+        f"{intent.origin}, {intent.id}: has {len(intent.utterances)} utterances, needs at least {FEWEST_UTTERANCES}"
         for intent in intents
         if len(intent.utterances) < FEWEST_UTTERANCES
     ]

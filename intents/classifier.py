@@ -75,7 +75,7 @@ class Classifier:
         whole = text.strip()
         pieces = sentences.pieces(text)
         tongue = language.detect(text)
-        tripped = wires.trips(text)
+        tripped = wires.trips(text, english=tongue.code == "en" and not tongue.foreign)
         talk = small_talk.small_talk(text)
         if talk == "are_you_a_bot":  # "am I talking to a person?" is answered honestly, with a button for one
             tripped = tuple(trip for trip in tripped if trip.wire != "person")

@@ -23,8 +23,9 @@ UNSURE: Final = 0.35
 LEAST_SURE: Final = 0.40
 """The best tier needs this much."""
 LONGEST: Final = 700
-"""Characters; and MOST_SENTENCES. Whoever writes more has more than one question, and pieces would be judged together."""
+"""Characters. Whoever writes more, in length or in sentences, has more than one question."""
 MOST_SENTENCES: Final = 8
+LONGEST_WORD: Final = 60
 
 _NAMES: Final[dict[Tier, str]] = {
     "outage": "an outage",
@@ -58,7 +59,13 @@ class Ruling:
 
 def judge(verdict: Verdict, *, threshold: float = STRICT_THRESHOLD) -> Ruling:
     """The ruling on a verdict. Reads everything but its `automatable` and `reason`; the same in, the same out."""
-    against = _unreadable(verdict) or _demanded(verdict) or _not_ours(verdict, threshold) or _clouded(verdict, threshold)
+    against = (
+        _unreadable(verdict)
+        or _demanded(verdict)
+        or _not_ours(verdict, threshold)
+        or _clouded(verdict, threshold)
+        or _odd(verdict.text)  # last, because it looks at every character
+    )
     if against:
         return Ruling(automatable=False, reason=against)
     return Ruling(
@@ -76,8 +83,6 @@ def _unreadable(verdict: Verdict) -> str:
         return f"It is not, or not only, in English{known}."
     if len(verdict.text) > LONGEST or verdict.sentences > MOST_SENTENCES:
         return f"It is long ({len(verdict.text)} characters, {verdict.sentences} sentences): a person should read it."
-    if _odd(verdict.text):
-        return "It does not look like ordinary text."
     return ""
 
 
@@ -116,13 +121,14 @@ def _clouded(verdict: Verdict, threshold: float) -> str:
     return ""
 
 
-def _odd(text: str) -> bool:
+def _odd(text: str) -> str:
     """Mostly not letters, or control characters, or one word of monstrous length."""
-    visible = [char for char in text if not char.isspace()]
+    visible = "".join(text.split())
     letters = sum(map(str.isalpha, visible))
-    if letters * 2 < len(visible) or any(len(word) > 60 for word in text.split()):
-        return True
-    return any(unicodedata.category(char) in {"Cc", "Cs", "Co", "Cn"} for char in visible)
+    strange = any(unicodedata.category(char) in {"Cc", "Cs", "Co", "Cn"} for char in visible)
+    if strange or letters * 2 < len(visible) or any(len(word) > LONGEST_WORD for word in text.split()):
+        return "It does not look like ordinary text."
+    return ""
 
 
 def _short(words: str) -> str:

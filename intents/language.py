@@ -5,6 +5,8 @@ evidence, and towards English for a text too short to tell ("ok", "login", "iPho
 the script of the letters, letters that English does not use, and well-known short words (`_WORDS`).
 """
 
+# ruff: noqa: RUF001 -- letters of other languages look like English ones, which is the point
+
 from __future__ import annotations
 
 import re
@@ -35,10 +37,10 @@ class Language:
 
 _UNDECIDED: Final = Language(code=None, confidence=0.0, foreign=False)
 
-# Short words that native speakers cannot avoid, plus what customers say first. No word that English uses as well.
+# Short words that native speakers cannot avoid, plus what customers say first; what English uses too is taken out.
 _WORDS: Final[Mapping[str, str]] = {
-    "de": "ich ist und nicht das der die ein eine mein meine mich mir sie wir haben habe hat wie kann auf mit für von zu"
-    " bei seit noch kein keine auch aber wenn warum bitte danke hallo hilfe geht funktioniert kaputt konto rechnung"
+    "de": "ich ist und nicht das der die ein eine mein meine mich mir sie wir haben habe hat wie kann auf mit für von"
+    " zu bei seit noch kein keine auch aber wenn warum bitte danke hallo hilfe geht funktioniert kaputt konto rechnung"
     " passwort guten tag möchte wo ihr euch sind werden wurde immer nichts mehr anmelden störung abgebucht doppelt",
     "fr": "je est et le la les un une des mon ma mes ne pas vous nous il elle que qui dans pour avec sur mais ou où du"
     " au aux ce cette suis ai avez bonjour merci aide marche plus comment pourquoi depuis compte facture salut j'ai"
@@ -52,9 +54,9 @@ _WORDS: Final[Mapping[str, str]] = {
     "pt": "eu o os as um uma meu minha que não de em por para com como mas muito mais está estou tenho posso olá"
     " obrigado obrigada ajuda conta fatura funciona quero preciso desde porque quando já nada tudo você vocês isso"
     " meus foi são dinheiro bom dia onde também senha fazer ao dos das na nas nos",
-    "nl": "ik het een en niet van voor met op mijn je jullie wij hebben heb heeft hoe kan kunnen maar ook nog geen waarom"
-    " alstublieft bedankt hallo hulp werkt rekening wachtwoord deze dat zijn naar bij wordt worden mij goedemorgen"
-    " graag wel niks niets sinds storing betaald",
+    "nl": "ik het een en niet van voor met op mijn je jullie wij hebben heb heeft hoe kan kunnen maar ook nog geen"
+    " waarom alstublieft bedankt hallo hulp werkt rekening wachtwoord deze dat zijn naar bij wordt worden mij"
+    " goedemorgen graag wel niks niets sinds storing betaald",
     "pl": "ja jest nie to się na w z do że mój moja mam jak dlaczego proszę dziękuję cześć pomoc konto faktura działa"
     " chcę mogę od już nic wszystko dzień dobry gdzie przez dla ale czy jestem są było hasło pieniądze",
     "tr": "bir ve bu için ile çok ben benim değil var yok nasıl neden lütfen teşekkürler merhaba yardım hesap hesabım"
@@ -81,7 +83,7 @@ _WORDS: Final[Mapping[str, str]] = {
     " ko ka ki ho hota abhi wapas chahiye",
     "sw": "mimi ni na ya wa kwa sana tafadhali asante habari msaada akaunti yangu sijui hapana ndiyo pesa naomba",
 }
-_ENGLISH: Final = frozenset(
+_ENGLISH_TEXT: Final = (
     "a about after again all already also always am an and another any anyone anything are as ask at available away"
     " back be because been before being best better bought but buy by call can can't cancel cannot cant card change"
     " charge charged check code come could couldn't customer day days did didn't do does doesn't doing don't done dont"
@@ -93,11 +95,12 @@ _ENGLISH: Final = frozenset(
     " problem put question really refund right said same say says see send sent service set she should show since site"
     " so some someone something soon start still stop stopped such support sure take tell than thank thanks that that's"
     " the their them then there these they thing things think this those time to today too tried try trying two u"
-    " under until up update upgrade ur us use used using very want wanted was wasn't way we we're website week well were"
-    " what what's when where which while who why will with without won't wont work worked working works would yes"
+    " under until up update upgrade ur us use used using very want wanted was wasn't way we we're website week well"
+    " were what what's when where which while who why will with without won't wont work worked working works would yes"
     " yesterday yet you you're your you've down hate okay ok sorry wait waiting add any could enable move who's game"
-    " team account store near turn app play date price watch".split()
+    " team account store near turn app play date price watch"
 )
+_ENGLISH: Final = frozenset(_ENGLISH_TEXT.split())
 _LOOKUP: Final[Mapping[str, tuple[str, ...]]] = {
     word: tuple(code for code, words in _WORDS.items() if word in words.split())
     for word in {word for words in _WORDS.values() for word in words.split()} - _ENGLISH
@@ -111,9 +114,10 @@ _LETTERS: Final[Mapping[str, str]] = {
     "è": "fr it", "ê": "fr pt", "à": "fr it", "ù": "fr it", "ò": "it", "œ": "fr", "ó": "es pl pt", "í": "es cs",
 }  # fmt: skip
 _SCRIPTS: Final[Mapping[str, str]] = {
-    "CYRILLIC": "ru", "ARABIC": "ar", "DEVANAGARI": "hi", "HIRAGANA": "ja", "KATAKANA": "ja", "CJK": "zh", "HANGUL": "ko",
-    "GREEK": "el", "HEBREW": "he", "THAI": "th", "BENGALI": "bn", "TAMIL": "ta", "TELUGU": "te", "GUJARATI": "gu",
-    "GURMUKHI": "pa", "GEORGIAN": "ka", "ARMENIAN": "hy", "ETHIOPIC": "am", "KHMER": "km", "SINHALA": "si",
+    "CYRILLIC": "ru", "ARABIC": "ar", "DEVANAGARI": "hi", "HIRAGANA": "ja", "KATAKANA": "ja", "CJK": "zh",
+    "HANGUL": "ko", "GREEK": "el", "HEBREW": "he", "THAI": "th", "BENGALI": "bn", "TAMIL": "ta", "TELUGU": "te",
+    "GUJARATI": "gu", "GURMUKHI": "pa", "GEORGIAN": "ka", "ARMENIAN": "hy", "ETHIOPIC": "am", "KHMER": "km",
+    "SINHALA": "si",
 }  # fmt: skip
 
 
@@ -121,7 +125,7 @@ def detect(text: str) -> Language:
     """The language of a text. Never raises; looks at the first and last `LOOKED_AT` / 2 characters of a long one."""
     if len(text) > LOOKED_AT:
         text = f"{text[: LOOKED_AT // 2]} {text[-LOOKED_AT // 2 :]}"
-    words = _TOKEN.findall(_NOISE.sub(" ", text).replace("’", "'").lower())
+    words = _TOKEN.findall(_NOISE.sub(" ", text).replace("\u2019", "'").lower())
     if not words:
         return _UNDECIDED
     other = _other_script(words)

@@ -18,7 +18,7 @@ FEWEST_LETTERS: Final = 16
 """A shorter sentence ("Hi!", "Any idea?") says nothing alone and is judged with the one after it."""
 
 # An end mark counts only before white space, so "3.5", "e.g" or "example.org" stay whole; a line end always counts.
-_END = re.compile(r"[.!?…]{1,8}[\"')\]»”]{0,2}(?=\s)|[。！？।؟]|[\r\n\u2028\u2029]")
+_END = re.compile(r"[.!?…]{1,8}[\"')\]»”]{0,2}(?=\s)|[\u3002\uff01\uff1f\u0964\u061f]|[\r\n\u2028\u2029]")
 
 
 def split(text: str) -> tuple[str, ...]:

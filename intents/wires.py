@@ -10,9 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final, Literal
 
-from intents import phrases, signs
+from intents import abroad, phrases, signs
 
 WireName = Literal["down", "money", "person", "security", "legal", "trouble", "anger", "irritation", "own_matter"]
 HARD: Final[frozenset[WireName]] = frozenset({"down", "money", "person", "security", "legal"})
@@ -25,7 +26,8 @@ MOST_TRIPS: Final = 4
 # Word and gap characters are disjoint, so a run of gaps and words can be matched in one way only: no backtracking.
 _WORD: Final = r"[\w'$£€%&]{1,30}"
 _GAP: Final = r"[^\w'$£€%&.!?\n]{1,4}"
-_BETWEEN: Final = f"(?:{_GAP}{_WORD}){{0,4}}{_GAP}"
+_NEAR: Final = f"(?:{_GAP}{_WORD}){{0,4}}{_GAP}"
+_FAR: Final = f"(?:{_GAP}{_WORD}){{0,9}}{_GAP}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,23 +46,26 @@ class Trip:
         return self.wire in HARD
 
 
-def trips(text: str) -> tuple[Trip, ...]:
-    """All trips, hard wires first, then by place. Never raises; at most `MOST_TRIPS` per wire."""
+def trips(text: str, *, english: bool = False) -> tuple[Trip, ...]:
+    """All trips, hard wires first, then by place. Never raises; at most `MOST_TRIPS` per wire.
+
+    english: the text is known to be in English only, so that words of other languages need not be looked for.
+    """
     found: list[Trip] = []
     for offset, window in _windows(text):
         seen = _plain(window)
+        simple = window.isascii()
         for wire, patterns in _WIRES:
-            for pattern, names in patterns:
-                found.extend(_search(pattern, names, wire, seen, text, offset))
+            for pattern, names, when in patterns:
+                if not ((when == "abroad" and english) or (when == "beyond ascii" and simple)):
+                    found.extend(_search(pattern, names, wire, seen, text, offset))
     return _tidy(found)
 
 
 def _search(
     pattern: re.Pattern[str], names: tuple[str, ...], wire: WireName, seen: str, text: str, offset: int
 ) -> Iterator[Trip]:
-    for count, match in enumerate(pattern.finditer(seen)):
-        if count == MOST_TRIPS:
-            return
+    for match in islice(pattern.finditer(seen), MOST_TRIPS):
         start, end = match.start() + offset, match.end() + offset
         evidence = names[(match.lastindex or 1) - 1]
         yield Trip(wire=wire, evidence=evidence, words=text[start:end], start=start, end=end)
@@ -83,7 +88,7 @@ def _windows(text: str) -> tuple[tuple[int, str], ...]:
     return ((0, text[:HEAD]), (len(text) - TAIL, text[-TAIL:]))
 
 
-_SIGNS: Final = str.maketrans({"’": "'", "‘": "'", "`": "'", "´": "'", "\u00a0": " ", "_": " "})
+_SIGNS: Final = str.maketrans({"\u2019": "'", "\u2018": "'", "`": "'", "\u00b4": "'", "\u00a0": " ", "_": " "})
 
 
 def _plain(text: str) -> str:
@@ -94,32 +99,43 @@ def _plain(text: str) -> str:
     return lowered.translate(_SIGNS)
 
 
-def _compile(table: phrases.Phrases, *, edges: bool = True) -> tuple[re.Pattern[str], tuple[str, ...]]:
+_When = Literal["always", "abroad", "beyond ascii"]
+_Compiled = tuple[re.Pattern[str], tuple[str, ...], _When]
+
+
+def _compile(table: phrases.Phrases, when: _When = "always", *, edges: bool = True) -> _Compiled:
     """One pattern of all phrases, a group each, so that `lastindex` names the evidence."""
-    groups = (f"({_expand(source) if edges else source})" for _, source in table)
-    joined = "|".join(groups)
-    return re.compile(rf"(?<!\w)(?:{joined})(?!\w)" if edges else joined), tuple(name for name, _ in table)
+    joined = "|".join(f"({_expand(source) if edges else source})" for _, source in table)
+    pattern = re.compile(rf"(?<!\w)(?:{joined})(?!\w)" if edges else joined)
+    return pattern, tuple(name for name, _ in table), when
 
 
 def _expand(source: str) -> str:
-    return source.replace("_?", f"(?:{_GAP})?").replace("_", _GAP).replace("~", _BETWEEN)
+    return source.replace("_?", f"(?:{_GAP})?").replace("_", _GAP).replace("~~", _FAR).replace("~", _NEAR)
 
 
-_WIRES: Final[tuple[tuple[WireName, tuple[tuple[re.Pattern[str], tuple[str, ...]], ...]], ...]] = (
-    ("security", (_compile(phrases.SECURITY),)),
+_WIRES: Final[tuple[tuple[WireName, tuple[_Compiled, ...]], ...]] = (
+    ("security", (_compile(phrases.SECURITY), _compile(abroad.SECURITY_ABROAD, "abroad"))),
     ("down", (_compile(phrases.DOWN),)),
     ("money", (_compile(phrases.MONEY),)),
     (
         "person",
         (
             _compile(phrases.PERSON),
-            _compile(phrases.PERSON_ABROAD),
-            _compile(phrases.PERSON_ANYWHERE, edges=False),
+            _compile(abroad.PERSON_ABROAD, "abroad"),
+            _compile(abroad.PERSON_ANYWHERE, "beyond ascii", edges=False),
         ),
     ),
     ("legal", (_compile(phrases.LEGAL),)),
     ("trouble", (_compile(signs.TROUBLE),)),
-    ("anger", (_compile(signs.ANGER), _compile(signs.ANGER_ANYWHERE, edges=False))),
-    ("irritation", (_compile(signs.IRRITATION), _compile(signs.IRRITATION_ANYWHERE, edges=False))),
+    (
+        "anger",
+        (
+            _compile(signs.ANGER),
+            _compile(signs.ANGRY_FACES, "beyond ascii", edges=False),
+            _compile(signs.HASHTAGS, edges=False),
+        ),
+    ),
+    ("irritation", (_compile(signs.IRRITATION), _compile(signs.SHOUTING, edges=False))),
     ("own_matter", (_compile(signs.OWN_MATTER),)),
 )

@@ -11,6 +11,6 @@ One job, and no domain words: what a class means is the caller's business.
     artefacts   files that are whole, checked, and held alone
     text        any str made safe to compute with
 
-Imports nothing of this project. The only folder that imports onnxruntime, onnx, tokenizers and safetensors, each only in
-the function that needs it: serving loads onnxruntime and tokenizers, never onnx, scikit-learn, torch or transformers.
+Imports nothing of this project. The only folder that imports onnxruntime, onnx, tokenizers and safetensors, each only
+in the function that needs it: serving loads onnxruntime and tokenizers, never onnx, scikit-learn, torch, transformers.
 """

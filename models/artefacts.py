@@ -11,7 +11,7 @@ from pathlib import Path
 
 Progress = Callable[[str], None]
 
-_SILENCE = 5.0  # seconds between two sentences while we wait for somebody
+_FIRST_SENTENCE, _SILENCE = 1.0, 5.0  # seconds until whoever waits is told, and between two sentences
 
 
 def nobody_watches(_sentence: str) -> None:
@@ -70,7 +70,7 @@ def held_alone(folder: Path, progress: Progress = nobody_watches) -> Iterator[No
     """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("w") as file:
-        next_sentence = time.monotonic() + 1
+        next_sentence = time.monotonic() + _FIRST_SENTENCE
         while True:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -7,7 +7,9 @@ never depends on what else was waiting.
 import hashlib
 import io
 import json
+import struct
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +23,11 @@ from models.errors import ArtefactDamaged, EncoderMismatch, ModelError
 from models.features import Features, fit_features, normalised
 
 _FORMAT = 1
+# What numpy and zipfile raise for files that are not what they should be: found by flipping bits.
+_UNREADABLE = (
+    *(OSError, EOFError, ValueError, LookupError, TypeError, AttributeError, RuntimeError, MemoryError, SyntaxError),
+    *(zipfile.BadZipFile, zlib.error, struct.error),
+)
 _FEW = 2000  # texts; beyond it their products cost more than they save
 
 
@@ -106,8 +113,8 @@ class Head:
 def load(path: Path) -> Head:
     """Read what `Head.save` wrote. Raises ArtefactDamaged where it is absent, damaged, or of another format."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
         checksum = arrays.pop("checksum").tobytes()
         if checksum != _checksum(arrays):
             raise ValueError("its checksum does not fit")
@@ -115,7 +122,7 @@ def load(path: Path) -> Head:
         if stated["format"] != _FORMAT:
             raise ValueError(f"it has format {stated['format']}, and this program reads {_FORMAT}")
         return _assembled(arrays, stated)
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+    except _UNREADABLE as error:
         raise ArtefactDamaged(
             f"The trained head cannot be read: {error}",
             where=path,
@@ -232,3 +239,23 @@ def _checksum(arrays: dict[str, NDArray[Any]]) -> bytes:
         digest.update(f"{name} {arrays[name].dtype.str} {arrays[name].shape}\n".encode())
         digest.update(np.ascontiguousarray(arrays[name]).tobytes())
     return digest.digest()
+
+
+def fit_temperature(logits: NDArray[np.float64], targets: NDArray[np.intp]) -> float:
+    """The temperature in [0.05, 20] under which the targets are likeliest (Guo et al. 2017).
+
+    logits: (n, classes), of texts that the head was not fitted on. targets: (n,), each the index of the right class.
+    """
+    rows = np.arange(len(targets))
+
+    def surprise(exponent: float) -> float:
+        scaled = logits / np.exp(exponent)
+        scaled = scaled - scaled.max(axis=1, keepdims=True)
+        return float((np.log(np.exp(scaled).sum(axis=1)) - scaled[rows, targets]).mean())
+
+    # Convex in 1/temperature, so it has one valley in the exponent: golden sections find it without a library.
+    low, high, golden = np.log(0.05), np.log(20.0), (5**0.5 - 1) / 2
+    for _ in range(60):
+        left, right = high - golden * (high - low), low + golden * (high - low)
+        low, high = (low, right) if surprise(left) <= surprise(right) else (left, high)
+    return float(np.exp((low + high) / 2))

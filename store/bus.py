@@ -36,6 +36,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from store.errors import RedisSetting
 
@@ -257,7 +258,10 @@ class MemoryBus:
         """Hints may have been lost: say so, and let waiting takes return."""
         self._gaps += 1
         if self._on_gap is not None:
-            self._on_gap()
+            try:
+                self._on_gap()
+            except Exception:  # a caller's mistake must not end the task that watches the server
+                _log.exception("on_gap raised")
         for backlog in self._backlogs.values():
             backlog.news.set()
 
@@ -355,8 +359,8 @@ class Bus:
 
     A hint goes to a take that waits in this process, if there is one: on one machine the usual case, and measured at
     a sixth of the time and the CPU of the way through the server. Else it goes to the stream, for whichever process
-    asks first; what is hinted while the last ones are under way leaves in one pipeline. Connections: a small pool for commands,
-    one per topic that blocks, one for all live news.
+    asks first; what is hinted while the last ones are under way leaves in one pipeline. Connections: a small pool
+    for commands, one per topic that blocks, one for all live news.
     """
 
     def __init__(self, url: str, *, prefix: str, on_gap: Gap | None) -> None:
@@ -364,6 +368,7 @@ class Bus:
             "protocol": 2,  # one shape of replies from every server since Redis 5
             "retry": Retry(NoBackoff(), 0),  # we want to know at once; going on is our own business
             "socket_connect_timeout": PATIENCE,
+            "encoding_errors": "surrogatepass",  # odd text in a name is no reason to fail
         }
         try:
             commands = BlockingConnectionPool.from_url(url, max_connections=16, socket_timeout=PATIENCE, **settings)
@@ -399,14 +404,15 @@ class Bus:
     async def connect(cls, url: str, *, prefix: str = "warmline", on_gap: Gap | None = None) -> Self:
         """A bus on the server at `url`; one that is away is waited for in the background (`alive` tells).
 
-        `on_gap` is called, from the event loop, whenever hints may have been lost; it must neither block nor raise.
+        `on_gap` is called, from the event loop, whenever hints may have been lost; it must not block.
 
         Raises:
             RedisSetting: `url` is no address.
         """
         bus = cls(url, prefix=prefix, on_gap=on_gap)
-        await bus._check()
-        if not bus._alive:
+        if await bus._answers():
+            bus._set_alive(True)
+        else:
             _log.warning("bus away", reason="no answer yet; trying on")
         bus._pump = asyncio.create_task(bus._send_hints(), name="bus hints")
         bus._tasks = [
@@ -457,7 +463,7 @@ class Bus:
                     backlog.put(await self._read(topic, max(1, backlog.room)))
             except Exception as error:
                 self._failed(error)
-                await asyncio.sleep(_jitter(1.0 if isinstance(error, ResponseError) else 0.05))
+                await asyncio.sleep(_jitter(1.0 if self._alive else 0.05))  # refused, or away
 
     async def _read(self, topic: str, limit: int) -> list[int]:
         """About `limit` ids, which may be more: entries come whole."""
@@ -601,7 +607,7 @@ class Bus:
             if not isinstance(reply, list):
                 continue  # the answer to a PING while nothing is subscribed
             kind, name, data = (*reply, None)[:3]
-            channel = name.decode()[start:]
+            channel = _text(name)[start:]
             if kind == b"message":
                 self._local.deliver(channel, data)
             elif kind == b"subscribe":
@@ -623,7 +629,7 @@ class Bus:
     async def who_is_present(self) -> set[str]:
         here = await self._local.who_is_present()
         found = await self._ask("EVAL", _PRESENT, 1, self._key("present"), "", 0)
-        return here | {who.decode() for who in found or ()}
+        return here | {_text(who) for who in found or ()}
 
     async def allow(self, key: str, *, limit: int, per: float) -> float:
         if limit <= 0:
@@ -646,17 +652,17 @@ class Bus:
 
     def _failed(self, error: Exception) -> None:
         """Whatever went wrong on the way to the server: go on without it, and say so once."""
-        if isinstance(error, ResponseError):
-            code = str(error).partition(" ")[0]
-            if code not in self._refusals:
-                self._refusals.add(code)
-                _log.warning("bus refused", reason=str(error))
-        elif self._alive:
-            self._alive = False
-            self._up.clear()
-            self._doubted.set()
-            if not self._closed:
-                _log.warning("bus away", reason=str(error) or type(error).__name__)
+        if isinstance(error, RedisConnectionError | RedisTimeoutError | OSError):
+            if self._alive:
+                self._set_alive(False)
+                self._doubted.set()
+                if not self._closed:
+                    _log.warning("bus away", reason=str(error) or type(error).__name__)
+            return
+        code = str(error).partition(" ")[0]
+        if code not in self._refusals:
+            self._refusals.add(code)
+            _log.warning("bus refused", reason=str(error), kind=type(error).__name__)
 
     async def _watch(self) -> None:
         tries = 0 if self._alive else 1
@@ -666,27 +672,33 @@ class Bus:
                 async with asyncio.timeout(pause):
                     await self._doubted.wait()
             self._doubted.clear()
-            was_alive = self._alive
-            await self._check()
-            if self._alive and not was_alive:
+            # Asked only now: a connection may have been lost while the answer was under way.
+            if await self._answers() and not self._alive:
                 self._recovered()
             tries = 0 if self._alive else min(tries + 1, 5)
 
-    async def _check(self) -> None:
+    async def _answers(self) -> bool:
         try:
             async with asyncio.timeout(PATIENCE):
                 await self._commands.execute_command("PING")
         except Exception as error:
             self._failed(error)
-        else:
-            self._alive = True
-            self._up.set()
+            return False
+        return True
 
     def _recovered(self) -> None:
         _log.info("bus back")
+        self._set_alive(True)
         self._groups.clear()
         self._refusals.clear()
         self._local.gap()
+
+    def _set_alive(self, alive: bool) -> None:
+        self._alive = alive
+        if alive:
+            self._up.set()
+        else:
+            self._up.clear()
 
     async def close(self) -> None:
         """As `BusProtocol.close`; takes at most a few seconds."""
@@ -732,6 +744,10 @@ def _ids(fields: Mapping[bytes, bytes] | None) -> list[int]:
         return [int(each) for each in (fields or {}).get(b"ids", b"").split()]
     except ValueError:
         return []  # not ours: somebody else writes on this server
+
+
+def _text(data: bytes) -> str:
+    return data.decode(errors="surrogatepass")
 
 
 def _jitter(seconds: float) -> float:

@@ -58,6 +58,8 @@ async def serve(settings: Settings, listener: socket.socket, console: Console, r
             server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
             status.stop()
             serving = asyncio.create_task(_served(server, listener))
+            while not server.started and not serving.done():
+                await asyncio.sleep(0.01)
             console.print(f"Customers write to  {public_url(settings)}/api/web/messages")
             console.print(f"Agents work with    {public_url(settings)}/api/docs")
             ready()

@@ -29,7 +29,7 @@ from tests.contracts.serving import free_port, served
 
 Ability = Literal[
     "edit", "delete", "press", "attach", "thread", "echo", "bots", "redeliver", "reorder", "poison", "public",
-    "away", "forget", "lookup_off", "acknowledged", "cursor", "history",
+    "away", "forget", "lookup_off", "acknowledged", "cursor", "history", "author",
 ]  # fmt: skip
 """What a harness can make its platform do. Cases that need more than it can are skipped, visibly."""
 

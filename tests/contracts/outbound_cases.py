@@ -38,6 +38,13 @@ class OutboundCases(Cases):
         assert receipt.external_id == got.id
         assert receipt.parts in ((), (got.id,))
 
+    async def test_who_speaks_is_shown(self, harness: Harness, host: FakeHost) -> None:
+        need(harness, "author")
+        async with harness.running(host) as channel:
+            await channel.send(harness.outbound("Bo here"))
+        (got,) = await harness.arrived()
+        assert got.author == "Bo"
+
     async def test_an_answer_goes_where_the_question_came_from(self, harness: Harness, host: FakeHost) -> None:
         need(harness, "thread")
         async with harness.running(host) as channel:

@@ -303,6 +303,16 @@ class TestPushDoor:
         assert sorted(host.texts()) == ["given up", "one", "three"]
 
 
+async def test_a_file_that_cannot_be_fetched_does_not_hold_back_the_words() -> None:
+    host = FakeHost()
+    async with LoopbackHarness.open() as harness, harness.running(host):
+        await harness.control.faults("files", "error")
+        await harness.write("see the log", files=[("log.txt", b"boom")])
+        (got,) = await host.received(1)
+    (file,) = got.attachments
+    assert (file.content, file.size, bool(file.reference)) == (None, 4, True)
+
+
 class TestWatermark:
     def test_counts_only_what_has_no_gap(self) -> None:
         mark = Watermark(3)

@@ -148,7 +148,7 @@ def test_serving_loads_nothing_heavy(encoder: Encoder, home: Path, tmp_path: Pat
     path = tmp_path / "head.npz"
     head.fit_head(texts, encoder.encode_many(texts), labels, encoder_identity=encoder.identity).save(path)
     program = """
-import json, resource, sys
+import json, sys
 from pathlib import Path
 from models import head
 from models.encoder import load_encoder
@@ -156,8 +156,8 @@ encoder = load_encoder(Path(sys.argv[1]))
 served = head.load(Path(sys.argv[2]))
 served.require(encoder.identity)
 served.probabilities("reddish", encoder.encode("reddish"))
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-print(json.dumps({"modules": sorted({name.partition(".")[0] for name in sys.modules}), "peak": peak}))
+(peak,) = (int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM"))
+print(json.dumps({"modules": sorted({name.partition(".")[0] for name in sys.modules}), "peak": peak / 1024}))
 """
     environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
     command = [sys.executable, "-c", program, str(home), str(path)]

@@ -558,6 +558,37 @@ async def test_thousands_of_readers_cost_one_subscription(real: Bus, redis: Any)
     raise AssertionError("nobody reads, yet the server still sends")
 
 
+async def test_odd_names_are_names(bus: BusProtocol) -> None:
+    odd = "\ud800 \0\n:*"
+    async with bus.subscribe(odd) as news:
+        await bus.publish(odd, {odd: 1})
+        assert await anext(news) == {odd: 1}
+    await bus.hint(odd, [1])
+    assert await gather(bus, odd, 1) == [1]
+    await bus.present(odd, seconds=9)
+    assert await bus.who_is_present() == {odd}
+    assert [await bus.allow(odd, limit=1, per=60) > 0 for _ in range(2)] == [False, True]
+
+
+async def test_a_mistake_of_the_caller_is_not_taken_for_an_absent_server(real: Bus) -> None:
+    with capture_logs() as logs:
+        await real.present(None, seconds=9)  # type: ignore[arg-type]
+    assert [log["event"] for log in logs] == ["bus refused"]
+    assert real.alive
+
+
+async def test_a_callback_that_raises_harms_nothing(url: str, redis: Any, connect: Connect) -> None:
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    bus = await connect(url, on_gap=fail)
+    await bus.take("a", limit=1, wait=0.1)
+    await redis.flushall()
+    await eventually(lambda: bus.gaps == 1)
+    await bus.hint("a", [1])
+    assert await gather(bus, "a", 1) == [1]
+
+
 async def test_leaving_and_coming_back_quickly(real: Bus) -> None:
     for n in range(50):
         async with real.subscribe("c") as news:

