@@ -24,7 +24,7 @@ _SHAPES = (
     "The {thing} shows an error {place}, number {n}.",
     "your whole service is down {place}, {n} people wait",
     "I was charged {n} dollars twice for my {thing} {place}",
-    "Can I talk to a real person about my {thing} {place}? Case {n}",
+    "Can I talk to a real person about {thing} {n} {place}?",
     "My {thing} {n} does not load {place} any more",
     "nothing works {place}, {thing} {n} is gone",
     "The {thing} I paid for {place} never came, order {n}",
@@ -33,7 +33,10 @@ _SHAPES = (
 
 
 def texts(count: int, seed: int) -> list[str]:
-    """Messages that a person must answer, no two alike: they take the whole way without waiting for quiet."""
+    """Messages of one sentence that a person must answer, no two alike.
+
+    They take the whole way without waiting for quiet, and each is one text to the encoder.
+    """
     dice = random.Random(seed)
     return [
         dice.choice(_SHAPES).format(thing=dice.choice(_THINGS), place=dice.choice(_PLACES), n=seed * 1_000_000 + number)

@@ -229,7 +229,7 @@ class _Draft:
             self.fault(self._line(tokens[0]), "Text above the title. The first heading comes first.")
         for at in titles[1:]:
             self.fault(self._line(tokens[at]), "A second title. Use ## for a section, or write a second article.")
-        for start, end in zip(cuts, [*cuts[1:], len(tokens)], strict=True):
+        for start, end in itertools.pairwise([*cuts, len(tokens)]):
             self._section(tokens[start], tokens[start + 1], tokens[start + 3 : end])
         if titles and not self.sections and not self.faults:
             self.fault(self._line(tokens[titles[0]]), "No text under the title.")

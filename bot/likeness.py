@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 _PENALTY = 1 / 30
-_ROUNDS = 40
+_ROUNDS = 15
 _WORK = 500_000
 """Texts times sections from which the fit would take longer than some seconds; such a library does without."""
 

@@ -21,6 +21,7 @@ from channels.richtext import Block, BlockKind, RichText, Span
 _UNSEEN = ("script", "style", "template")
 """Elements whose content is no text for people."""
 _TAG = re.compile(r"</?[a-zA-Z][^<>]*>|<[!?][^<>]*>")
+_HOST = re.compile(r"[\w.:-]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
@@ -52,7 +53,7 @@ def safe_href(href: str) -> str | None:
     except ValueError:
         return None
     if parts.scheme in ("http", "https"):
-        return href if host else None
+        return href if host and _HOST.fullmatch(host) else None
     return href if parts.scheme == "mailto" and parts.path else None
 
 
@@ -60,7 +61,7 @@ def text_of_html(markup: str) -> str:
     """The words of HTML: without tags, comments, scripts and styles, entities resolved. Linear in its length."""
     markup = _without(markup, "<!--", "-->")
     for name in _UNSEEN:
-        markup = _without(markup, f"<{name}", f"</{name}")
+        markup = _without(markup, f"<{name}", f"</{name}>")
     text = html.unescape(_TAG.sub(" ", markup))
     return " ".join(_CONTROL.sub("", text).split())
 

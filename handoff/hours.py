@@ -25,7 +25,12 @@ class Hours:
     spans: tuple[tuple[tuple[time, time], ...], ...] | None
 
     def is_open(self, at: datetime) -> bool:
-        return self.spans is None or any(start <= at < end for start, end in self._around(at))
+        if self.spans is None:
+            return True
+        for start, end in self._around(at):
+            if at < end:
+                return start <= at
+        return False
 
     def next_opening(self, at: datetime) -> datetime:
         """The next moment, not before `at`, at which we are open."""

@@ -70,6 +70,10 @@ class Classifier:
         catalogue = catalogue if catalogue is not None else load_catalogue()
         return cls(encoder=encoder, catalogue=catalogue, model=learnt(home, encoder, catalogue, progress=progress))
 
+    def with_encoder(self, encoder: Encodes) -> Classifier:
+        """The same classifier with another encoder of the same identity: a counting one, a cached one."""
+        return Classifier(encoder=encoder, catalogue=self.catalogue, model=self._model)
+
     def verdict(self, text: str) -> Verdict:
         """What the message means. Takes any str; runs the encoder once per piece, six times at most."""
         whole = text.strip()

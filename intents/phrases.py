@@ -1,8 +1,8 @@
 r"""The words behind the wires, as data: `wires.py` says how they are read.
 
 Each entry is (evidence, pattern). Patterns see lower-case text with straight apostrophes. `_` stands for the space or
-signs between two words, `~` for up to four words between two words, `~~` for up to nine; none the end of a sentence. To stay
-linear, patterns begin and end at a word's edge (`wires` adds that) and repeat nothing without a bound.
+signs between two words, `~` for up to four words between two words, `~~` for up to nine; none crosses the end of a
+sentence. To stay linear, patterns begin and end at a word's edge (`wires` adds that) and repeat nothing without bound.
 """
 
 from __future__ import annotations

@@ -35,6 +35,7 @@ TROUBLE: Final[Phrases] = (
         r"pop\w{0,4}|giv(?:e|ing)|help\w{0,3}|hear\w{0,3}|solv\w{1,3}|fix\w{0,3}|respon\w{1,4}|"
         r"answer\w{0,3}|repl\w{1,4}|right|correct\w{0,2}|happen\w{0,3}|do(?:ing)?_(?:anything|it))",
     ),
+    ("make it work", r"(?:get|make|getting|making|got)~(?:work|working|to_work)|trapped|swallowed|worked"),
     (
         "cannot",
         r"(?:can'?t|cannot|can_not|cant|couldn'?t|unable_to)_(?:even_|seem_to_|get_|to_)?(?:log\w{0,3}|"

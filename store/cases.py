@@ -14,6 +14,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from store.inbox import digest
 from store.journey import MESSAGE_COLUMNS, MessageRow, message_row
 from store.tables import (
+    RESOLVED_ONLY,
+    UNDECIDED,
+    UNDELIVERED,
+    UNRESOLVED_ONLY,
+    UNSETTLED,
     agent,
     attachment,
     case,
@@ -22,6 +27,7 @@ from store.tables import (
     customer,
     idempotency,
     identity,
+    is_one_of,
     label,
     message,
     promise,
@@ -86,7 +92,9 @@ def list_query(wanted: Filter, *, after: tuple[bool, datetime, int] | None, limi
 
 def _conditions(wanted: Filter) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
-    found.append(case.c.status == wanted.status if wanted.status else case.c.status != "resolved")
+    found.append(RESOLVED_ONLY if wanted.status == "resolved" else UNRESOLVED_ONLY)
+    if wanted.status and wanted.status != "resolved":
+        found.append(case.c.status == wanted.status)
     if wanted.tier:
         found.append(case.c.tier == wanted.tier)
     if wanted.assignee is not None:
@@ -101,8 +109,9 @@ def _conditions(wanted: Filter) -> list[ColumnElement[bool]]:
 def _search(words: str) -> ColumnElement[bool]:
     """A case number, an address, or how a name begins: each has its index."""
     text = words.strip()
+    name = text.casefold()
     options: list[ColumnElement[bool]] = [
-        and_(case.c.customer_name >= text, case.c.customer_name < text + "\U0010ffff"),
+        and_(case.c.customer_key >= name, case.c.customer_key < name + "\U0010ffff"),
         case.c.customer_id.in_(select(customer.c.id).where(customer.c.email == text.lower())),
     ]
     number = case_id(text)
@@ -325,7 +334,7 @@ async def queue_heads(connection: AsyncConnection, now: datetime) -> Heads:
     for urgent in (True, False):
         query = (
             select(case.c.id, case.c.deadline)
-            .where(case.c.status == "waiting", case.c.urgent.is_(urgent))
+            .where(UNRESOLVED_ONLY, case.c.status == "waiting", case.c.urgent.is_(urgent))
             .order_by(case.c.sort_at, case.c.id)
             .limit(1)
             .with_for_update(skip_locked=True)
@@ -350,7 +359,7 @@ async def waiting_ahead(connection: AsyncConnection, by: datetime, *, cap: int =
     """How many first-class cases wait with an earlier deadline; at most `cap`."""
     ahead = (
         select(case.c.id)
-        .where(case.c.status == "waiting", case.c.urgent.is_(True), case.c.sort_at < by)
+        .where(UNRESOLVED_ONLY, case.c.status == "waiting", case.c.urgent.is_(True), case.c.sort_at < by)
         .limit(cap)
         .subquery()
     )
@@ -369,7 +378,7 @@ async def stats(connection: AsyncConnection, now: datetime) -> dict[str, Any]:
             func.count(),
             func.sum(case_when((case.c.deadline < now, 1), else_=0)),
         )
-        .where(case.c.status != "resolved")
+        .where(UNRESOLVED_ONLY)
         .group_by(case.c.status, case.c.tier)
     )
     by_status: dict[str, int] = {}
@@ -379,20 +388,19 @@ async def stats(connection: AsyncConnection, now: datetime) -> dict[str, Any]:
         by_status[status] = by_status.get(status, 0) + count
         by_tier[tier] = by_tier.get(tier, 0) + count
         late += int(overdue or 0)
-    undecided = await connection.execute(
-        select(func.count()).where(message.c.direction == "in", message.c.end.is_(None))
-    )
-    outbox = await connection.execute(
-        select(message.c.status, func.count())
-        .where(message.c.status.in_(("held", "queued", "sending", "unknown", "failed", "parked")))
-        .group_by(message.c.status)
-    )
+    undecided = await connection.execute(select(func.count()).where(UNDECIDED))
+    outbox: dict[str, int] = {}
+    for states in (UNSETTLED, UNDELIVERED):
+        counted = await connection.execute(
+            select(message.c.status, func.count()).where(is_one_of(message.c.status, states)).group_by(message.c.status)
+        )
+        outbox |= {row[0]: row[1] for row in counted}
     return {
         "cases": by_status,
         "tiers": by_tier,
         "late": late,
         "undecided": undecided.scalar_one(),
-        "outbox": {row[0]: row[1] for row in outbox},
+        "outbox": outbox,
     }
 
 

@@ -10,7 +10,18 @@ from typing import Any, Final
 from sqlalchemy import Table, bindparam, insert, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store.tables import case, case_event, conversation, due, label, message, promise, verdict
+from store.tables import (
+    UNSETTLED,
+    case,
+    case_event,
+    conversation,
+    due,
+    is_one_of,
+    label,
+    message,
+    promise,
+    verdict,
+)
 
 NEVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
 """Where cases without a deadline stand in a list."""
@@ -152,7 +163,8 @@ class Changes:
                 update(message)
                 .where(
                     message.c.conversation_id.in_(self.cancel_bot_rows),
-                    message.c.status.in_(("held", "queued")),
+                    is_one_of(message.c.status, UNSETTLED),
+                    message.c.status != "sending",
                     message.c.author == "bot",
                 )
                 .values(status="cancelled", error="a person took over before it left")
@@ -234,10 +246,13 @@ async def insert_cases(connection: AsyncConnection, rows: Sequence[Mapping[str, 
     """New cases; their ids in the order of `rows`."""
     if not rows:
         return []
+    # Rows come back in any order, and a conversation has at most one unresolved case.
     result = await connection.execute(
-        insert(case).returning(case.c.id, sort_by_parameter_order=True), [_sorted_by_deadline(row) for row in rows]
+        insert(case).returning(case.c.conversation_id, case.c.id),
+        [{**_sorted_by_deadline(row), "customer_key": row.get("customer_name", "").casefold()} for row in rows],
     )
-    return [row[0] for row in result]
+    found = {conversation_id: id_ for conversation_id, id_ in result}
+    return [found[row["conversation_id"]] for row in rows]
 
 
 def _sorted_by_deadline(columns: Mapping[str, Any]) -> dict[str, Any]:

@@ -280,10 +280,14 @@ async def _identities(connection: AsyncConnection, items: list[Incoming], now: d
     if not missing:
         return found
     people = await connection.execute(
-        insert(customer).returning(customer.c.id, sort_by_parameter_order=True),
+        insert(customer).returning(customer.c.id, customer.c.name, customer.c.email),
         [{"name": item.author_name, "email": item.email, "created_at": now} for item in missing],
     )
-    customer_ids = [row[0] for row in people]
+    # Rows come back in any order; new customers of one name and address are alike until somebody owns them.
+    unowned: dict[tuple[str, str | None], list[int]] = {}
+    for id_, name, email in people:
+        unowned.setdefault((name, email), []).append(id_)
+    customer_ids = [unowned[item.author_name, item.email].pop() for item in missing]
     made = await connection.execute(
         insert(identity).returning(identity.c.key, identity.c.id, identity.c.customer_id),
         [

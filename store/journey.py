@@ -14,7 +14,7 @@ from typing import Any, Final
 from sqlalchemy import RowMapping, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store.tables import case, conversation, customer, message
+from store.tables import UNDECIDED, case, conversation, customer, message
 from store.words import Owner
 
 WINDOW: Final = 40
@@ -161,12 +161,7 @@ def _case_brief(row: RowMapping) -> CaseBrief:
 
 async def undecided_conversations(connection: AsyncConnection, *, limit: int) -> list[int]:
     """Conversations in which something has no end yet: what the sweep hints."""
-    query = (
-        select(message.c.conversation_id)
-        .where(message.c.direction == "in", message.c.end.is_(None))
-        .distinct()
-        .limit(limit)
-    )
+    query = select(message.c.conversation_id).where(UNDECIDED).distinct().limit(limit)
     return [row[0] for row in await connection.execute(query)]
 
 
@@ -175,7 +170,7 @@ async def read_bursts(connection: AsyncConnection, ids: Collection[int]) -> list
     waiting: dict[int, list[MessageRow]] = defaultdict(list)
     query = (
         select(*MESSAGE_COLUMNS)
-        .where(message.c.conversation_id.in_(ids), message.c.direction == "in", message.c.end.is_(None))
+        .where(message.c.conversation_id.in_(ids), UNDECIDED)
         .order_by(message.c.conversation_id, message.c.seq)
     )
     for row in (await connection.execute(query)).mappings():
@@ -243,9 +238,7 @@ async def lock(connection: AsyncConnection, ids: Collection[int]) -> dict[int, L
     )
     found = rows.all()
     undecided: dict[int, set[int]] = defaultdict(set)
-    query = select(message.c.conversation_id, message.c.id).where(
-        message.c.conversation_id.in_(ids), message.c.direction == "in", message.c.end.is_(None)
-    )
+    query = select(message.c.conversation_id, message.c.id).where(message.c.conversation_id.in_(ids), UNDECIDED)
     for conversation_id, message_id in await connection.execute(query):
         undecided[conversation_id].add(message_id)
     return {

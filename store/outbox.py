@@ -21,7 +21,16 @@ from typing import Any, Final, Literal
 from sqlalchemy import ColumnElement, and_, bindparam, exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store.tables import attachment, case, conversation, message
+from store.tables import (
+    LEAVING,
+    UNDELIVERED,
+    UNSETTLED,
+    attachment,
+    case,
+    conversation,
+    is_one_of,
+    message,
+)
 
 SETTLE_WITHIN: Final = timedelta(seconds=10)
 """A send that has not settled by then is `unknown`."""
@@ -90,6 +99,7 @@ _PARCEL = [
 ]
 
 _WAITING = ("held", "queued")
+_LEAVING = is_one_of(message.c.status, LEAVING)
 
 
 def _parcel(row: Mapping[Any, Any]) -> Parcel:
@@ -124,11 +134,11 @@ async def claim(
     earlier = exists().where(
         other.c.conversation_id == message.c.conversation_id,
         other.c.seq < message.c.seq,
-        other.c.status.in_((*_WAITING, "sending")),
+        is_one_of(other.c.status, UNSETTLED),
     )
     candidates = (
         select(message.c.id)
-        .where(message.c.status.in_(_WAITING), message.c.next_try_at <= now, ~earlier)
+        .where(_LEAVING, message.c.status.in_(_WAITING), message.c.next_try_at <= now, ~earlier)
         .order_by(message.c.next_try_at)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -209,7 +219,7 @@ async def abandon(connection: AsyncConnection, now: datetime, *, holder: str | N
     stale = message.c.holder == holder if holder is not None else message.c.next_try_at <= now
     result = await connection.execute(
         update(message)
-        .where(message.c.status == "sending", stale)
+        .where(_LEAVING, message.c.status == "sending", stale)
         .values(status="unknown", next_try_at=now, error="cut off while it was being sent")
         .returning(message.c.id)
     )
@@ -220,7 +230,7 @@ async def abandon_all(connection: AsyncConnection, now: datetime) -> list[int]:
     """At start, with the home lock held: whatever is `sending` belongs to a dead process."""
     result = await connection.execute(
         update(message)
-        .where(message.c.status == "sending")
+        .where(_LEAVING, message.c.status == "sending")
         .values(status="unknown", next_try_at=now, error="cut off while it was being sent")
         .returning(message.c.id)
     )
@@ -231,7 +241,7 @@ async def unclear(connection: AsyncConnection, now: datetime, *, limit: int) -> 
     """`unknown` rows whose time to look again has come; their next look is put off so that one process looks."""
     query = (
         select(message.c.id)
-        .where(message.c.status == "unknown", message.c.next_try_at <= now)
+        .where(_LEAVING, message.c.status == "unknown", message.c.next_try_at <= now)
         .order_by(message.c.next_try_at)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -246,9 +256,7 @@ async def unclear(connection: AsyncConnection, now: datetime, *, limit: int) -> 
 
 async def next_leaving(connection: AsyncConnection) -> datetime | None:
     """When the courier has something to do next."""
-    query = select(func.min(message.c.next_try_at)).where(
-        message.c.status.in_(("held", "queued", "sending", "unknown"))
-    )
+    query = select(func.min(message.c.next_try_at)).where(_LEAVING)
     found: datetime | None = (await connection.execute(query)).scalar_one()
     return found
 
@@ -268,7 +276,7 @@ async def undelivered(connection: AsyncConnection, *, limit: int = 100) -> list[
             conversation.c.channel,
         )
         .join(conversation, conversation.c.id == message.c.conversation_id)
-        .where(message.c.status.in_(("failed", "unknown", "parked")))
+        .where(is_one_of(message.c.status, UNDELIVERED))
         .order_by(message.c.id.desc())
         .limit(limit)
     )

@@ -1,48 +1,50 @@
-"""The command line: `warmline`."""
+"""The command line: `warmline`, one file for each group of commands.
+
+What is heavy is imported inside the commands, so that `--help` answers at once.
+"""
 
 from __future__ import annotations
 
-import asyncio
-import sys
+from typing import Annotated
 
 import typer
-import uvloop
-from rich.console import Console
 
-from bot import log
-from bot.cli.run import PortTaken, listening, serve
-from bot.settings import SettingsError, load_settings
-from channels.contract import ChannelError
-from models.errors import ModelError
-from store.errors import StoreError
+from bot.cli import agents, knowledge
+from bot.cli.chat import chat
+from bot.cli.check import check
+from bot.cli.classify import classify
+from bot.cli.refusals import Sentences
+from bot.cli.run import run
+from bot.cli.terminal import say
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-problems = Console(stderr=True)
+app = typer.Typer(cls=Sentences, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        say(f"warmline {version('warmline')}")
+        raise typer.Exit
 
 
 @app.callback()
-def warmline() -> None:
+def warmline(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
     """A support desk where a machine answers only what is safe to answer, and a person gets everything else."""
 
 
-@app.command()
-def run() -> None:
-    """Start the desk."""
-    settings = load_settings()
-    log.set_up(settings.log_level)
-    listener = listening(settings)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(serve(settings, listener, Console(), lambda: None))
+app.command()(run)
+app.command()(check)
+app.command()(classify)
+app.command()(chat)
+app.add_typer(agents.app, name="agents", help="The people of the desk and their tokens.")
+app.add_typer(knowledge.app, name="knowledge", help="The help articles that answers are made of.")
 
 
 def main() -> None:
-    """The entry point: expected refusals are sentences, not tracebacks."""
-    try:
-        app()
-    except SettingsError as error:
-        for fault in error.faults:
-            problems.print(fault, markup=False, highlight=False)
-        sys.exit(2)
-    except (StoreError, ModelError, ChannelError, PortTaken) as error:
-        problems.print(str(error), markup=False, highlight=False)
-        sys.exit(1)
+    """The entry point."""
+    app()

@@ -4,76 +4,179 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import socket
-from collections.abc import Callable
+import sys
+from typing import TYPE_CHECKING, Final
 
-import uvicorn
-from rich.console import Console
+from bot.cli.terminal import INTERRUPTED, Refused, Steps, say, steps, tell
 
-from bot.app import public_url, warmline
-from bot.settings import Settings
+if TYPE_CHECKING:
+    import uvicorn
+
+    from bot.app import Warmline
+    from bot.settings import Settings
+
+FINISH_WITHIN: Final = 3
+"""Seconds that requests may still take when the desk stops."""
 
 
-class PortTaken(Exception):
-    """Somebody listens there already; the text says what to do."""
+class Interrupted(Exception):
+    """Told to stop before it had started; there is nothing to finish."""
+
+
+def run() -> None:
+    """Start the desk. Ctrl-C stops it; a second Ctrl-C stops it at once."""
+    from bot import log
+    from bot.settings import load_settings, unknown_in_environment
+
+    settings = load_settings()
+    log.set_up(settings.log_level)
+    for unknown in unknown_in_environment():
+        tell(unknown)
+    listener = listening(settings)
+    import uvloop
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        try:
+            runner.run(serve(settings, listener))
+        except Interrupted:
+            # A thread may still be fetching or learning, and nothing waits for what it makes: every file that it
+            # writes is whole or absent.
+            tell("Stopped before the start was complete.")
+            os._exit(INTERRUPTED)
+    say("Stopped.")
 
 
 def listening(settings: Settings) -> socket.socket:
     """The socket that requests will come in by, bound before anything costly is done.
 
     Raises:
-        PortTaken: the address cannot be had.
+        Refused: the address cannot be had.
     """
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listener = socket.socket(family)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((settings.host, settings.port))
-    except (OSError, OverflowError) as error:
+    except (OSError, OverflowError, UnicodeError) as error:
         listener.close()
-        raise PortTaken(
-            f"Cannot listen on {settings.host}:{settings.port} ({getattr(error, 'strerror', error)}). "
-            "Stop what uses it, or set WARMLINE_PORT to another port and WARMLINE_HOST to an address of this machine."
-        ) from error
+        raise _taken(settings.host, settings.port, error) from error
     return listener
 
 
-async def serve(settings: Settings, listener: socket.socket, console: Console, ready: Callable[[], None]) -> None:
-    """Run until SIGINT or SIGTERM; then finish what is being sent and stop."""
-    stop = asyncio.Event()
+def _taken(host: str, port: int, error: Exception) -> Refused:
+    return Refused(
+        f"Cannot listen on {host}:{port} ({getattr(error, 'strerror', None) or error}). "
+        "Stop what uses it, or set WARMLINE_PORT to another port and WARMLINE_HOST to an address of this machine."
+    )
+
+
+async def serve(settings: Settings, listener: socket.socket) -> None:
+    """Run until SIGINT or SIGTERM; then finish what is being sent and stop.
+
+    Raises:
+        Interrupted: the signal came before the desk had started.
+        StoreError, ModelError, ChannelError, SettingsError, Refused: what is in the way, and what to do.
+    """
+    settings = settings.model_copy(update={"port": listener.getsockname()[1]})
+    async with contextlib.AsyncExitStack() as stack:
+        stack.callback(listener.close)
+        with steps(sys.stdout) as progress:
+            house, stopped = await _started(settings, stack, progress)
+        server = _server(house)
+        serving = asyncio.create_task(server._serve(sockets=[listener]), name="http")
+        try:
+            await _until_up(server, serving, settings)
+            _where_to_look(settings)
+            await _told_to_stop(stopped, serving)
+            say("Stopping. Press Ctrl-C again to stop at once.")
+        finally:
+            await _close(house, server, serving)
+
+
+async def _started(
+    settings: Settings, stack: contextlib.AsyncExitStack, progress: Steps
+) -> tuple[Warmline, asyncio.Event]:
+    """The running house, and the event that a signal sets. Until it runs, a signal ends the start."""
+    progress("Loading the program")
+    stopped = asyncio.Event()
+    starting = asyncio.current_task()
     loop = asyncio.get_running_loop()
+
+    def told() -> None:
+        if stopped.is_set():
+            os._exit(INTERRUPTED)  # the kernel takes the lock and the child back
+        stopped.set()
+        if starting is not None:
+            starting.cancel()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    port = listener.getsockname()[1]
-    settings = settings.model_copy(update={"port": port})
-    with console.status("Starting") as status:
-        async with contextlib.AsyncExitStack() as stack:
-            house = await stack.enter_async_context(warmline(settings, progress=status.update))
-            config = uvicorn.Config(
-                house.app, lifespan="off", access_log=False, log_config=None, timeout_graceful_shutdown=3,
-                server_header=False, proxy_headers=False, http="httptools", ws="none",
-            )  # fmt: skip
-            server = uvicorn.Server(config)
-            server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
-            status.stop()
-            serving = asyncio.create_task(_served(server, listener))
-            while not server.started and not serving.done():
-                await asyncio.sleep(0.01)
-            console.print(f"Customers write to  {public_url(settings)}/api/web/messages")
-            console.print(f"Agents work with    {public_url(settings)}/api/docs")
-            ready()
-            stopped = asyncio.create_task(stop.wait())
-            await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
-            console.print("Stopping")
+        loop.add_signal_handler(number, told)
+    try:
+        from bot.app import warmline
+
+        house = await stack.enter_async_context(warmline(settings, progress=progress))
+        starting = None
+    except asyncio.CancelledError:
+        if stopped.is_set():
+            raise Interrupted from None
+        raise
+    return house, stopped
+
+
+def _server(house: Warmline) -> uvicorn.Server:
+    import uvicorn
+
+    return uvicorn.Server(
+        uvicorn.Config(
+            house.app,
+            lifespan="off",
+            access_log=False,
+            log_config=None,
+            timeout_graceful_shutdown=FINISH_WITHIN,
+            server_header=False,
+            proxy_headers=False,  # bot.web.shell believes the proxies that the settings name, and no other
+            http="httptools",
+            ws="none",
+        )
+    )
+
+
+async def _until_up(server: uvicorn.Server, serving: asyncio.Task[None], settings: Settings) -> None:
+    """Wait until requests are taken, so that what we print is true. Raises Refused where somebody was faster."""
+    while not server.started and not serving.done():  # noqa: ASYNC110 - the server has no event to wait for
+        await asyncio.sleep(0.01)
+    if serving.done() and isinstance(error := serving.exception(), OSError):
+        raise _taken(settings.host, settings.port, error)
+
+
+async def _told_to_stop(stopped: asyncio.Event, serving: asyncio.Task[None]) -> None:
+    told = asyncio.create_task(stopped.wait())
+    try:
+        await asyncio.wait({serving, told}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        told.cancel()
+    if serving.done():
+        serving.result()  # the HTTP server ended by itself: with its own error, if it has one
+
+
+def _where_to_look(settings: Settings) -> None:
+    from bot.app import public_url
+
+    base = public_url(settings)
+    say(f"Warmline listens on {settings.host}:{settings.port}.")
+    say(f"  Customers write to   {base}/api/web/messages   (try: warmline chat)")
+    say(f"  Agents work with     {base}/api/docs   (a token: warmline agents add --help)")
+    say(f"  Health and metrics   {base}/readyz   {base}/metrics")
+
+
+async def _close(house: Warmline, server: uvicorn.Server, serving: asyncio.Task[None]) -> None:
+    """Let open event streams end, finish requests, free the port."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(FINISH_WITHIN):
             for channel in house.channels.values():
-                await channel.stop()  # lets open event streams end
-            server.should_exit = True
-            await serving
-            stopped.cancel()
-
-
-async def _served(server: uvicorn.Server, listener: socket.socket) -> None:
-    with contextlib.suppress(asyncio.CancelledError):
-        # `serve` would take the signals for itself; ours stop the house first.
-        await server._serve(sockets=[listener])
+                await channel.stop()
+    server.should_exit = True
+    await asyncio.wait({serving})

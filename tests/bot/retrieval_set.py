@@ -1,24 +1,27 @@
 """The measured set: its questions, and what a library makes of them.
 
-`python tests/bot/retrieval_set.py [--fit]` in the root of the checkout prints the numbers of both parts, and the weights
-and threshold that the tuning part asks for.
+`python tests/bot/retrieval_set.py HOME` in the root of the checkout prints the weights that the tuning part asks for,
+and the numbers of both parts; HOME is the folder of the encoder, as for `models.encoder.load_encoder`.
 """
 
 from __future__ import annotations
 
 import sys
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import minimize
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))  # when run as a script
 
-from bot.retrieval import Evidence, Hit, Library  # noqa: E402
+from bot.articles import load_articles  # noqa: E402
+from bot.retrieval import Hit, Library  # noqa: E402
 
 Vector = NDArray[np.float32]
 
@@ -95,3 +98,43 @@ def measure(library: Library, part: Part, vector: Callable[[str], Vector]) -> Me
         unanswerable_answered=len(wrong) / len(part.unanswerable),
         wrong=wrong,
     )
+
+
+def fit(library: Library, part: Part, vector: Callable[[str], Vector], *, fused: float) -> dict[str, float]:
+    """The weights of `Evidence.score` and "bias" by logistic regression, with the weight of `fused` given.
+
+    A first section is an example of good enough if it is right; what comes first for an unanswerable question is none.
+    """
+    names = ("estranged", "covered", "foreign", "lead")
+    first = [(library.search(q, vector(q))[0], right) for q, right in part.answerable.items()]
+    first += [(library.search(q, vector(q))[0], frozenset()) for q in part.unanswerable]
+    facts = np.array([[float(getattr(hit.evidence, name)) for name in names] for hit, _ in first])
+    given = np.array([fused * hit.evidence.fused for hit, _ in first])
+    sign = np.array([1.0 if place(hit) in right else -1.0 for hit, right in first])
+    mean, spread = facts.mean(axis=0), facts.std(axis=0)
+
+    def loss(weights: NDArray[np.float64]) -> float:
+        logits = given + (facts - mean) / spread @ weights[:-1] + weights[-1]
+        return float(np.logaddexp(0, -sign * logits).sum() + 0.5 * weights[:-1] @ weights[:-1])
+
+    found = minimize(loss, np.zeros(len(names) + 1)).x
+    weights = found[:-1] / spread
+    return {**dict(zip(names, weights.tolist(), strict=True)), "bias": float(found[-1] - weights @ mean)}
+
+
+def main(home: Path) -> None:
+    from models.encoder import load_encoder
+
+    encoder = load_encoder(home)
+    vector = cache(encoder.encode)
+    library = Library.build(load_articles(ROOT / "bot" / "knowledge"), encoder)
+    parts = load_parts()
+    lines = [str(fit(library, parts["tuning"], vector, fused=2.0))]
+    for name, part in parts.items():
+        measured = measure(library, part, vector)
+        lines += [f"{name}: {measured}", f"  answered although nothing answers it: {'; '.join(measured.wrong)}"]
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,5 +1,7 @@
 """English or not, on sentences that customers write."""
 
+# ruff: noqa: RUF001 -- texts of other languages
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

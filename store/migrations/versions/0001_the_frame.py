@@ -242,6 +242,12 @@ def upgrade() -> None:
         sa.Column("unanswered_since", store.tables.Moment(), nullable=True),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("customer_name", sa.Text(), server_default="", nullable=False),
+        sa.Column(
+            "customer_key",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            server_default="",
+            nullable=False,
+        ),
         sa.Column("preview", sa.Text(), server_default="", nullable=False),
         sa.Column("context", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("opened_at", store.tables.Moment(), nullable=False),
@@ -270,14 +276,9 @@ def upgrade() -> None:
             sqlite_where=sa.text("first_answer_at IS NOT NULL"),
             postgresql_where=sa.text("first_answer_at IS NOT NULL"),
         )
-        batch_op.create_index(
-            "ix_case_assignee",
-            ["assignee_id", "status", sa.literal_column("urgent DESC"), "sort_at", "id"],
-            unique=False,
-        )
         batch_op.create_index("ix_case_conversation_id", ["conversation_id", "id"], unique=False)
         batch_op.create_index(batch_op.f("ix_case_customer_id"), ["customer_id"], unique=False)
-        batch_op.create_index("ix_case_customer_name", ["customer_name"], unique=False)
+        batch_op.create_index("ix_case_customer_key", ["customer_key"], unique=False)
         batch_op.create_index(
             "ix_case_resolved",
             ["id"],
@@ -286,14 +287,43 @@ def upgrade() -> None:
             postgresql_where=sa.text("status = 'resolved'"),
         )
         batch_op.create_index(
-            "ix_case_status", ["status", sa.literal_column("urgent DESC"), "sort_at", "id"], unique=False
+            "ix_case_resolved_assignee",
+            ["assignee_id", "id"],
+            unique=False,
+            sqlite_where=sa.text("status = 'resolved'"),
+            postgresql_where=sa.text("status = 'resolved'"),
         )
         batch_op.create_index(
-            "ix_case_tier", ["tier", "status", sa.literal_column("urgent DESC"), "sort_at", "id"], unique=False
+            "ix_case_resolved_tier",
+            ["tier", "id"],
+            unique=False,
+            sqlite_where=sa.text("status = 'resolved'"),
+            postgresql_where=sa.text("status = 'resolved'"),
         )
         batch_op.create_index(
             "ix_case_unresolved",
             [sa.literal_column("urgent DESC"), "sort_at", "id"],
+            unique=False,
+            sqlite_where=sa.text("status <> 'resolved'"),
+            postgresql_where=sa.text("status <> 'resolved'"),
+        )
+        batch_op.create_index(
+            "ix_case_unresolved_assignee",
+            ["assignee_id", sa.literal_column("urgent DESC"), "sort_at", "id"],
+            unique=False,
+            sqlite_where=sa.text("status <> 'resolved'"),
+            postgresql_where=sa.text("status <> 'resolved'"),
+        )
+        batch_op.create_index(
+            "ix_case_unresolved_status",
+            ["status", sa.literal_column("urgent DESC"), "sort_at", "id"],
+            unique=False,
+            sqlite_where=sa.text("status <> 'resolved'"),
+            postgresql_where=sa.text("status <> 'resolved'"),
+        )
+        batch_op.create_index(
+            "ix_case_unresolved_tier",
+            ["tier", sa.literal_column("urgent DESC"), "sort_at", "id"],
             unique=False,
             sqlite_where=sa.text("status <> 'resolved'"),
             postgresql_where=sa.text("status <> 'resolved'"),

@@ -1,0 +1,133 @@
+"""`warmline agents`: the people of the desk and their tokens. A running desk is not in the way, nor is none needed."""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from bot.cli.terminal import Refused, command_settings, say, table, tell
+
+if TYPE_CHECKING:
+    from bot.settings import Settings
+    from store.agents import Agent
+
+app = typer.Typer(no_args_is_help=True)
+
+Role = Literal["colleague", "agent", "supervisor", "admin"]
+"""As `bot.web.gate.Role`, which is not imported: `--help` would wait for the database's library."""
+
+_Email = Annotated[str, typer.Argument(metavar="EMAIL", help="Their address; it names them.")]
+
+
+@app.command()
+def add(
+    email: _Email,
+    name: Annotated[str, typer.Option(help="What customers and colleagues call them.")],
+    role: Annotated[Role, typer.Option(help="What they may do; each may all that the one before may.")] = "agent",
+    token: Annotated[bool, typer.Option("--token", help="Print a new token for the API, as the last word.")] = False,
+) -> None:
+    """Add somebody, or change the name and role of who is there."""
+    email, name = _checked_email(email), _checked_name(name)
+    known, issued = asyncio.run(_add(command_settings(), email, name, role, token))
+    say(f"{'Changed' if known else 'Added'}: {name} <{email}>, {role}.")
+    if issued is not None:
+        say(f"Keep this token; it is shown only now: {issued}")
+
+
+@app.command("list")
+def list_() -> None:
+    """Show everybody."""
+    found = asyncio.run(_list(command_settings()))
+    if not found:
+        tell("Nobody yet. Add somebody with: warmline agents add EMAIL --name NAME --role admin --token")
+        return
+    table(
+        ["Email", "Name", "Role", "Active"],
+        [[agent.email, agent.name, agent.role, "yes" if agent.active else "no"] for agent in found],
+    )
+
+
+@app.command()
+def revoke(email: _Email) -> None:
+    """Make all tokens of somebody invalid, at once."""
+    ended = asyncio.run(_revoke(command_settings(), email.strip().lower()))
+    say(f"{ended} token{'' if ended == 1 else 's'} of {email.strip().lower()} revoked.")
+
+
+async def _add(settings: Settings, email: str, name: str, role: Role, token: bool) -> tuple[bool, str | None]:
+    """(whether they were there already, their new token if one was asked for)."""
+    from bot.cli.storage import storage
+    from store import agents
+
+    async with storage(settings) as database, database.write("agents") as connection:
+        now = datetime.now(UTC)
+        known = await agents.find_agent(connection, email)
+        agent = await agents.add_agent(connection, email=email, name=name, role=role, now=now)
+        issued = await agents.issue_token(connection, agent.id, now) if token else None
+        await agents.record(
+            connection,
+            action="agent changed" if known else "agent added",
+            subject=email,
+            now=now,
+            agent_id=None,
+            data={"name": name, "role": role, "token": token, "by": "command line"},
+        )
+    return known is not None, issued
+
+
+async def _list(settings: Settings) -> list[Agent]:
+    from bot.cli.storage import is_there, storage
+    from store import agents
+
+    if not is_there(settings):
+        return []
+    async with storage(settings) as database, database.read() as connection:
+        return await agents.list_agents(connection)
+
+
+async def _revoke(settings: Settings, email: str) -> int:
+    from bot.cli.storage import is_there, storage
+    from store import agents
+
+    if not is_there(settings):
+        raise _unknown(email, [])
+    async with storage(settings) as database, database.write("agents") as connection:
+        agent = await agents.find_agent(connection, email)
+        if agent is None:
+            raise _unknown(email, [each.email for each in await agents.list_agents(connection)])
+        now = datetime.now(UTC)
+        ended = await agents.revoke_tokens(connection, agent.id, now)
+        await agents.record(
+            connection,
+            action="tokens revoked",
+            subject=email,
+            now=now,
+            agent_id=None,
+            data={"tokens": ended, "by": "command line"},
+        )
+    return ended
+
+
+def _unknown(email: str, known: list[str]) -> Refused:
+    near = difflib.get_close_matches(email, known, n=1)
+    meant = f" Did you mean {near[0]}?" if near else " See: warmline agents list"
+    return Refused(f"There is nobody with the address {email}.{meant}")
+
+
+def _checked_email(value: str) -> str:
+    value = value.strip().lower()
+    name, _, domain = value.rpartition("@")
+    if not name or not domain or len(value) > 320 or not value.isprintable() or " " in value:
+        raise typer.BadParameter("Write an address like lea@example.com.", param_hint="EMAIL")
+    return value
+
+
+def _checked_name(value: str) -> str:
+    value = " ".join(value.split())
+    if not value or len(value) > 80 or not value.isprintable():
+        raise typer.BadParameter("Write a name of 1 to 80 ordinary characters.", param_hint="--name")
+    return value

@@ -1,0 +1,303 @@
+"""`warmline check`: is everything there that a desk needs? It looks and changes nothing, also beside a running desk."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import typer
+
+from bot.cli.terminal import FAILED, command_settings, safe, say
+
+if TYPE_CHECKING:
+    from bot.settings import Settings
+    from channels.contract import Channel
+
+Mark = Literal["ok", "note", "wrong"]
+"""`note`: nothing is wrong, but worth knowing; most often that the first start will make what is not there yet."""
+
+PATIENCE: Final = 15.0
+"""Seconds for one look: a server that swallows what it is sent shall not keep us."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One line of the result."""
+
+    part: str
+    mark: Mark
+    text: str
+
+
+def check() -> None:
+    """Look whether everything is there: each line says ok, or what to do. Exit code 1 if anything is wrong."""
+    wrong = asyncio.run(_show())
+    if wrong:
+        raise typer.Exit(FAILED)
+
+
+async def _show() -> bool:
+    """Print each finding as soon as there is one; whether anything is wrong."""
+    from bot.settings import SettingsError
+
+    try:
+        settings = command_settings()
+    except SettingsError as error:
+        for fault in error.faults:
+            _print(Finding(part="settings", mark="wrong", text=fault))
+        return True
+    wrong = False
+    async for finding in look(settings):
+        _print(finding)
+        wrong |= finding.mark == "wrong"
+    return wrong
+
+
+def _print(finding: Finding) -> None:
+    text = " ".join(safe(finding.text).split())
+    mark = f"{finding.mark:<5}"
+    if sys.stdout.isatty():
+        colour = {"ok": typer.colors.GREEN, "note": typer.colors.YELLOW, "wrong": typer.colors.RED}[finding.mark]
+        mark = typer.style(mark, fg=colour)
+    say(f"{mark}  {finding.part:<10}  {text}")
+
+
+async def look(settings: Settings) -> AsyncIterator[Finding]:
+    """All findings, in the order in which a start needs the parts."""
+    for finding in _settings(settings):
+        yield finding
+    running, finding = await asyncio.to_thread(_home, settings)
+    yield finding
+    for part, probe in (
+        ("database", lambda: _database(settings)),
+        ("bus", lambda: _bus(settings, running)),
+        ("model", lambda: asyncio.to_thread(_model, settings)),
+    ):
+        yield await _tried(part, probe)
+    for name, make in _channels(settings):
+        yield await _tried(name, lambda make=make: _channel(make))  # type: ignore[misc]
+
+
+async def _tried(part: str, probe: Callable[[], Awaitable[tuple[Mark, str]]]) -> Finding:
+    """Whatever a look raises is a finding too: drivers and foreign channels have errors of their own."""
+    from channels.contract import ChannelError
+    from models.errors import ModelError
+    from store.errors import StoreError
+
+    try:
+        async with asyncio.timeout(PATIENCE):
+            mark, text = await probe()
+    except TimeoutError:
+        mark, text = "wrong", f"No answer within {PATIENCE:.0f} s. Check its address, and what lies between."
+    except (StoreError, ModelError, ChannelError) as error:
+        mark, text = "wrong", str(error)
+    except Exception as error:
+        mark, text = "wrong", f"{type(error).__name__}: {error}"
+    return Finding(part=part, mark=mark, text=text)
+
+
+# --- settings and home -----------------------------------------------------------------------------
+
+
+def _settings(settings: Settings) -> Iterator[Finding]:
+    from bot.settings import unknown_in_environment
+
+    for unknown in unknown_in_environment():
+        yield Finding(part="settings", mark="note", text=unknown)
+    fault = _secret_fault(settings)
+    yield Finding(part="settings", mark="wrong" if fault else "ok", text=fault or "ok")
+
+
+def _secret_fault(settings: Settings) -> str:
+    from bot.settings import SettingsError, read_secret
+
+    path = settings.secret_file or settings.home / "secret"
+    if settings.secret_file is None and not os.path.lexists(path):
+        return ""  # the first start makes it
+    try:
+        read_secret(settings)
+    except SettingsError as error:
+        return str(error)
+    return ""
+
+
+def _home(settings: Settings) -> tuple[bool, Finding]:
+    """(whether a desk runs there, the finding)."""
+    from store.errors import HomeInUse, HomeUnusable
+    from store.homelock import FILE, HomeLock
+
+    home = settings.home
+    if not home.exists():
+        parent = next(folder for folder in home.absolute().parents if folder.exists())
+        if not os.access(parent, os.W_OK | os.X_OK):
+            text = f"{home} cannot be made: {parent} cannot be written. Set WARMLINE_HOME to another folder."
+            return False, Finding(part="home", mark="wrong", text=text)
+        text = f"{home} is not there yet; the first start makes it."
+        return False, Finding(part="home", mark="note", text=text)
+    try:
+        with HomeLock(home):
+            return False, Finding(part="home", mark="ok", text=f"ok: {home}, and no desk runs there")
+    except HomeInUse:
+        pid = (home / FILE).read_text(errors="replace").strip() or "?"
+        return True, Finding(part="home", mark="ok", text=f"ok: {home}; a desk runs there (process {pid})")
+    except HomeUnusable as error:
+        return False, Finding(part="home", mark="wrong", text=str(error))
+
+
+# --- database --------------------------------------------------------------------------------------
+
+
+async def _database(settings: Settings) -> tuple[Mark, str]:
+    from bot.cli.storage import address, age_of, file_of
+    from store import agents
+    from store.database import open_database
+
+    url = address(settings)
+    file = file_of(url)
+    if file is not None and not file.exists():
+        return "note", f"{file} is not there yet; the first start makes it."
+    database = open_database(url)
+    try:
+        age = await age_of(database)
+        if age == "newer":
+            return "wrong", (
+                "Its tables are of a newer Warmline than this one. Start that version, or restore the backup from "
+                "before the upgrade."
+            )
+        if age != "current":
+            return "note", f"{'No tables yet' if age == 'empty' else 'Older tables'}; the next start sees to it."
+        async with database.read() as connection:
+            people = [agent for agent in await agents.list_agents(connection) if agent.active]
+    finally:
+        await database.close()
+    if not people:
+        return "note", "ok, but nobody can answer yet: warmline agents add EMAIL --name NAME --role admin --token"
+    return "ok", f"ok: {database.dialect}, {len(people)} {'person' if len(people) == 1 else 'people'} at the desk"
+
+
+# --- bus -------------------------------------------------------------------------------------------
+
+
+async def _bus(settings: Settings, running: bool) -> tuple[Mark, str]:
+    if settings.redis_url is not None:
+        await _ping(settings.redis_url.get_secret_value())
+        return "ok", "ok: the server that WARMLINE_REDIS_URL names answers"
+    home = await asyncio.to_thread(settings.home.resolve)
+    if running:
+        return await _bus_of_the_desk(home)
+    if not await asyncio.to_thread(home.exists):
+        return "note", "The first start brings its own Valkey server."
+    return await _bus_of_our_own(home)
+
+
+async def _bus_of_the_desk(home: Path) -> tuple[Mark, str]:
+    """The server that the running desk has started. A second one on its socket would end the first."""
+    from store.valkey import LONGEST_PATH, SOCKET
+
+    path = home / SOCKET
+    if len(os.fsencode(path)) > LONGEST_PATH:
+        return "ok", "ok: the running desk has its own, in a folder of its own (see parts.bus of its /readyz)"
+    await _ping(f"unix://{path}")
+    return "ok", "ok: the running desk's own Valkey answers"
+
+
+async def _bus_of_our_own(home: Path) -> tuple[Mark, str]:
+    from store.errors import HomeInUse
+    from store.homelock import HomeLock
+    from store.valkey import EmbeddedValkey
+
+    try:
+        with HomeLock(home):
+            async with EmbeddedValkey(home) as url:
+                await _ping(url)
+    except HomeInUse:
+        return await _bus_of_the_desk(home)  # it has started just now
+    return "ok", "ok: our own Valkey server starts and answers"
+
+
+async def _ping(url: str) -> None:
+    """Raises RedisSetting for an address that is none, ValkeyFailed for a server that does not answer."""
+    from store.bus import Bus
+    from store.errors import ValkeyFailed
+
+    bus = await Bus.connect(url)
+    try:
+        if not bus.alive:
+            raise ValkeyFailed(
+                "The Redis or Valkey server does not answer, or refuses us. Start it, or correct WARMLINE_REDIS_URL "
+                "(address, password, TLS)."
+            )
+    finally:
+        await bus.close()
+
+
+# --- model -----------------------------------------------------------------------------------------
+
+
+class _NotYet(Exception):
+    """Something would have to be fetched, built or learnt first; the argument says what."""
+
+
+def _model(settings: Settings) -> tuple[Mark, str]:
+    """Opens what lies in the home folder; stops where a start would begin to make something."""
+    if not (settings.home / "encoder").is_dir():
+        return _not_yet(settings, "the encoder is not here yet")
+    from intents.classifier import Classifier
+    from models.encoder import load_encoder
+
+    def too_much(sentence: str) -> None:
+        raise _NotYet(sentence)
+
+    try:
+        encoder = load_encoder(settings.home, settings.encoder, progress=too_much)
+        classifier = Classifier.load_or_train(settings.home, encoder, progress=too_much)
+    except _NotYet as error:
+        return _not_yet(settings, str(error))
+    intents = len(classifier.catalogue.intents)
+    return "ok", f"ok: encoder of {encoder.dimension} numbers, classifier of {intents} intents ({classifier.identity})"
+
+
+def _not_yet(settings: Settings, why: str) -> tuple[Mark, str]:
+    from models.sources import FILES
+
+    source = settings.encoder
+    if source != "auto" and ":" not in source:
+        folder = Path(source).expanduser()
+        missing = [name for name in FILES if not (folder / name).is_file()]
+        if missing:
+            return "wrong", f"WARMLINE_ENCODER: {folder} holds no {' and no '.join(missing)}."
+    return "note", f"The next start has to prepare it ({why}). The first time it fetches some 90 MB: minutes."
+
+
+# --- channels --------------------------------------------------------------------------------------
+
+
+def _channels(settings: Settings) -> Iterator[tuple[str, Callable[[], Channel]]]:
+    from channels import registry
+    from channels.web import NAME
+
+    # Nothing is signed here, so any secret does; the real one was looked at with the settings.
+    web = {
+        "secret": bytes(32),
+        "max_length": settings.web_max_length,
+        "rate_limit": settings.web_rate_limit,
+        "allowed_origins": settings.allowed_origins,
+    }
+    yield NAME, lambda: registry.load(NAME, web)
+    for name, table in settings.channels.items():
+        options: dict[str, Any] = dict(table)
+        use = str(options.pop("use", name))
+        yield name, lambda use=use, options=options: registry.load(use, options)  # type: ignore[misc]
+
+
+async def _channel(make: Callable[[], Channel]) -> tuple[Mark, str]:
+    from channels.contract import Checks
+
+    channel = make()
+    faults = await channel.check() if isinstance(channel, Checks) else []
+    return ("wrong", " ".join(faults)) if faults else ("ok", "ok")
