@@ -243,10 +243,13 @@ class Courier:
             except Exception as unclear:
                 error = str(unclear) or error
             else:
-                self._looks.pop(parcel.id, None)
                 if receipt is not None:
+                    self._looks.pop(parcel.id, None)
                     return Settlement(id=parcel.id, status="sent", external_id=receipt.external_id)
-                return Settlement(id=parcel.id, status="queued", next_try_at=self._clock())
+                if self._looks.get(parcel.id, 0) > 0:
+                    self._looks.pop(parcel.id, None)
+                    return Settlement(id=parcel.id, status="queued", next_try_at=self._clock())
+                # A slow platform may still be at it: only a second "no", later, is believed.
         elif channel is not None and channel.capabilities.idempotent_sends:
             return Settlement(id=parcel.id, status="queued", next_try_at=self._clock())
         look = self._looks.get(parcel.id, 0) + 1

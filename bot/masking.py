@@ -12,9 +12,12 @@ from typing import Any, Final
 
 LONGEST_LOGGED: Final = 2000
 _DEEPEST: Final = 8
+_SHORTEST: Final = 13
+_LONGEST: Final = 19
+"""Digits of a card number."""
 
 # Long runs of digits in groups, as on a card; whether they are one is for `_luhn` to say.
-_DIGITS: Final = re.compile(r"(?<![\w-])\d(?:[ -]?\d){12,40}(?![\w])")
+_DIGITS: Final = re.compile(r"(?<!\w)\d(?:[ -]?\d){12,}+(?!\w)")
 _IBAN: Final = re.compile(r"(?<!\w)[A-Za-z]{2}\d{2}(?:[ -]?[A-Za-z0-9]){11,30}(?!\w)")
 # Shapes that the issuers document; none occurs in prose.
 _KEYS: Final = re.compile(
@@ -160,7 +163,7 @@ def _iban(match: re.Match[str]) -> str:
     """Masked if ISO 13616's check digits fit. Words after it may have been taken in, so shorter ones are tried too."""
     text = match[0]
     for end in range(len(text), 14, -1):
-        if end < len(text) and text[end].isalnum() and text[end - 1].isalnum():
+        if not text[end - 1].isalnum() or (end < len(text) and text[end].isalnum()):
             continue  # not the end of a group
         if _mod97(text[:end]):
             return "[iban]" + text[end:]
@@ -175,20 +178,30 @@ def _mod97(text: str) -> bool:
 
 
 def _card(match: re.Match[str]) -> str:
-    """Masked if 13 to 19 digits of it, at the edges of its groups, are a card number by ISO 7812's check digit."""
+    """Each 13 to 19 digits of it, from group edge to group edge, that are a card number by ISO 7812's check digit."""
     text = match[0]
-    digits = [(at, char) for at, char in enumerate(text) if char.isdigit()]
-    for first in range(len(digits) - 12):
-        at = digits[first][0]
-        if at and text[at - 1].isdigit():
-            continue
-        for length in range(min(19, len(digits) - first), 12, -1):
-            end = digits[first + length - 1][0] + 1
-            if end < len(text) and text[end].isdigit():
-                continue
-            if _luhn([int(char) for _, char in digits[first : first + length]]):
-                return text[:at] + "[card]" + text[end:]
-    return text
+    places = [at for at, char in enumerate(text) if char.isdigit()]
+    digits = [int(text[at]) for at in places]
+    kept: list[str] = []
+    written = first = 0
+    while first <= len(digits) - _SHORTEST:
+        length = _card_length(text, places, digits, first)
+        if length:
+            kept += text[written : places[first]], "[card]"
+            written = places[first + length - 1] + 1
+        first += length or 1
+    return "".join(kept) + text[written:]
+
+
+def _card_length(text: str, places: list[int], digits: list[int], first: int) -> int:
+    """How many digits the card number that begins at the digit `first` has; 0 if none does."""
+    if places[first] and text[places[first] - 1].isdigit():
+        return 0  # within a group
+    for length in range(min(_LONGEST, len(digits) - first), _SHORTEST - 1, -1):
+        end = places[first + length - 1] + 1
+        if not text[end : end + 1].isdigit() and _luhn(digits[first : first + length]):
+            return length
+    return 0
 
 
 def _luhn(digits: list[int]) -> bool:

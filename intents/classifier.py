@@ -77,7 +77,8 @@ class Classifier:
     def verdict(self, text: str) -> Verdict:
         """What the message means. Takes any str; runs the encoder once per piece, six times at most."""
         whole = text.strip()
-        pieces = sentences.pieces(text)
+        matters = sentences.matters(text)
+        pieces = sentences.groups(text, matters)
         tongue = language.detect(text)
         tripped = wires.trips(text, english=tongue.code == "en" and not tongue.foreign)
         talk = small_talk.small_talk(text)
@@ -85,7 +86,7 @@ class Classifier:
             tripped = tuple(trip for trip in tripped if trip.wire != "person")
         vector, whole_odds = self._judge(whole)
         parts = [whole_odds] if len(pieces) < 2 else [whole_odds, *(self._judge(piece)[1] for piece in pieces)]
-        return self._verdict(text, (whole, *pieces), parts, vector, tongue, tripped, talk, len(sentences.split(text)))
+        return self._verdict(text, (whole, *pieces), parts, vector, tongue, tripped, talk, len(matters))
 
     def nearest(self, text: str) -> tuple[Nearest, ...]:
         """The utterances of the catalogue closest to a text, closest first."""

@@ -10,6 +10,7 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Final
 
+from intents.sentences import MOST_PIECES
 from intents.tiers import AUTOMATABLE, GRAVE, Tier
 from intents.verdict import Verdict
 from intents.wires import WireName
@@ -24,7 +25,8 @@ LEAST_SURE: Final = 0.40
 """The best tier needs this much."""
 LONGEST: Final = 700
 """Characters. Whoever writes more, in length or in sentences, has more than one question."""
-MOST_SENTENCES: Final = 8
+MOST_SENTENCES: Final = MOST_PIECES
+"""Each was then judged on its own: nothing grave can hide in the vector of a harmless neighbour."""
 LONGEST_WORD: Final = 60
 
 _NAMES: Final[dict[Tier, str]] = {

@@ -75,7 +75,7 @@ MONEY: Final[Phrases] = (
         r"|unrecogni[sz]ed|false|random|surprise|late|cancel\w{0,8}|suspicious|incorrect|second|two|three|"
         r"multiple|this|these"
         r"|higher?)_(?:charges?|payments?|fees?|transactions?|debits?|bills?|purchases?|amounts?|"
-        r"withdrawals?)",
+        r"withdrawals?)(?!_(?:methods?|options?|types?|address|terms|cards?|details|plans?|dates?|limits?))",
     ),
     ("charge", r"why~(?:charg\w{1,4}|bill(?:ed|ing)?|fees?|pay(?:ing)?|price_(?:higher|different)|cost_(?:me|so))"),
     (
@@ -186,7 +186,7 @@ DOWN: Final[Phrases] = (
     ),
     (
         "nothing works",
-        r"(?:nothing|none|no_(?:page|site|video|device|app)s?)~(?:works?|working|loads?|loading|opens?|"
+        r"(?:nothing|none|no_(?:page|site|website|web_?page|video|device|app|call|mail)s?)~(?:works?|working|loads?|loading|opens?|"
         r"responds?|happens|connects?|plays?)",
     ),
     (
@@ -272,11 +272,11 @@ PERSON: Final[Phrases] = (
         "talk to",
         r"(?:talk\w{0,3}|tal+k|speak\w{0,3}|spoke|spk|chat\w{0,4}|caht|cht|connect\w{0,3}|transfer\w{0,4}|"
         r"put_me|escalat\w{0,3}|get_in_touch|get_a?_?hold|get_through|reach|contact|call"
-        r"|hand_me|forward_me|deal|discuss|want|need|get_me|give_me|ask|find|direct|phone|write|message|"
+        r"|hand_me|forward_me|tell|deal|discuss|want|need|get_me|give_me|ask|find|direct|phone|write|message|"
         r"dm|email|hear|interact\w{0,3})~"
         r"(?:humans?|persons?|agents?|agrnt|agnet|someone|somebody|some_one|representatives?|reps?|"
         r"manager|supervisor|operator|employees?|executives?|advis[oe]rs?|assistants?|staff|people"
-        r"|team_member|customer_(?:care|service|support|caee|executive)|support(?!_(?:for|"
+        r"|colleagues?|team_member|customer_(?:care|service|support|caee|executive)|support(?!_(?:for|"
         r"\w{1,20}_files?))|support_team|help_?desk|call_?cent(?:er|re)|specialist|technician|consultant|"
         r"department|headquarters|head_office|corporate)",
     ),
@@ -350,7 +350,7 @@ SECURITY: Final[Phrases] = (
     (
         "intruder",
         r"(?:someone|somebody|stranger|hacker|unknown_person|another_person|"
-        r"they)(?:_else)?~(?:in_my_account|into_my|logged|log_in|accessed|accessing|has_access|changed_my|"
+        r"they)(?:_else)?~(?:in_my_\w{2,14}|into_my|logged|log_in|accessed|accessing|has_access|changed_my|"
         r"got_into|broke_into)|wasn'?t_me|was_not_me|login_(?:attempt|from)|suspicious_(?:login|activity|"
         r"email|mail|text|link|message|activities)",
     ),

@@ -10,10 +10,9 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-MOST_SENTENCES: Final = 12
-"""More than this many are merged before anything else looks at them."""
 MOST_PIECES: Final = 5
-"""Pieces judged on their own; with the whole text that makes six runs of the encoder at most."""
+"""Pieces judged on their own; with the whole text that makes six runs of the encoder at most. Where there are more
+sentences than this, some were judged together, which the gate must know."""
 FEWEST_LETTERS: Final = 16
 """A shorter sentence ("Hi!", "Any idea?") says nothing alone and is judged with the one after it."""
 
@@ -44,10 +43,17 @@ def pieces(text: str, *, most: int = MOST_PIECES) -> tuple[str, ...]:
 
     A text of one sentence gives one piece: the stripped text itself, so that it need not be encoded twice.
     """
-    sentences = split(text)
-    joined = _merge(_join_short(sentences), MOST_SENTENCES)
-    groups = _merge(joined, most)
-    return (text.strip(),) if len(groups) == 1 else tuple(groups)
+    return groups(text, matters(text), most=most)
+
+
+def matters(text: str) -> tuple[str, ...]:
+    """The sentences that say something on their own: scraps are joined to a neighbour."""
+    return tuple(_join_short(split(text)))
+
+
+def groups(text: str, found: Sequence[str], *, most: int = MOST_PIECES) -> tuple[str, ...]:
+    """`matters(text)` merged into at most `most` neighbouring groups."""
+    return (text.strip(),) if len(found) == 1 else tuple(_merge(found, most))
 
 
 def _join_short(sentences: Sequence[str]) -> list[str]:

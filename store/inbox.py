@@ -135,7 +135,7 @@ async def keep(connection: AsyncConnection, batch: Sequence[Incoming], now: date
     results: list[Kept] = []
     for item in batch:
         row = known[item.dedupe]
-        first = fresh.get(item.dedupe) is item
+        first = fresh.pop(item.dedupe, None) is not None
         same = row.body == item.text and row.kind == item.kind
         outcome: Outcome = "new" if first else "duplicate" if same else "conflict"
         results.append(
@@ -275,7 +275,8 @@ async def _identities(connection: AsyncConnection, items: list[Incoming], now: d
     wanted = {item.identity_key: item for item in reversed(items)}
     query = select(identity.c.key, identity.c.id, identity.c.customer_id).where(identity.c.key.in_(wanted))
     found = {row[0]: (row[1], row[2]) for row in await connection.execute(query)}
-    missing = [item for key, item in wanted.items() if key not in found]
+    # In one order for everybody: two batches with the same new people must not wait for each other.
+    missing = [wanted[key] for key in sorted(wanted) if key not in found]
     await _introduce(connection, [item for item in items if item.identity_key in found], found)
     if not missing:
         return found
@@ -337,7 +338,7 @@ async def _conversations(
         .with_for_update()
     )
     found = {row[0]: {"id": row[1], "next_seq": row[2], "used": 0} for row in await connection.execute(query)}
-    missing = [item for key, item in wanted.items() if key not in found]
+    missing = [wanted[key] for key in sorted(wanted) if key not in found]
     if not missing:
         return found
     made = await connection.execute(

@@ -50,6 +50,8 @@ async def _show() -> bool:
     except SettingsError as error:
         for fault in error.faults:
             _print(Finding(part="settings", mark="wrong", text=fault))
+        for finding in _unknown_names():
+            _print(finding)
         return True
     wrong = False
     async for finding in look(settings):
@@ -104,13 +106,17 @@ async def _tried(part: str, probe: Callable[[], Awaitable[tuple[Mark, str]]]) ->
 # --- settings and home -----------------------------------------------------------------------------
 
 
-def _settings(settings: Settings) -> Iterator[Finding]:
+def _unknown_names() -> Iterator[Finding]:
     from bot.settings import unknown_in_environment
 
     for unknown in unknown_in_environment():
         yield Finding(part="settings", mark="note", text=unknown)
+
+
+def _settings(settings: Settings) -> Iterator[Finding]:
+    yield from _unknown_names()
     fault = _secret_fault(settings)
-    yield Finding(part="settings", mark="wrong" if fault else "ok", text=fault or "ok")
+    yield Finding(part="settings", mark="wrong" if fault else "ok", text=fault or "read and understood")
 
 
 def _secret_fault(settings: Settings) -> str:
@@ -141,10 +147,10 @@ def _home(settings: Settings) -> tuple[bool, Finding]:
         return False, Finding(part="home", mark="note", text=text)
     try:
         with HomeLock(home):
-            return False, Finding(part="home", mark="ok", text=f"ok: {home}, and no desk runs there")
+            return False, Finding(part="home", mark="ok", text=f"{home}; no desk runs there")
     except HomeInUse:
         pid = (home / FILE).read_text(errors="replace").strip() or "?"
-        return True, Finding(part="home", mark="ok", text=f"ok: {home}; a desk runs there (process {pid})")
+        return True, Finding(part="home", mark="ok", text=f"{home}; a desk runs there (process {pid})")
     except HomeUnusable as error:
         return False, Finding(part="home", mark="wrong", text=str(error))
 
@@ -176,8 +182,8 @@ async def _database(settings: Settings) -> tuple[Mark, str]:
     finally:
         await database.close()
     if not people:
-        return "note", "ok, but nobody can answer yet: warmline agents add EMAIL --name NAME --role admin --token"
-    return "ok", f"ok: {database.dialect}, {len(people)} {'person' if len(people) == 1 else 'people'} at the desk"
+        return "note", "Nobody can answer yet: warmline agents add EMAIL --name NAME --role admin --token"
+    return "ok", f"{database.dialect}, {len(people)} {'person' if len(people) == 1 else 'people'} at the desk"
 
 
 # --- bus -------------------------------------------------------------------------------------------
@@ -186,7 +192,7 @@ async def _database(settings: Settings) -> tuple[Mark, str]:
 async def _bus(settings: Settings, running: bool) -> tuple[Mark, str]:
     if settings.redis_url is not None:
         await _ping(settings.redis_url.get_secret_value())
-        return "ok", "ok: the server that WARMLINE_REDIS_URL names answers"
+        return "ok", "the server that WARMLINE_REDIS_URL names answers"
     home = await asyncio.to_thread(settings.home.resolve)
     if running:
         return await _bus_of_the_desk(home)
@@ -201,9 +207,9 @@ async def _bus_of_the_desk(home: Path) -> tuple[Mark, str]:
 
     path = home / SOCKET
     if len(os.fsencode(path)) > LONGEST_PATH:
-        return "ok", "ok: the running desk has its own, in a folder of its own (see parts.bus of its /readyz)"
+        return "ok", "the running desk has its own, in a folder of its own (see parts.bus of its /readyz)"
     await _ping(f"unix://{path}")
-    return "ok", "ok: the running desk's own Valkey answers"
+    return "ok", "the running desk's own Valkey answers"
 
 
 async def _bus_of_our_own(home: Path) -> tuple[Mark, str]:
@@ -217,7 +223,7 @@ async def _bus_of_our_own(home: Path) -> tuple[Mark, str]:
                 await _ping(url)
     except HomeInUse:
         return await _bus_of_the_desk(home)  # it has started just now
-    return "ok", "ok: our own Valkey server starts and answers"
+    return "ok", "our own Valkey server starts and answers"
 
 
 async def _ping(url: str) -> None:
@@ -259,7 +265,7 @@ def _model(settings: Settings) -> tuple[Mark, str]:
     except _NotYet as error:
         return _not_yet(settings, str(error))
     intents = len(classifier.catalogue.intents)
-    return "ok", f"ok: encoder of {encoder.dimension} numbers, classifier of {intents} intents ({classifier.identity})"
+    return "ok", f"encoder of {encoder.dimension} numbers, classifier of {intents} intents ({classifier.identity})"
 
 
 def _not_yet(settings: Settings, why: str) -> tuple[Mark, str]:
@@ -300,4 +306,4 @@ async def _channel(make: Callable[[], Channel]) -> tuple[Mark, str]:
 
     channel = make()
     faults = await channel.check() if isinstance(channel, Checks) else []
-    return ("wrong", " ".join(faults)) if faults else ("ok", "ok")
+    return ("wrong", " ".join(faults)) if faults else ("ok", "its settings are in order")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True)
 
-_Paths = Annotated[list[Path], typer.Argument(metavar="PATH...", help="Markdown files, or folders of them.")]
+_Paths = Annotated[list[Path], typer.Argument(metavar="PATH", help="Markdown files, or folders of them.")]
 
 
 @app.command("import")

@@ -18,6 +18,7 @@ HIDDEN = [
     ("card 4111-1111-1111-1111.", "card [card]."),
     ("amex 378282246310005", "amex [card]"),
     ("4111 1111 1111 1111 12 28 123", "[card] 12 28 123"),
+    ("4111111111111111 4111 1111 1111 1111", "[card] [card]"),
     ("order 12 4111 1111 1111 1111", "order 12 [card]"),
     ("IBAN DE89 3704 0044 0532 0130 00 please", "IBAN [iban] please"),
     ("GB82WEST12345698765432", "[iban]"),
@@ -46,7 +47,7 @@ KEPT = [
     "write to ana.silva+help@example.org",
     "call +351 912 345 678 or 00351912345678",
     "order 4111111111111112 is late",  # fails the check digit
-    "DE89 3704 0044 0532 0130 01",  # fails mod 97
+    "DE89 3704 0044 0532 0130 02",  # fails mod 97
     "the password is wrong",
     "my password is not working",
     "how do I change my password?",
