@@ -227,6 +227,7 @@ async def warmline(
             bus=bus,
             wake_courier=courier.wake,
             requeue=lambda item: _reread(item, database, channels, house),
+            nearest=reader.nearest,
         )
         routes = [
             route for channel in channels.values() if isinstance(channel, ServesRoutes) for route in channel.routes()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -133,6 +134,7 @@ class Courier:
 
     async def _settle(self, parcel: Parcel, settlement: Settlement) -> None:
         """Write how it ended. A database that is away for longer leaves the row `sending`: it becomes `unknown`."""
+        settlement = replace(settlement, sending_since=parcel.sending_since)
         for _ in range(5):
             try:
                 async with self._database.write("courier.settle") as connection:

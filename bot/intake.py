@@ -22,7 +22,7 @@ from store.bus import Bus
 from store.database import Database
 from store.errors import LeaseGone
 
-BATCH: Final = 64
+BATCH: Final = 128
 TEXT_AT_MOST: Final = 100_000
 """Characters kept of one message; what is longer is cut, and said to be."""
 

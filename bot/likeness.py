@@ -22,7 +22,7 @@ Vector = NDArray[np.float32]
 
 
 def fit(vectors: Vector, starts: NDArray[np.intp]) -> Vector | None:
-    """Weights (dimension, sections), for `log_shares`; None if there is nothing to tell apart, or too much.
+    """Weights (sections, dimension), for `log_shares`; None if there is nothing to tell apart, or too much.
 
     vectors: (texts, dimension), unit rows, those of one section together; starts: (sections + 1,), where each begins.
     """
@@ -45,13 +45,12 @@ def fit(vectors: Vector, starts: NDArray[np.intp]) -> Vector | None:
 
     start = np.zeros(vectors.shape[1] * sections)
     found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": _ROUNDS})
-    weights: Vector = found.x.reshape(-1, sections).astype(np.float32)
-    return weights
+    return np.ascontiguousarray(found.x.reshape(-1, sections).T, dtype=np.float32)
 
 
 def log_shares(weights: Vector, vector: Vector) -> Vector:
     """(sections,): log of the probability that a question with this vector is like each section's."""
-    shares: Vector = _log_softmax((vector @ weights)[None])[0]
+    shares: Vector = _log_softmax(np.vecdot(weights, vector)[None])[0]
     return shares
 
 

@@ -116,7 +116,7 @@ def mask(text: str) -> str:
     text = _BEARER.sub(r"\1 [token]", text)
     text = _KEYS.sub("[key]", text)
     text = _PASSWORD.sub(_password, text)
-    text = _IBAN.sub(_iban, text)
+    text = _hide_ibans(text)
     return _DIGITS.sub(_card, text)
 
 
@@ -159,15 +159,25 @@ def _password(match: re.Match[str]) -> str:
     return f"{before}[secret]"
 
 
-def _iban(match: re.Match[str]) -> str:
-    """Masked if ISO 13616's check digits fit. Words after it may have been taken in, so shorter ones are tried too."""
-    text = match[0]
+def _hide_ibans(text: str) -> str:
+    kept: list[str] = []
+    written = looked = 0
+    while match := _IBAN.search(text, looked):
+        length = _iban_length(match[0])
+        if length:
+            kept += text[written : match.start()], "[iban]"
+            written = match.start() + length
+        looked = match.start() + (length or 1)
+    return "".join(kept) + text[written:]
+
+
+def _iban_length(text: str) -> int:
+    """How much of the text is an IBAN by ISO 13616's check digits; 0: none. Words after it may have been taken in."""
     for end in range(len(text), 14, -1):
-        if not text[end - 1].isalnum() or (end < len(text) and text[end].isalnum()):
-            continue  # not the end of a group
-        if _mod97(text[:end]):
-            return "[iban]" + text[end:]
-    return text
+        within = not text[end - 1].isalnum() or text[end : end + 1].isalnum()  # of a group
+        if not within and _mod97(text[:end]):
+            return end
+    return 0
 
 
 def _mod97(text: str) -> bool:

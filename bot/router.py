@@ -30,7 +30,7 @@ from store.database import Database
 from store.errors import DatabaseAway
 from store.journey import Burst, Locked, MessageRow
 
-BATCH: Final = 48
+BATCH: Final = 96
 WORKERS: Final = 2
 """While one batch is being written, the next is being understood."""
 SWEEP_EVERY: Final = 2.0

@@ -11,8 +11,10 @@ from typing import Any, Final, Protocol
 
 from bot.policy import SECTIONS_AT_MOST, Understanding
 from bot.retrieval import Hit, Library
-from intents.verdict import Verdict
+from intents.verdict import Nearest, Verdict
 
+SHARE: Final = 4
+"""Texts that a thread takes at once: few enough to keep all threads busy, more than one to keep the loop idle."""
 REMEMBERED: Final = 1024
 """Readings kept while a chat waits for quiet, so that waiting does not mean understanding twice."""
 _WIRE_TIER: Final = {"down": "outage", "money": "billing", "person": "person", "legal": "person"}
@@ -28,7 +30,7 @@ class Classifies(Protocol):
 
     def verdict(self, text: str) -> Verdict: ...
 
-    def explain(self, verdict: Verdict) -> Verdict: ...
+    def nearest(self, text: str) -> tuple[Nearest, ...]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,23 +84,31 @@ class Reader:
 
     async def read(self, texts: Sequence[str]) -> list[Reading | None]:
         """A reading for each text; None for one without words. Each stands alone: neighbours change nothing."""
-        loop = asyncio.get_running_loop()
-
-        async def one(text: str) -> Reading | None:
-            if not text.strip():
-                return None
-            library = self._library()
+        library = self._library()
+        found: dict[str, Reading] = {}
+        for text in texts:
             known = self._known.get(text)
             if known is not None and known[0] is library:
-                return known[1]
-            reading = await loop.run_in_executor(self._pool, self._read, text, library)
-            if len(self._known) >= REMEMBERED:
-                self._known.clear()
-            if reading.verdict.automatable:  # only these may have to wait for quiet
-                self._known[text] = (library, reading)
-            return reading
+                found[text] = known[1]
+        missing = [text for text in dict.fromkeys(texts) if text.strip() and text not in found]
+        loop = asyncio.get_running_loop()
+        shares = [missing[start : start + SHARE] for start in range(0, len(missing), SHARE)]
+        for share in await asyncio.gather(
+            *(loop.run_in_executor(self._pool, self._read_all, share, library) for share in shares)
+        ):
+            found |= share
+            for text, reading in share.items():
+                if reading.verdict.automatable:  # only these may have to wait for quiet
+                    self._remember(text, library, reading)
+        return [found.get(text) for text in texts]
 
-        return list(await asyncio.gather(*map(one, texts)))
+    def _remember(self, text: str, library: Library, reading: Reading) -> None:
+        if len(self._known) >= REMEMBERED:
+            self._known.clear()
+        self._known[text] = (library, reading)
+
+    def _read_all(self, texts: Sequence[str], library: Library) -> dict[str, Reading]:
+        return {text: self._read(text, library) for text in texts}
 
     def _read(self, text: str, library: Library) -> Reading:
         verdict = self._classifier.verdict(text)
@@ -110,8 +120,6 @@ class Reader:
         elif verdict.tier in ("problem", "howto") and understanding.grave is None:
             best = library.best(text, verdict.vector)
             hits = (best,) if best is not None else ()
-        if not verdict.automatable:
-            verdict = self._classifier.explain(verdict)
         return Reading(
             verdict=verdict,
             understanding=understanding,
@@ -120,6 +128,14 @@ class Reader:
             model=self._classifier.identity[:80],
             evidence=_evidence(verdict),
         )
+
+    async def nearest(self, text: str) -> list[dict[str, Any]]:
+        """The utterances of the catalogue closest to a text, closest first."""
+        found = await asyncio.get_running_loop().run_in_executor(self._pool, self._classifier.nearest, text)
+        return [
+            {"utterance": near.utterance, "intent": near.intent, "similarity": round(float(near.similarity), 3)}
+            for near in found
+        ]
 
     def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
@@ -171,7 +187,8 @@ def _look_up(text: str, verdict: Verdict, library: Library) -> tuple[int, tuple[
 
 
 def _evidence(verdict: Verdict) -> dict[str, Any]:
-    """Why, as JSON: runner-up, the deciding sentence, what tripped, the nearest utterances."""
+    """Why, as JSON: runner-up, the deciding sentence, what tripped. (The nearest utterances are looked up when a
+    person asks: they cost more than all of this, and most cases are read once.)"""
     return {
         "tiers": {tier: round(float(probability), 4) for tier, probability in verdict.tiers.items()},
         "runner_up": {
@@ -194,8 +211,4 @@ def _evidence(verdict: Verdict) -> dict[str, Any]:
         "language": verdict.language,
         "complaint": verdict.complaint,
         "why": verdict.reason,
-        "nearest": [
-            {"utterance": near.utterance, "intent": near.intent, "similarity": round(float(near.similarity), 3)}
-            for near in verdict.nearest
-        ],
     }

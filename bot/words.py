@@ -42,13 +42,12 @@ _MEANS = {
     "junk": "spam",
     "pw": "password",
     "pwd": "password",
-    "pass": "password",
     "db": "database",
     "mysql": "database",
     "wp": "wordpress",
     "cert": "certificate",
-    "log": "login",
     "signin": "login",
+    "logon": "login",
     "2fa": "authenticator",
     "homepage": "website",
     "site": "website",
@@ -61,10 +60,13 @@ _MEANS = {
     "bill": "invoice",
     "pic": "picture",
     "cancellation": "cancel",
+    "cancelled": "cancel",
+    "cancelling": "cancel",
     "url": "address",
     "adress": "address",
     "ftp": "sftp",
 }
+_LOGIN = re.compile(r"\b(?:log|logging|logged|sign|signing|signed) in(?:to)?\b")
 _WORD = re.compile(r"[^\W_]+")
 _ENDINGS = (
     ("ies", "y"),
@@ -81,9 +83,10 @@ _ENDINGS = (
 
 def telling_words(text: str) -> list[str]:
     """The words that carry meaning, lower case, without their endings, in order. Takes any str."""
-    folded = unicodedata.normalize("NFKC", text[:_LONGEST]).casefold().replace("e-mail", "email")
-    folded = folded.replace("'", "").replace("\N{RIGHT SINGLE QUOTATION MARK}", "")
-    return [root(_MEANS.get(word, word)) for word in _WORD.findall(folded) if word not in _STOP]
+    folded = unicodedata.normalize("NFKC", text[:_LONGEST]).casefold()
+    folded = folded.replace("e-mail", "email").replace("'", "").replace("\N{RIGHT SINGLE QUOTATION MARK}", "")
+    folded = _LOGIN.sub("login", folded)
+    return [root(word) for word in _WORD.findall(folded) if word not in _STOP]
 
 
 def root(word: str) -> str:
@@ -91,20 +94,17 @@ def root(word: str) -> str:
 
     What matters is only that forms of one word meet; a stronger stemmer also joins words that mean different things.
     """
+    singular = word[:-1] if word.endswith("s") and not word.endswith("ss") and len(word) > 3 else word
+    word = _MEANS.get(word) or _MEANS.get(singular) or word
     if len(word) < 4 or not word.isascii():
         return word
-    if len(word) == 4:
-        word = word[:-1] if word.endswith("s") and not word.endswith("ss") else word
-        return root(_MEANS[word]) if word in _MEANS else word
     for ending, instead in _ENDINGS:
         if word.endswith(ending) and not word.endswith("ss") and len(word) - len(ending) >= 3:
             word = word[: -len(ending)] + instead
             break
-    if word in _MEANS and _MEANS[word] != word:
-        return root(_MEANS[word])
     if len(word) > 3 and word[-1] == word[-2] and word[-1] not in "lsz":
         word = word[:-1]
-    return word[:-1] if len(word) > 4 and word.endswith("e") else word
+    return word[:-1] if len(word) > 3 and word.endswith("e") else word
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -180,7 +180,7 @@ DOWN: Final[Phrases] = (
     ),
     (
         "outage",
-        r"outages?|black_?outs?|stand_?still|power_cut|no_etr|offline(?!_(?:mode|maps?|play\w{0,4}|use|"
+        r"outages?|black_?outs?|stand_?still|power_cut|offline(?!_(?:mode|maps?|play\w{0,4}|use|"
         r"access|view\w{0,4}"
         r"|listen\w{0,4}|download\w{0,3}|games?|files?|reading|copy|music|songs?|shows?|videos?))",
     ),
@@ -236,7 +236,7 @@ DOWN: Final[Phrases] = (
         "restore",
         r"(?:get|turn|switch|bring|restore|when)~(?:service|internet|power|connection|network|it|"
         r"servers?)_(?:back|restored|on|up|running|going)"
-        r"|back_(?:up_and|online)|(?:etr|eta)_(?:on|for|would)|service_issues?|system_(?:issues?|error|"
+        r"|back_(?:up_and|online)|(?:eta)_(?:on|for|would)|service_issues?|system_(?:issues?|error|"
         r"failure)|server_(?:issues?|errors?|problems?)",
     ),
     (
@@ -270,13 +270,13 @@ PERSON: Final[Phrases] = (
     ),
     (
         "talk to",
-        r"(?:talk\w{0,3}|tal+k|speak\w{0,3}|spoke|spk|chat\w{0,4}|caht|cht|connect\w{0,3}|transfer\w{0,4}|"
+        r"(?:talk\w{0,3}|tal+k|speak\w{0,3}|spoke|spk|chat\w{0,4}|connect\w{0,3}|transfer\w{0,4}|"
         r"put_me|escalat\w{0,3}|get_in_touch|get_a?_?hold|get_through|reach|contact|call"
         r"|hand_me|forward_me|tell|deal|discuss|want|need|get_me|give_me|ask|find|direct|phone|write|message|"
         r"dm|email|hear|interact\w{0,3})~"
-        r"(?:humans?|persons?|agents?|agrnt|agnet|someone|somebody|some_one|representatives?|reps?|"
+        r"(?:humans?|persons?|agents?|someone|somebody|some_one|representatives?|reps?|"
         r"manager|supervisor|operator|employees?|executives?|advis[oe]rs?|assistants?|staff|people"
-        r"|colleagues?|team_member|customer_(?:care|service|support|caee|executive)|support(?!_(?:for|"
+        r"|colleagues?|team_member|customer_(?:care|service|support|executive)|support(?!_(?:for|"
         r"\w{1,20}_files?))|support_team|help_?desk|call_?cent(?:er|re)|specialist|technician|consultant|"
         r"department|headquarters|head_office|corporate)",
     ),
@@ -289,7 +289,7 @@ PERSON: Final[Phrases] = (
     (
         "supervisor",
         r"supervisors?|(?:your|a|the|any|duty|shop|store)_manager|senior_(?:staff|person|agent)|"
-        r"your_(?:boss|superior)|higher_up|someone_(?:senior|in_charge|else|that_matters|who)",
+        r"your_(?:boss|superior)|higher_up|someone_(?:senior|in_charge|else|who)",
     ),
     (
         "call me",
@@ -384,7 +384,7 @@ SECURITY: Final[Phrases] = (
         "danger",
         r"injur\w{1,4}|(?:i'?m|am|i_feel|feel|felt|feeling|so|we_are|was)_(?:afraid|scared|unsafe|"
         r"frightened)|food_poison\w{1,3}|hospital\w{0,4}|bleed\w{0,3}|electrocut\w{1,4}|caught_fire|"
-        r"on_fire|burst_into|smoke_coming|gas_leak|smell\w{0,3}_(?:of_)?gas|explod\w{1,3}|hit_my_head|"
+        r"on_fire|burst_into|smoke_coming|gas_leak|smell\w{0,3}_(?:of_)?gas|explod\w{1,3}|"
         r"allerg\w{1,4}|drunk|(?:had|was_in|caused)_(?:an?_)?(?:car_)?(?:accident|crash)|"
         r"my_driver_(?:crashed|hit|attacked)|unsafe|life_(?:threat\w{1,6}|and_death)|dying|child_(?:porn|"
         r"abuse)",

@@ -62,7 +62,7 @@ class Verdict:
     small_talk: SmallTalk | None
     """The whole message is a greeting, thanks, a yes, a no or "are you a bot?"."""
     sentences: int
-    """How many sentences or lines the text has, scraps joined to a neighbour; beyond `MOST_PIECES` some were judged together."""
+    """How many sentences or lines, scraps joined to a neighbour; beyond `MOST_PIECES` some were judged together."""
     answerable: bool
     """The catalogue lets a machine act on this intent at all."""
     automatable: bool

@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from models.errors import HomeUnusable
+
 Progress = Callable[[str], None]
 
 _FIRST_SENTENCE, _SILENCE = 1.0, 5.0  # seconds until whoever waits is told, and between two sentences
@@ -60,6 +62,19 @@ def intact(path: Path) -> str | None:
 
 def _seal(path: Path) -> Path:
     return path.with_name(f"{path.name}.seal")
+
+
+@contextlib.contextmanager
+def usable(folder: Path) -> Iterator[None]:
+    """Raises HomeUnusable in place of any OSError of the block, which writes into `folder`."""
+    try:
+        yield
+    except OSError as error:
+        raise HomeUnusable(
+            f"The encoder's files cannot be written: {error.strerror or error}",
+            where=error.filename or folder,
+            do="Make room (about 200 MB) and make the folder writable, then start again.",
+        ) from error
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models import bert, graph, smoothing
-from models.artefacts import Progress, held_alone, intact, nobody_watches, sha256_of, write_sealed
+from models.artefacts import Progress, held_alone, intact, nobody_watches, sha256_of, usable, write_sealed
 from models.errors import ModelError, WeightsMismatch
 from models.processor import this_processor
 from models.text import readable
@@ -106,11 +106,14 @@ def _graph_of(checkpoint: Checkpoint, precision: Precision, progress: Progress) 
     path = checkpoint.folder / f"graph-{checkpoint.weights_sha256[:12]}-f{graph.FORMAT}-{kind}.onnx"
     if (found := intact(path)) is not None:
         return path, found
-    with held_alone(checkpoint.folder, progress):
+    with usable(checkpoint.folder), held_alone(checkpoint.folder, progress):
         if (found := intact(path)) is not None:  # somebody else was faster
             return path, found
         progress(f"building the encoder's {precision} graph")
-        for leftover in checkpoint.folder.glob(".*.part"):  # of a run that was killed
+        # What a killed run left, and what an older version of this program served.
+        current = f"-f{graph.FORMAT}-"
+        old = (old for old in checkpoint.folder.glob("graph-*") if current not in old.name)
+        for leftover in (*checkpoint.folder.glob(".*.part"), *old):
             leftover.unlink(missing_ok=True)
         return path, write_sealed(path, _build(checkpoint, precision, levels))
 

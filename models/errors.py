@@ -4,6 +4,7 @@
     ├── WeightsUnavailable       a checkpoint could be fetched from nowhere
     ├── WeightsMismatch          files arrived, but they are not the ones that were asked for
     ├── UnsupportedCheckpoint    a checkpoint of a family that our graph cannot express
+    ├── HomeUnusable             the folder for our files cannot be written: full, read-only, no folder
     ├── ArtefactDamaged          a file that we wrote is not what we wrote
     └── EncoderMismatch          vectors of one encoder met a head that was fitted on another's
 
@@ -34,6 +35,10 @@ class WeightsMismatch(ModelError):
 
 class UnsupportedCheckpoint(ModelError):
     """The checkpoint is readable, but is no BERT with absolute positions and exact GELU."""
+
+
+class HomeUnusable(ModelError):
+    """The operating system refused to write where the encoder's files belong."""
 
 
 class ArtefactDamaged(ModelError):

@@ -175,6 +175,26 @@ def fit_head(
     )
 
 
+def fit_temperature(logits: NDArray[np.float64], targets: NDArray[np.intp]) -> float:
+    """The temperature in [0.05, 20] under which the targets are likeliest (Guo et al. 2017).
+
+    logits: (n, classes), of texts that the head was not fitted on. targets: (n,), each the index of the right class.
+    """
+    rows = np.arange(len(targets))
+
+    def surprise(exponent: float) -> float:
+        scaled = logits / np.exp(exponent)
+        scaled = scaled - scaled.max(axis=1, keepdims=True)
+        return float((np.log(np.exp(scaled).sum(axis=1)) - scaled[rows, targets]).mean())
+
+    # Convex in 1/temperature, so it has one valley in the exponent: golden sections find it without a library.
+    low, high, golden = np.log(0.05), np.log(20.0), (5**0.5 - 1) / 2
+    for _ in range(60):
+        left, right = high - golden * (high - low), low + golden * (high - low)
+        low, high = (low, right) if surprise(left) <= surprise(right) else (left, high)
+    return float(np.exp((low + high) / 2))
+
+
 def _fit(
     parts: Sequence[Any], targets: NDArray[np.intp], *, c: float, class_weight: Literal["balanced"] | None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -239,23 +259,3 @@ def _checksum(arrays: dict[str, NDArray[Any]]) -> bytes:
         digest.update(f"{name} {arrays[name].dtype.str} {arrays[name].shape}\n".encode())
         digest.update(np.ascontiguousarray(arrays[name]).tobytes())
     return digest.digest()
-
-
-def fit_temperature(logits: NDArray[np.float64], targets: NDArray[np.intp]) -> float:
-    """The temperature in [0.05, 20] under which the targets are likeliest (Guo et al. 2017).
-
-    logits: (n, classes), of texts that the head was not fitted on. targets: (n,), each the index of the right class.
-    """
-    rows = np.arange(len(targets))
-
-    def surprise(exponent: float) -> float:
-        scaled = logits / np.exp(exponent)
-        scaled = scaled - scaled.max(axis=1, keepdims=True)
-        return float((np.log(np.exp(scaled).sum(axis=1)) - scaled[rows, targets]).mean())
-
-    # Convex in 1/temperature, so it has one valley in the exponent: golden sections find it without a library.
-    low, high, golden = np.log(0.05), np.log(20.0), (5**0.5 - 1) / 2
-    for _ in range(60):
-        left, right = high - golden * (high - low), low + golden * (high - low)
-        low, high = (low, right) if surprise(left) <= surprise(right) else (left, high)
-    return float(np.exp((low + high) / 2))

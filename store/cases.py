@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, and_, func, insert, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Select, and_, func, insert, literal, or_, select, tuple_, update
 from sqlalchemy import case as case_when
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store.inbox import digest
+from store.inbox import digest, upsert
 from store.journey import MESSAGE_COLUMNS, MessageRow, message_row
 from store.tables import (
     RESOLVED_ONLY,
@@ -122,7 +122,7 @@ def _search(words: str) -> ColumnElement[bool]:
 
 def _behind(urgent: bool, at: datetime, id_: int) -> ColumnElement[bool]:
     """Rows after this one in list order."""
-    same = and_(case.c.urgent.is_(urgent), tuple_(case.c.sort_at, case.c.id) > tuple_(at, id_))
+    same = and_(case.c.urgent.is_(urgent), tuple_(case.c.sort_at, case.c.id) > tuple_(literal(at, case.c.sort_at.type), id_))
     return or_(same, case.c.urgent.is_(False)) if urgent else same
 
 
@@ -429,9 +429,9 @@ async def read_setting(connection: AsyncConnection, key: str, *, lock: bool = Fa
 
 
 async def write_setting(connection: AsyncConnection, key: str, value: Any, now: datetime) -> None:
-    changed = await connection.execute(update(setting).where(setting.c.key == key).values(value=value, updated_at=now))
-    if not changed.rowcount:
-        await connection.execute(insert(setting).values(key=key, value=value, updated_at=now))
+    row = {"key": key, "value": value, "updated_at": now}
+    statement = upsert(connection)(setting).values(row)
+    await connection.execute(statement.on_conflict_do_update(index_elements=["key"], set_=row))
 
 
 async def recall(connection: AsyncConnection, agent_id: int, key: str) -> tuple[str, Any] | None:

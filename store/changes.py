@@ -148,7 +148,7 @@ class Changes:
         )
 
     def settle_promises(self, case_id: int, state: str, now: datetime) -> None:
-        """All open promises of a case end as `state`; those whose time has passed end as broken instead of kept."""
+        """All open promises of a case end as `state`; those whose time has passed end as broken, whatever was meant."""
         self.settled.append({"of_case": case_id, "new_state": state, "settled": now})
 
     def due(
@@ -190,14 +190,12 @@ class Changes:
 
     async def _settle(self, connection: AsyncConnection) -> None:
         open_ones = (promise.c.case_id == bindparam("of_case")) & (promise.c.state == "open")
-        kept = [row for row in self.settled if row["new_state"] == "kept"]
-        if kept:
-            await connection.execute(
-                update(promise)
-                .where(open_ones, promise.c.by < bindparam("settled"))
-                .values(state="broken", settled_at=bindparam("settled")),
-                [{"of_case": row["of_case"], "settled": row["settled"]} for row in kept],
-            )
+        await connection.execute(
+            update(promise)
+            .where(open_ones, promise.c.by < bindparam("settled"))
+            .values(state="broken", settled_at=bindparam("settled")),
+            [{"of_case": row["of_case"], "settled": row["settled"]} for row in self.settled],
+        )
         await connection.execute(
             update(promise).where(open_ones).values(state=bindparam("new_state"), settled_at=bindparam("settled")),
             self.settled,

@@ -36,7 +36,7 @@ async def arrived(connection: AsyncConnection, now: datetime, *, limit: int) -> 
 async def consume(connection: AsyncConnection, due_id: int, now: datetime) -> bool:
     """Take this one, or learn that somebody else has."""
     result = await connection.execute(
-        update(due).where(due.c.id == due_id, due.c.consumed_at.is_(None)).values(consumed_at=now)
+        update(due).where(due.c.id == due_id, due.c.consumed_at.is_(None)).values(consumed_at=now, error=None)
     )
     return bool(result.rowcount)
 
@@ -64,7 +64,7 @@ async def withdraw(connection: AsyncConnection, kind: str, subject: int, now: da
     await connection.execute(
         update(due)
         .where(due.c.subject == subject, due.c.kind == kind, due.c.consumed_at.is_(None))
-        .values(consumed_at=now)
+        .values(consumed_at=now, error=None)
     )
 
 

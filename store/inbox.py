@@ -422,7 +422,7 @@ async def set_aside(connection: AsyncConnection, items: Iterable[Unreadable], no
         }
         for item in items
     ]
-    await connection.execute(_upsert(connection)(quarantine).on_conflict_do_nothing(index_elements=["dedupe"]), rows)
+    await connection.execute(upsert(connection)(quarantine).on_conflict_do_nothing(index_elements=["dedupe"]), rows)
 
 
 async def move_cursor(
@@ -439,7 +439,7 @@ async def move_cursor(
         if current is not None and current != token:
             raise LeaseGone(f"The lease {name!r} has moved on to token {current}; this reader held {token}.")
     row = {"name": name, "value": value, "token": token, "updated_at": now}
-    statement = _upsert(connection)(cursor).values(row)
+    statement = upsert(connection)(cursor).values(row)
     await connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=row))
 
 
@@ -456,5 +456,5 @@ async def known_places(connection: AsyncConnection, channel: str, account: str) 
     return [row[0] for row in await connection.execute(query)]
 
 
-def _upsert(connection: AsyncConnection) -> Any:
+def upsert(connection: AsyncConnection) -> Any:
     return sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert

@@ -58,6 +58,7 @@ class Parcel:
     buttons: Sequence[Mapping[str, str]]
     reply_to: str | None
     attempts: int
+    sending_since: datetime | None
     created_at: datetime
 
 
@@ -72,6 +73,8 @@ class Settlement:
     status: SettledAs
     external_id: str | None = None
     error: str | None = None
+    sending_since: datetime | None = None
+    """Of the parcel: a holder that slept does not settle what others have sent since. None: whichever send it is."""
     next_try_at: datetime | None = None
     """queued: when to send; unknown: when to look again, None: never, an agent decides."""
 
@@ -95,6 +98,7 @@ _PARCEL = [
     message.c.buttons,
     message.c.reply_to,
     message.c.attempts,
+    message.c.sending_since,
     message.c.created_at,
 ]
 
@@ -187,9 +191,14 @@ async def settle(connection: AsyncConnection, settlements: Sequence[Settlement],
     """Write how sends ended. A row that is not `sending` or `unknown` any more keeps its state."""
     if not settlements:
         return
+    since = bindparam("of_since", type_=message.c.sending_since.type)
     await connection.execute(
         update(message)
-        .where(message.c.id == bindparam("row"), message.c.status.in_(("sending", "unknown")))
+        .where(
+            message.c.id == bindparam("row"),
+            message.c.status.in_(("sending", "unknown")),
+            or_(since.is_(None), message.c.sending_since == since),
+        )
         .values(
             status=bindparam("new_status"),
             external_id=func.coalesce(bindparam("new_external"), message.c.external_id),
@@ -200,6 +209,7 @@ async def settle(connection: AsyncConnection, settlements: Sequence[Settlement],
         [
             {
                 "row": item.id,
+                "of_since": item.sending_since,
                 "new_status": item.status,
                 "new_external": item.external_id,
                 "new_error": item.error,

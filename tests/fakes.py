@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from intents.gate import judge
 from intents.small_talk import small_talk
 from intents.tiers import TIERS, Tier
-from intents.verdict import RunnerUp, Verdict
+from intents.verdict import Nearest, RunnerUp, Verdict
 from intents.wires import trips
 
 _WORDS: dict[Tier, str] = {
@@ -22,8 +23,10 @@ _WORDS: dict[Tier, str] = {
     "person": r"\b(human|person|agent)\b",
     "problem": r"\b(broken|error|fails)\b",
     "howto": r"\bhow (do|can) i\b",
-    "feedback": r"\b(love|great|you could)\b",
+    "feedback": r"\b(love|great|you could|terrible)\b",
 }
+_GERMAN = r"\b(ich|nicht|und|mein)\b"
+_COMPLAINT = r"\b(terrible|worst)\b"
 
 
 class FakeEncoder:
@@ -44,16 +47,20 @@ class FakeEncoder:
 
 
 class FakeClassifier:
-    """Knows tiers by a word each. `poison` raises, as a machine may."""
+    """Knows tiers by a word each. `poison` raises and `sleepy` takes `nap` seconds, as a machine may."""
 
     identity = "fake"
 
-    def __init__(self) -> None:
+    def __init__(self, *, nap: float = 3.0) -> None:
         self._encoder = FakeEncoder()
+        self._nap = nap
 
     def verdict(self, text: str) -> Verdict:
         if "poison" in text:
             raise RuntimeError("this text makes the machine fail")
+        if "sleepy" in text:
+            time.sleep(self._nap)
+        foreign = re.search(_GERMAN, text.lower()) is not None
         tier: Tier = next((tier for tier, words in _WORDS.items() if re.search(words, text.lower())), "unknown")
         tiers = {name: (0.97 if name == tier else 0.005) for name in TIERS}
         bare = Verdict(
@@ -67,9 +74,9 @@ class FakeClassifier:
             grave=0.97 if tier in ("outage", "billing", "problem", "person") else 0.005,
             wires=tuple(trip for trip in trips(text) if trip.hard),
             signs=(),
-            language="en",
-            foreign=False,
-            complaint=False,
+            language="de" if foreign else "en",
+            foreign=foreign,
+            complaint=re.search(_COMPLAINT, text.lower()) is not None,
             small_talk=small_talk(text),
             sentences=1,
             answerable=True,
@@ -80,5 +87,5 @@ class FakeClassifier:
         ruling = judge(bare)
         return replace(bare, automatable=ruling.automatable, reason=ruling.reason)
 
-    def explain(self, verdict: Verdict) -> Verdict:
-        return verdict
+    def nearest(self, text: str) -> tuple[Nearest, ...]:
+        return (Nearest(utterance="it is down", intent="outage", similarity=0.5),)

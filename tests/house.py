@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import itertools
+import socket
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -13,13 +16,16 @@ from typing import Any, cast
 
 import httpx
 from pydantic import SecretStr
+from sqlalchemy import text
 
 from bot.app import Mind, Warmline, warmline
+from bot.cli import run as running
 from bot.settings import Settings
 from intents.classifier import Classifier
 from models.encoder import Encoder
 from models.vectors import VectorCache
 from store.agents import add_agent, issue_token
+from tests.databases import new_postgresql
 from tests.fakes import FakeClassifier, FakeEncoder
 
 
@@ -87,8 +93,27 @@ class AgentClient:
         return response.json()
 
     async def post(self, path: str, body: Any = None, *, key: str | None = None) -> httpx.Response:
-        headers = self._headers() | ({"Idempotency-Key": key} if key else {})
+        headers = self._headers() | ({"Idempotency-Key": key} if key is not None else {})
         return await self.http.post(f"/api/v1/{path}", json=body, headers=headers)
+
+    async def done(self, path: str, body: Any = None, *, key: str | None = None) -> dict[str, Any]:
+        """A post that must succeed; its answer."""
+        response = await self.post(path, body, key=key)
+        assert response.status_code == 200, response.text
+        return cast(dict[str, Any], response.json())
+
+    async def case(self, number: str) -> dict[str, Any]:
+        return cast(dict[str, Any], await self.get(f"cases/{number}"))
+
+    async def decided(self, conversation: int, *, within: float = 5.0) -> list[dict[str, Any]]:
+        """What came in, once all of it has its end."""
+
+        async def look() -> list[dict[str, Any]] | None:
+            rows = (await self.get(f"conversations/{conversation}/messages", limit=500))["messages"]
+            theirs = [row for row in rows if row["direction"] == "in"]
+            return theirs if theirs and all(row["end"] for row in theirs) else None
+
+        return cast(list[dict[str, Any]], await until(look, within=within))
 
     def _headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.token}"}
@@ -104,12 +129,23 @@ class Desk:
     def customer(self) -> Customer:
         return Customer(self.http)
 
+    async def conversation(self, of: Customer) -> int:
+        """The number that agents know a customer's conversation by."""
+        place = base64.urlsafe_b64decode(f"{of.token}=")[:16].hex()
+        found = await self.house.house.find("web", "web", place)
+        assert found is not None
+        return found
+
+    async def sql(self, statement: str, **values: Any) -> list[Any]:
+        """Look into the tables, or move time in them."""
+        async with self.house.database.write("test") as connection:
+            result = await connection.execute(text(statement), values)
+            return list(result.all()) if result.returns_rows else []
+
     async def agent(self, name: str = "Lea", role: str = "agent") -> AgentClient:
         now = datetime.now(UTC)
         async with self.house.database.write("test") as connection:
-            agent = await add_agent(
-                connection, email=f"{name.lower()}@desk.example", name=name, role=role, now=now
-            )
+            agent = await add_agent(connection, email=f"{name.lower()}@desk.example", name=name, role=role, now=now)
             token = await issue_token(connection, agent.id, now)
         return AgentClient(self.http, token, name)
 
@@ -133,3 +169,28 @@ async def desk(home: Path, *, mind: Mind | None = None, **changes: Any) -> Async
         transport = httpx.ASGITransport(house.app, client=("127.0.0.1", 1))
         async with httpx.AsyncClient(transport=transport, base_url="http://desk.test") as http:
             yield Desk(house, http)
+
+
+_numbers = itertools.count()
+
+
+async def database_for(dialect: str) -> dict[str, Any]:
+    """Settings of a desk on an empty database of its own."""
+    if dialect == "sqlite":
+        return {}
+    return {"database_url": await new_postgresql(f"warmline_desk_{next(_numbers)}")}
+
+
+@asynccontextmanager
+async def served(house: Warmline) -> AsyncIterator[str]:
+    """The desk on a real port, by the server that `warmline run` uses; its address."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        server = running._server(house)
+        serving = asyncio.create_task(server._serve(sockets=[listener]))
+        while not server.started:  # noqa: ASYNC110 - it tells nobody when it has started
+            await asyncio.sleep(0.002)
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            await running._close(house, server, serving)

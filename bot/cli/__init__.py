@@ -9,12 +9,8 @@ from typing import Annotated
 
 import typer
 
-from bot.cli import agents, knowledge
-from bot.cli.chat import chat
-from bot.cli.check import check
-from bot.cli.classify import classify
+from bot.cli import agents, chat, check, classify, knowledge, run
 from bot.cli.refusals import Sentences
-from bot.cli.run import run
 from bot.cli.terminal import say
 
 app = typer.Typer(cls=Sentences, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -37,10 +33,10 @@ def warmline(
     """A support desk where a machine answers only what is safe to answer, and a person gets everything else."""
 
 
-app.command()(run)
-app.command()(check)
-app.command()(classify)
-app.command()(chat)
+app.command()(run.run)
+app.command()(check.check)
+app.command()(classify.classify)
+app.command()(chat.chat)
 app.add_typer(agents.app, name="agents", help="The people of the desk and their tokens.")
 app.add_typer(knowledge.app, name="knowledge", help="The help articles that answers are made of.")
 

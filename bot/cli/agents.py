@@ -20,7 +20,7 @@ app = typer.Typer(no_args_is_help=True)
 Role = Literal["colleague", "agent", "supervisor", "admin"]
 """As `bot.web.gate.Role`, which is not imported: `--help` would wait for the database's library."""
 
-_Email = Annotated[str, typer.Argument(help="Their address; it names them.")]
+_Email = Annotated[str, typer.Argument(metavar="EMAIL", help="Their address; it names them.")]
 
 
 @app.command()

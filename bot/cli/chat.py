@@ -25,6 +25,8 @@ LONGEST_PAUSE: Final = 5.0
 """Seconds between two tries while the desk does not answer."""
 GIVE_UP: Final = 60.0
 """Seconds of trying when nobody sits at the terminal to press Ctrl-C."""
+NOTICED: Final = 3
+"""Failures in a row before the reader is told; one or two are what a restart looks like."""
 AFTERGLOW: Final = 1.5
 """Seconds of silence after an answer before a piped conversation counts as over."""
 _STREAM_SILENCE: Final = 40.0
@@ -206,7 +208,7 @@ class Talk:
         """Show what comes, until cancelled; a lost connection goes on where it broke."""
         import httpx
 
-        pauses = _pauses()
+        pauses, failures = _pauses(), 0
         while True:
             await self._begun.wait()
             token = self._token
@@ -215,20 +217,27 @@ class Talk:
                 continue
             try:
                 async for event in self._events(token):
-                    pauses = _pauses()
-                    self._hear(event)
+                    if failures >= NOTICED:
+                        tell("The desk is back.")
+                    pauses, failures = _pauses(), 0
+                    if event is not None:
+                        self._hear(event)
                     if token != self._token:
                         break
-            except (httpx.HTTPError, ValueError):
-                pass  # whoever writes is told; whoever waits need not be
+            except (httpx.HTTPError, ValueError) as error:
+                failures += 1
+                if failures == NOTICED:
+                    tell(f"The desk does not answer ({_reason(error)}). Is it running? Trying again and again.")
             await asyncio.sleep(next(pauses))
 
-    async def _events(self, token: str) -> AsyncIterator[dict[str, Any]]:
+    async def _events(self, token: str) -> AsyncIterator[dict[str, Any] | None]:
+        """What comes after what was seen; None once the connection stands."""
         headers = {"Last-Event-ID": str(self._seen), "Accept": "text/event-stream"}
         timeout = _timeout(_STREAM_SILENCE)
         path = f"/api/web/conversations/{token}/events"
         async with self._http.stream("GET", path, headers=headers, timeout=timeout) as stream:
             stream.raise_for_status()
+            yield None
             async for line in stream.aiter_lines():
                 if line.startswith("data:"):
                     yield json.loads(line.removeprefix("data:"))

@@ -40,6 +40,8 @@ class Office:
     bus: Bus
     wake_courier: Callable[[], None]
     requeue: Callable[[int], Awaitable[bool]]
+    nearest: Callable[[str], Awaitable[list[dict[str, Any]]]]
+    """The utterances that a text is closest to, for a person who wants to see why."""
 
 
 def _no_controls(text: str) -> str:
@@ -195,7 +197,10 @@ def _after(cursor: str | None) -> tuple[bool, datetime, int] | None:
 async def one_case(number: Number, agent: Me, office: There) -> dict[str, Any]:
     """A case with its whole context: why it is here, what was tried, promises, the customer, the transcript."""
     async with office.database.read() as connection:
-        return await context(connection, number)
+        found = await context(connection, number)
+    if found["verdict"] is not None:
+        found["verdict"]["nearest"] = await office.nearest(found["verdict"]["deciding_sentence"])
+    return found
 
 
 @api.post("/cases/next", tags=["cases"])

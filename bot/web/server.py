@@ -10,8 +10,8 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
-from starlette.routing import BaseRoute
-from starlette.types import ASGIApp
+from starlette.routing import BaseRoute, Match
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bot.web.api import BadCursor, Office, Unauthorised, api
 from bot.web.gate import Forbidden
@@ -32,14 +32,34 @@ def application(
         redoc_url=None,
     )
     inner.state.office = office
-    # The customers' routes come first: they are the busiest, and routes are tried in order.
     inner.router.routes[:0] = routes
     inner.include_router(api)
     inner.add_exception_handler(RequestValidationError, _invalid)
     inner.add_exception_handler(HTTPException, _http)
     for known in (HandoffError, Unauthorised, Forbidden, BadCursor):
         inner.add_exception_handler(known, _refused)
-    return inner, Shell(inner, trusted_proxies=trusted_proxies)
+    return inner, Shell(_Shortcut(routes, inner), trusted_proxies=trusted_proxies)
+
+
+class _Shortcut:
+    """Customers' requests go straight to their channel: they are the busiest, and need nothing of the API's layers.
+
+    Whatever is no exact match (another method, a stray slash) goes the whole way, and is refused there.
+    """
+
+    def __init__(self, routes: Sequence[BaseRoute], otherwise: ASGIApp) -> None:
+        self._routes = routes
+        self._otherwise = otherwise
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            for route in self._routes:
+                match, child = route.matches(scope)
+                if match is Match.FULL:
+                    scope.update(child)
+                    await route.handle(scope, receive, send)
+                    return
+        await self._otherwise(scope, receive, send)
 
 
 async def _invalid(_: Request, error: Exception) -> JSONResponse:

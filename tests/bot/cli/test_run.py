@@ -1,0 +1,103 @@
+"""The desk as a program: it says what it does and where to look, and it stops when it is told."""
+
+from __future__ import annotations
+
+import re
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.bot.cli.conftest import Invoke, Program, trained_home
+
+
+def address(desk: subprocess.Popen[bytes]) -> tuple[str, list[str]]:
+    """(where the desk listens, what it said before)."""
+    assert desk.stdout is not None
+    said: list[str] = []
+    for line in desk.stdout:
+        said.append(line.decode().rstrip())
+        if found := re.search(r"listens on (127\.0\.0\.1:[1-9]\d*)\.", said[-1]):
+            return f"http://{found[1]}", said
+    raise AssertionError(f"it ended: {said} {desk.stderr.read() if desk.stderr else ''}")
+
+
+def test_start_use_and_stop(home: Path, program: Program) -> None:
+    trained_home(home)
+    desk = program("run", WARMLINE_PORT="0", WARMLINE_WEB_RATE_LIMIT="0", WARMLINE_PROT="1")
+    url, said = address(desk)
+    assert "Opening the database" in said
+    assert "Reading the knowledge base" in said
+    assert httpx.get(f"{url}/readyz").json()["ready"] is True
+
+    second = program("run", WARMLINE_PORT="0")
+    _, told = second.communicate(timeout=30)
+    assert second.returncode == 1
+    assert f"is in use by process {desk.pid}" in told.decode()
+    taken = program("run", WARMLINE_PORT=url.rsplit(":", 1)[1])
+    _, told = taken.communicate(timeout=30)
+    assert taken.returncode == 1
+    assert "WARMLINE_PORT to another port" in told.decode()
+
+    added = program("agents", "add", "lea@desk.example", "--name", "Lea", "--token")
+    token = added.communicate(timeout=30)[0].decode().split()[-1]
+    headers = {"Authorization": f"Bearer {token}"}
+    assert httpx.get(f"{url}/api/v1/cases", headers=headers).json()["cases"] == []
+
+    posted = httpx.post(
+        f"{url}/api/web/messages",
+        json={"conversation": None, "id": "6b0e9a7e-1111-4222-8333-444455556666", "text": "is anybody there"},
+    )
+    with httpx.stream("GET", f"{url}/api/web/conversations/{posted.json()['conversation']}/events") as events:
+        lines = events.iter_lines()
+        assert next(lines)
+        began = time.monotonic()
+        desk.send_signal(signal.SIGINT)
+        for _ in lines:
+            pass
+    out, told = desk.communicate(timeout=10)
+    assert time.monotonic() - began < 5
+    assert desk.returncode == 0
+    assert out.decode().splitlines()[-1] == "Stopped."
+    assert "did you mean port" in told.decode()
+    assert "Traceback" not in told.decode()
+    assert not (home / "valkey.sock").exists()
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_start_can_be_interrupted(home: Path, program: Program, times: int) -> None:
+    trained_home(home)
+    desk = program("run", WARMLINE_PORT="0")
+    assert desk.stdout is not None
+    while b"Opening" not in desk.stdout.readline():
+        pass
+    for _ in range(times):
+        desk.send_signal(signal.SIGTERM)
+    _, told = desk.communicate(timeout=10)
+    assert desk.returncode == 130
+    assert b"Traceback" not in told
+
+
+def test_an_address_of_another_machine_is_a_sentence(
+    invoke: Invoke, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WARMLINE_HOST", "192.0.2.1")
+    result = invoke("run")
+    assert result.exit_code == 1
+    assert "WARMLINE_HOST" in result.stderr
+    assert not home.exists()
+
+
+def test_the_port_is_looked_at_before_anything_costly(
+    invoke: Invoke, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        monkeypatch.setenv("WARMLINE_PORT", str(other.getsockname()[1]))
+        result = invoke("run")
+    assert result.exit_code == 1
+    assert "Address already in use" in result.stderr
+    assert not home.exists()
