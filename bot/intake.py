@@ -41,16 +41,24 @@ class _Delivery:
 
 
 def clean(text: str) -> str:
-    """Text that every database and every page can hold: no NUL, no lone surrogates, no control characters."""
+    """Text that every database and every page can hold: no NUL, no lone surrogates, no control characters.
+
+    What this Python's Unicode does not know yet is kept: it is next year's emoji.
+    """
     if text.isascii() and text.isprintable():
         return text
     kept = "".join(
         character
-        if character in "\n\t" or not (category := unicodedata.category(character)).startswith("C") or category == "Cf"
+        if character in "\n\t" or unicodedata.category(character) not in ("Cc", "Cs")
         else ("\n" if character in "\r\v\f\x85" else "\ufffd")
         for character in text.replace("\r\n", "\n")
     )
     return kept
+
+
+def one_line(text: str) -> str:
+    """Clean, and without line breaks: a name or a subject may come to stand in a header."""
+    return " ".join(clean(text).split())
 
 
 class Intake:
@@ -205,8 +213,8 @@ def _incoming(message: InboundMessage) -> inbox.Incoming:
         place=clean(message.place),
         thread=None if message.thread is None else clean(message.thread),
         author_id=clean(message.author.external_id),
-        author_name=clean(message.author.name)[:200],
-        email=None if message.author.email is None else clean(message.author.email)[:320].lower(),
+        author_name=one_line(message.author.name)[:200],
+        email=None if message.author.email is None else one_line(message.author.email)[:320].lower(),
         email_verified=message.author.email_verified,
         external_id=clean(message.external_id),
         revision=message.revision,
@@ -215,7 +223,7 @@ def _incoming(message: InboundMessage) -> inbox.Incoming:
         public=message.public,
         global_id=message.global_id,
         extra=message.extra or None,
-        subject=None if message.subject is None else clean(message.subject)[:1000],
+        subject=None if message.subject is None else one_line(message.subject)[:1000],
         meta={**meta, **({"button": clean(message.button)} if message.button else {}),
               **({"files": len(message.attachments)} if message.attachments else {})} or None,
         reply_to=message.reply_to,

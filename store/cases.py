@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, and_, func, insert, literal, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Select, and_, func, insert, literal, or_, select, tuple_
 from sqlalchemy import case as case_when
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -122,7 +122,8 @@ def _search(words: str) -> ColumnElement[bool]:
 
 def _behind(urgent: bool, at: datetime, id_: int) -> ColumnElement[bool]:
     """Rows after this one in list order."""
-    same = and_(case.c.urgent.is_(urgent), tuple_(case.c.sort_at, case.c.id) > tuple_(literal(at, case.c.sort_at.type), id_))
+    moment = literal(at, case.c.sort_at.type)  # inside a tuple nothing else tells its type
+    same = and_(case.c.urgent.is_(urgent), tuple_(case.c.sort_at, case.c.id) > tuple_(moment, id_))
     return or_(same, case.c.urgent.is_(False)) if urgent else same
 
 

@@ -62,10 +62,11 @@ def classify(
 def _source(file: Path | None) -> Iterator[BinaryIO]:
     if file is not None and str(file) != "-":
         try:
-            with file.open("rb") as opened:
-                yield opened
+            opened = file.open("rb")
         except OSError as error:
             raise Refused(f"{file} cannot be read: {error.strerror}.") from error
+        with opened:
+            yield opened
         return
     if sys.stdin.isatty():
         tell("Write messages, one a line. Ctrl-D ends.")

@@ -54,7 +54,15 @@ def _no_controls(text: str) -> str:
 
 Words = Annotated[str, Field(min_length=1, max_length=20_000), AfterValidator(_no_controls)]
 Number = str
-Key = Annotated[str | None, Header(alias="Idempotency-Key", max_length=200)]
+Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=200)]
+SEQ_AT_MOST = 2**31 - 1
+
+
+def _within_time(at: datetime) -> datetime:
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("is outside of all time that can be told; choose a nearer one") from None
 
 
 class _Body(BaseModel):
@@ -63,7 +71,7 @@ class _Body(BaseModel):
 
 class Reply(_Body):
     text: Words
-    after_seq: Annotated[int | None, Field(ge=0, description="The last message you have seen.")] = None
+    after_seq: Annotated[int | None, Field(ge=0, le=SEQ_AT_MOST, description="The last message you have seen.")] = None
 
 
 class Note(_Body):
@@ -75,16 +83,16 @@ class Resolve(_Body):
 
 
 class Assign(_Body):
-    to: Annotated[str | None, Field(description="A colleague's address; null gives it back to the queue.")] = None
+    to: Annotated[str | None, Field(max_length=320, description="A colleague's address; null gives it back to the queue.")] = None
 
 
 class Snooze(_Body):
-    until: AwareDatetime
+    until: Annotated[AwareDatetime, AfterValidator(_within_time)]
 
 
 class Correct(_Body):
     tier: Literal["outage", "billing", "problem", "howto", "feedback", "person", "unknown"]
-    intent: Annotated[str | None, Field(max_length=60)] = None
+    intent: Annotated[str, Field(max_length=60), AfterValidator(_no_controls)] | None = None
 
 
 assert set(OUTCOMES) == {"solved", "workaround", "guided", "no_fault", "spam"}  # noqa: S101 - the same words twice
@@ -188,6 +196,8 @@ def _after(cursor: str | None) -> tuple[bool, datetime, int] | None:
         return None
     try:
         urgent, at, id_ = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        if not 0 <= int(id_) < 2**63:
+            raise ValueError(id_)
         return bool(urgent), datetime.fromtimestamp(float(at), UTC), int(id_)
     except (ValueError, TypeError, OverflowError, OSError) as error:
         raise BadCursor("This cursor is not one of ours. Start again without one.") from error
@@ -289,7 +299,7 @@ async def snooze(number: Number, body: Snooze, agent: Me, office: There, key: Ke
     """Let it sleep until then; the customer's next word wakes it."""
     gate.allow(agent, "answer")
     once = _once(key, "snooze", case=number, until=body.until.isoformat())
-    return await office.desk.snooze(agent, number, body.until.astimezone(UTC), once)
+    return await office.desk.snooze(agent, number, body.until, once)
 
 
 @api.post("/cases/{number}/correct", tags=["cases"])
@@ -307,7 +317,7 @@ async def messages(
     conversation: Annotated[int, Field(ge=1, le=2**53)],
     agent: Me,
     office: There,
-    after: Annotated[int, Query(ge=0, le=2**31)] = 0,
+    after: Annotated[int, Query(ge=0, le=SEQ_AT_MOST)] = 0,
     limit: Annotated[int, Query(ge=1, le=500)] = 200,
 ) -> dict[str, Any]:
     """Messages by number; each that came in has its one end, once it is decided."""
@@ -382,6 +392,9 @@ async def quarantined(agent: Me, office: There) -> dict[str, Any]:
 async def retry(item: Annotated[int, Field(ge=1, le=2**53)], agent: Me, office: There) -> dict[str, Any]:
     """Let the channel read it again, after an upgrade say."""
     gate.allow(agent, "repair")
+    async with office.database.read() as connection:
+        if await quarantine.read(connection, item) is None:
+            raise NoSuchCase(f"Item {item} is not in quarantine.")
     done = await office.requeue(item)
     async with office.database.write("quarantine.retry") as connection:
         await record(

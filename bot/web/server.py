@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -15,9 +16,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bot.web.api import BadCursor, Office, Unauthorised, api
 from bot.web.gate import Forbidden
-from bot.web.shell import Shell, error_body
+from bot.web.shell import BODY_AT_MOST, FAILED, Shell, error_body
 from handoff.desk import KeyReused
 from handoff.errors import HandoffError, HeldByOther, NoSuchCase, NotHeld, Stale, WrongState
+from store.errors import DatabaseAway
+
+log = structlog.get_logger(__name__)
 
 
 def application(
@@ -38,6 +42,8 @@ def application(
     inner.add_exception_handler(HTTPException, _http)
     for known in (HandoffError, Unauthorised, Forbidden, BadCursor):
         inner.add_exception_handler(known, _refused)
+    inner.add_exception_handler(DatabaseAway, _away)
+    inner.add_exception_handler(Exception, _failed)
     return inner, Shell(_Shortcut(routes, inner), trusted_proxies=trusted_proxies)
 
 
@@ -73,8 +79,19 @@ async def _invalid(_: Request, error: Exception) -> JSONResponse:
 
 async def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101
-    text = "There is nothing at this address." if error.status_code == 404 else str(error.detail)
-    return JSONResponse(error_body("http", text), error.status_code, headers=getattr(error, "headers", None))
+    code, text = _HTTP.get(error.status_code, ("http", str(error.detail)))
+    return JSONResponse(error_body(code, text), error.status_code, headers=getattr(error, "headers", None))
+
+
+async def _away(request: Request, error: Exception) -> JSONResponse:
+    log.error("request failed: database", path=request.url.path, error=str(error))
+    text = "The desk cannot read or write right now. Try again in a moment."
+    return JSONResponse(error_body("database_away", text), 503, headers={"Retry-After": "2"})
+
+
+async def _failed(_: Request, error: Exception) -> JSONResponse:
+    """The error itself goes on to the shell, which writes it down."""
+    return JSONResponse(error_body("failed", FAILED), 500)
 
 
 async def _refused(_: Request, error: Exception) -> JSONResponse:
@@ -88,6 +105,12 @@ async def _refused(_: Request, error: Exception) -> JSONResponse:
     return JSONResponse(error_body(code, str(error), **more), status, headers=headers)
 
 
+_HTTP: dict[int, tuple[str, str]] = {
+    400: ("not_json", "The request is not JSON in UTF-8. Send an object as /api/docs shows it."),
+    404: ("not_found", "There is nothing at this address."),
+    405: ("method_not_allowed", "This address does not take that method."),
+    413: ("too_large", f"The request is over {BODY_AT_MOST // 1000} kB. Send less."),
+}
 _STATUS: dict[type[Exception], tuple[int, str]] = {
     Unauthorised: (401, "unauthorised"),
     Forbidden: (403, "forbidden"),

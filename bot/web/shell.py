@@ -10,11 +10,11 @@ from typing import Any, Final
 
 import structlog
 from prometheus_client import Counter, Histogram
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from store.errors import DatabaseAway
-
 BODY_AT_MOST: Final = 1_000_000
+FAILED: Final = "Something failed on our side. It was written down."
 REQUESTS: Final = Counter("warmline_http_requests", "Requests by status class.", ["status"])
 SECONDS: Final = Histogram(
     "warmline_http_seconds", "Seconds to answer a request.", buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5)
@@ -54,17 +54,10 @@ class Shell:
 
         try:
             await self._app(scope, _Limited(receive, scope), answered)
-        except _TooLarge:
-            status = 413
-            await _say(send, started, 413, "too_large", f"The request is over {BODY_AT_MOST // 1000} kB. Send less.")
-        except DatabaseAway as error:
-            status = 503
-            log.error("request failed: database", path=scope["path"], error=str(error))
-            await _say(send, started, 503, "database_away", "The desk cannot write right now. Try again in a moment.",
-                       retry_after=2)  # fmt: skip
         except Exception:
             log.exception("request failed", path=scope["path"], method=scope["method"])
-            await _say(send, started, 500, "failed", "Something failed on our side. It was written down.")
+            if not started:
+                await _say(send)
         finally:
             REQUESTS.labels(f"{status // 100}xx").inc()
 
@@ -87,8 +80,9 @@ class Shell:
         return any(parsed in network for network in self._trusted)
 
 
-class _TooLarge(Exception):
-    pass
+def _too_large() -> HTTPException:
+    """Of the kind that every application between us and the reader passes on."""
+    return HTTPException(413)
 
 
 class _Limited:
@@ -103,24 +97,20 @@ class _Limited:
 
     async def __call__(self) -> Message:
         if self._left < 0:
-            raise _TooLarge
+            raise _too_large()
         message = await self._receive()
         if message["type"] == "http.request":
             self._left -= len(message.get("body", b""))
             if self._left < 0:
-                raise _TooLarge
+                raise _too_large()
         return message
 
 
-async def _say(send: Send, started: bool, status: int, code: str, text: str, *, retry_after: int | None = None) -> None:
-    if started:
-        return
-    body = json.dumps({"error": {"code": code, "message": text}}).encode()
+async def _say(send: Send) -> None:
+    body = json.dumps(error_body("failed", FAILED)).encode()
     headers: list[tuple[bytes, bytes]] = [(b"content-type", b"application/json"), *_HEADERS]
     headers.append((b"content-length", str(len(body)).encode()))
-    if retry_after is not None:
-        headers.append((b"retry-after", str(retry_after).encode()))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.start", "status": 500, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
 

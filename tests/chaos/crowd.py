@@ -211,6 +211,8 @@ class Crowd:
         for seq, before in known.items():
             if now.get(seq) != before:
                 self.memory.contradictions.append(f"a customer read {before}, and later {now.get(seq)}")
+        if late := [seq for seq in now if seq not in known and seq < max(known, default=0)]:
+            self.memory.contradictions.append(f"numbers {late} appeared after a customer had read on to {max(known)}")
         known.update(now)
         return shown
 
@@ -408,7 +410,7 @@ class Agent:
     async def _simply(self, act: str, body: dict[str, Any] | None = None, *, leaves: bool = False) -> None:
         number = self._dice.choice(self.mine)
         asked = await self.ask(act, number, body)
-        if asked.status == httpx.codes.OK and leaves:
+        if asked.status == httpx.codes.OK and leaves and number in self.mine:
             self.mine.remove(number)
             if act == "resolve":
                 self.done.append(number)

@@ -14,9 +14,22 @@ from sqlalchemy import update
 from store import cases
 from store.cases import Filter, Heads
 from store.database import Database
-from store.tables import attachment, case, customer, identity, message, setting, verdict
+from store.tables import attachment, case, setting, verdict
 from store.words import FIRST_CASE_NUMBER, case_id, case_number
-from tests.rows import MINUTE, NOW, SECOND, add, case_of, incoming, keep, open_case, person, put_out, write_in
+from tests.rows import (
+    MINUTE,
+    NOW,
+    SECOND,
+    add,
+    case_of,
+    incoming,
+    insert_case,
+    keep,
+    open_case,
+    person,
+    put_out,
+    write_in,
+)
 
 After = tuple[bool, datetime, int]
 
@@ -26,7 +39,11 @@ async def make(database: Database, by: str, **more: Any) -> int:
 
 
 async def make_many(database: Database, *columns: dict[str, Any]) -> list[int]:
-    return [await make(database, f"c{n}", **more) for n, more in enumerate(columns)]
+    kept = await keep(database, *(incoming(by=f"c{n}", id=f"c{n}") for n in range(len(columns))))
+    async with database.write("test") as connection:
+        return [
+            await insert_case(connection, row.conversation, **more) for row, more in zip(kept, columns, strict=True)
+        ]
 
 
 async def listed(database: Database, after: After | None = None, limit: int = 50, **wanted: Any) -> list[int]:
@@ -111,7 +128,12 @@ async def test_pages_hold_each_case_exactly_once_in_the_order_of_the_list(
     database: Database, size: int, wanted: dict[str, Any]
 ) -> None:
     columns = [
-        at(n % 4, urgent=n % 2 == 0, tier="billing" if n % 3 else "howto", status="resolved" if n % 5 == 0 else "waiting")
+        at(
+            n % 4,
+            urgent=n % 2 == 0,
+            tier="billing" if n % 3 else "howto",
+            status="resolved" if n % 5 == 0 else "waiting",
+        )
         for n in range(17)
     ]
     await make_many(database, *columns, {"deadline": None}, {"deadline": None, "urgent": True})
@@ -201,7 +223,9 @@ def test_anything_else_is_no_number_or_a_positive_one(text: str) -> None:
     assert found is None or (found > 0 and str(found + FIRST_CASE_NUMBER - 1) in text)
 
 
-@pytest.mark.parametrize("text", ["", "W-", "W-0", "1000", "W-W-1001", "１００１", "1e3", "-1001x", "9" * 16, "W-1001.5"])
+@pytest.mark.parametrize(
+    "text", ["", "W-", "W-0", "1000", "W-W-1001", "１００１", "1e3", "-1001x", "9" * 16, "W-1001.5"]
+)
 def test_what_is_no_number(text: str) -> None:
     assert case_id(text) is None
 
@@ -347,28 +371,18 @@ async def test_the_state_of_the_desk_counts_what_is_open(database: Database) -> 
 async def test_a_time_may_be_named_where_nine_of_ten_were_kept_lately(
     database: Database, kept: int, broken: int, named: bool
 ) -> None:
-    late = [{"breached_at": NOW}] * broken + [{}] * kept
-    for n, more in enumerate(late):
-        answered = {"status": "resolved", "first_answer_at": NOW - timedelta(days=n % 27), "sla": "billing", **more}
-        await make(database, f"c{n}", **answered)
-    for n in range(20):
-        await make(database, f"old{n}", status="resolved", sla="outage", first_answer_at=NOW - timedelta(days=29))
+    lately = [{"breached_at": NOW}] * broken + [{}] * kept
+    answered = [
+        {"status": "resolved", "first_answer_at": NOW - timedelta(days=n % 27), "sla": "billing", **more}
+        for n, more in enumerate(lately)
+    ]
+    old = {"status": "resolved", "sla": "outage", "first_answer_at": NOW - timedelta(days=29)}
+    await make_many(database, *answered, *[old] * 20)
     async with database.read() as connection:
         assert await cases.kept_lately(connection, NOW) == (frozenset({"billing"}) if named else frozenset())
 
 
-# --- requests made twice ---------------------------------------------------------------------------
-
-
-async def test_a_label_names_its_message_and_its_source(database: Database) -> None:
-    kept, lea = await write_in(database), await person(database)
-    async with database.write("test") as connection:
-        await cases.add_label(
-            connection, message_id=kept.message, tier="billing", intent=None, agent_id=lea.id, source="sample", now=NOW
-        )
-
-
-async def test_rows_of_the_tests_are_what_the_desk_would_write(database: Database) -> None:
-    row = await case_of(database, await make(database, "ann", customer_name="Ann Ä", deadline=NOW + SECOND))
+async def test_a_case_is_ordered_and_found_by_what_is_derived_from_it(database: Database) -> None:
+    (id_,) = await make_many(database, {"customer_name": "Ann Ä", "deadline": NOW + SECOND})
+    row = await case_of(database, id_)
     assert (row["sort_at"], row["customer_key"]) == (NOW + SECOND, "ann ä")
-    assert {customer.name, identity.name, message.name} == {"customer", "identity", "message"}

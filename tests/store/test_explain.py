@@ -27,7 +27,18 @@ from store.outbox import Settlement
 from store.tables import agent, case, conversation, customer, due, identity, message, promise
 from tests.rows import NOW, incoming
 
-BIG = ("message", "case", "conversation", "due", "customer", "identity", "promise", "case_event", "attachment", "verdict")
+BIG = (
+    "message",
+    "case",
+    "conversation",
+    "due",
+    "customer",
+    "identity",
+    "promise",
+    "case_event",
+    "attachment",
+    "verdict",
+)
 ROWS = 3000
 LATER = NOW + timedelta(days=1)
 
@@ -188,9 +199,7 @@ PAGES = {"first page": None, "in the first class": BEHIND, "in the second class"
 
 @pytest.mark.parametrize("page", PAGES)
 @pytest.mark.parametrize("name", LISTS)
-async def test_every_case_list_walks_an_index_in_its_order(
-    desk_of_thousands: Database, name: str, page: str
-) -> None:
+async def test_every_case_list_walks_an_index_in_its_order(desk_of_thousands: Database, name: str, page: str) -> None:
     found = await plans(desk_of_thousands, lambda c: cases.list_cases(c, LISTS[name], after=PAGES[page], limit=50))
     assert [bad for statement, plan in found for bad in faults(statement, plan, ordered=True)] == []
 

@@ -75,7 +75,9 @@ def test_a_point_that_cannot_be_read_stops_the_start_and_says_how_to_write_it(cr
 
 
 @pytest.mark.parametrize(("point", "kept"), [("unit.before-commit:2", [1]), ("unit.after-commit:2", [1, 2])])
-def test_a_unit_of_work_is_there_once_it_is_committed_and_not_before(tmp_path: Path, point: str, kept: list[int]) -> None:
+def test_a_unit_of_work_is_there_once_it_is_committed_and_not_before(
+    tmp_path: Path, point: str, kept: list[int]
+) -> None:
     path = tmp_path / "killed.db"
     assert run(WRITE, str(path), crash_at=point).returncode == -signal.SIGKILL
     with sqlite3.connect(path) as connection:

@@ -135,4 +135,6 @@ async def test_locks_taken_in_any_order_do_not_block_each_other(database: Databa
 
     await asyncio.wait_for(asyncio.gather(*(work(ids if n % 2 else ids[::-1]) for n in range(10))), 20)
     async with database.read() as connection:
-        assert set((await connection.execute(conversation.select().with_only_columns(conversation.c.version))).scalars()) == {10}
+        assert set(
+            (await connection.execute(conversation.select().with_only_columns(conversation.c.version))).scalars()
+        ) == {10}

@@ -19,7 +19,9 @@ from tests.rows import MINUTE, NOW, SECOND, open_case, put_out, row_of, write_in
 STATES = ("held", "queued", "sending", "sent", "failed", "unknown", "cancelled", "parked")
 
 
-async def claim(database: Database, holder: str = "me", *, at: Any = NOW, limit: int = 10, busy: Any = ()) -> list[Parcel]:
+async def claim(
+    database: Database, holder: str = "me", *, at: Any = NOW, limit: int = 10, busy: Any = ()
+) -> list[Parcel]:
     async with database.write("test") as connection:
         return await outbox.claim(connection, holder, at, limit=limit, busy=busy)
 
@@ -67,7 +69,9 @@ async def test_only_held_and_queued_rows_are_claimed(database: Database, status:
 
 
 async def test_a_claim_says_who_since_when_and_until_when(database: Database) -> None:
-    row = await put_out(database, await place(database), "words", author_name="Lea", buttons=[{"id": "a", "label": "A"}])
+    row = await put_out(
+        database, await place(database), "words", author_name="Lea", buttons=[{"id": "a", "label": "A"}]
+    )
     (parcel,) = await claim(database, "one", at=NOW + SECOND)
     found = await row_of(database, message, row)
     assert (found["holder"], found["sending_since"], found["next_try_at"], found["attempts"]) == (

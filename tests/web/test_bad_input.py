@@ -193,7 +193,8 @@ async def test_methods_that_are_not_there(at: Desk, method: str) -> None:
 async def test_addresses_that_lead_nowhere(at: Desk, path: str) -> None:
     response = await at.http.get(path)
     assert response.status_code == 404
-    clear(response)
+    if not path.startswith("/help/"):  # pages are for people
+        clear(response)
 
 
 @pytest.mark.parametrize("after", ["-1", "x", "1.5", "1e3", "99999999999", "\u0661", " ", "1 OR 1=1", "0x10", "+1"])
@@ -228,14 +229,14 @@ async def people(at: Desk) -> People:
     found.lea, found.tom = await at.agent("Lea"), await at.agent("Tom")
     found.max, found.sue = await at.agent("Max", "colleague"), await at.agent("Sue", "supervisor")
     found.ana = at.customer()
-    await found.ana.write("everything is down", name="Ana")
+    await found.ana.write("everything is down", name="Zoe Abel")
     await found.ana.hears("acknowledgement")
     ben = at.customer()
-    await ben.write("it is broken", name="Ben")
+    await ben.write("it is broken", name="Zoe Berg")
     await ben.hears("acknowledgement")
     found.conversation = await at.conversation(found.ana)
-    found.held = (await found.lea.get("cases", q="Ana"))["cases"][0]["number"]
-    found.waiting = (await found.lea.get("cases", q="Ben"))["cases"][0]["number"]
+    found.held = (await found.lea.get("cases", q="Zoe Abel"))["cases"][0]["number"]
+    found.waiting = (await found.lea.get("cases", q="zoe b"))["cases"][0]["number"]
     await found.lea.done(f"cases/{found.held}/claim")
     return found
 
@@ -250,7 +251,7 @@ AGENTS: dict[str, tuple[str, str, Any, int]] = {
     "not JSON": ("POST", "cases/{held}/reply", b"{", 422),
     "invalid UTF-8": ("POST", "cases/{held}/reply", b'{"text": "\xff"}', 400),
     "deep": ("POST", "cases/{held}/reply", b"[" * 100_000, 400),
-    "many digits": ("POST", "cases/{held}/reply", b'{"text": ' + b"9" * 10_000 + b"}", 422),
+    "many digits": ("POST", "cases/{held}/reply", b'{"text": ' + b"9" * 10_000 + b"}", 400),
     "NUL": ("POST", "cases/{held}/reply", {"text": "a\0b"}, 422),
     "an escape": ("POST", "cases/{held}/reply", {"text": "a\x1bb"}, 422),
     "a lone surrogate": ("POST", "cases/{held}/reply", b'{"text": "a\\ud800b"}', 422),
@@ -347,7 +348,7 @@ async def test_an_agent_sends(at: Desk, people: People, what: str) -> None:
 @pytest.mark.parametrize("q", ["\0", "%", "_", "\\", "'", "\U0001f600", "\U0010ffff", "\ufffe", "W-1001\0", " ", "*", "%00"])
 async def test_a_search_takes_any_words(people: People, q: str) -> None:
     found = (await people.lea.get("cases", q=q))["cases"]
-    assert q == " " or not any(row["customer"] in ("Ana", "Ben") for row in found)
+    assert q == " " or not any(row["customer"].startswith("Zoe") for row in found)
 
 
 @pytest.mark.parametrize(("key", "status"), [("", 422), ("k" * 201, 422), ("ok-\u00e9", 200), ("k" * 200, 200)])
