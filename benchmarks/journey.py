@@ -2,8 +2,8 @@
 
     python benchmarks/journey.py [--messages 1500] [--rounds 5] [--home var]
 
-Prints JSON. A round measures the encoder alone (as many threads as the desk uses), then the journey: unique messages over
-HTTP by 64 connections, each in a new conversation, until every row is at rest. Rounds are interleaved, so that a noisy
+Prints JSON. A round measures the encoder alone (the encodings that the same messages need, on as many threads as the desk
+uses), then the journey: unique messages over HTTP by 64 connections, each in a new conversation, until every row is at rest. Rounds are interleaved, so that a noisy
 machine disturbs both alike; quote the ratio. Then 50 messages a second for a while: from the request leaving the client to
 the commit that hands the conversation to a person.
 """
@@ -24,24 +24,46 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+import numpy as np
 import redis.asyncio as redis
+from numpy.typing import NDArray
 
 from benchmarks.load import Client, quantile, running_desk, texts
-from models.encoder import load_encoder
+from intents.classifier import Classifier
+from models.encoder import Encoder, load_encoder
 
 THREADS = 2
 CONNECTIONS = 64
 
 
-def encoder_alone(home: Path, messages: list[str]) -> float:
-    """Messages a second through the encoder and nothing else."""
+class _Recording:
+    """Notes which texts the classifier has encoded for a message."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self._encoder = encoder
+        self.identity = encoder.identity
+        self.texts: list[str] = []
+
+    def encode(self, text: str) -> NDArray[np.float32]:
+        self.texts.append(text)
+        return self._encoder.encode(text)
+
+
+def encoder_alone(home: Path, messages: list[str]) -> tuple[float, float]:
+    """Messages a second through the encoder and nothing else, and encodings per message.
+
+    A message of several sentences is encoded whole and by sentence; the encoder alone does the same encodings.
+    """
     encoder = load_encoder(home)
-    encoder.encode_many(messages[:32], threads=THREADS)
+    recording = _Recording(encoder)
+    classifier = Classifier.load_or_train(home, encoder).with_encoder(recording)
+    for message in messages:
+        classifier.verdict(message)
     began = time.perf_counter()
-    encoder.encode_many(messages, threads=THREADS)
+    encoder.encode_many(recording.texts, threads=THREADS)
     seconds = time.perf_counter() - began
     encoder.close()
-    return len(messages) / seconds
+    return len(messages) / seconds, len(recording.texts) / len(messages)
 
 
 async def whole_journey(port: int, database: Path, messages: list[str]) -> float:
@@ -136,6 +158,7 @@ async def _news(bus: redis.Redis) -> str:
 async def measure(home: Path, messages: int, rounds: int, seconds: int) -> dict[str, object]:
     alone: list[float] = []
     whole: list[float] = []
+    encodings = 0.0
     with tempfile.TemporaryDirectory(prefix="warmline-bench-") as folder:
         work = Path(folder)
         load_encoder(home).close()
@@ -146,11 +169,13 @@ async def measure(home: Path, messages: int, rounds: int, seconds: int) -> dict[
             await whole_journey(port, work / "warmline.db", texts(200, 99))
             for number in range(rounds):
                 unique = texts(messages, number + 1)
-                alone.append(await asyncio.to_thread(encoder_alone, home, unique))
+                rate, encodings = await asyncio.to_thread(encoder_alone, home, unique)
+                alone.append(rate)
                 whole.append(await whole_journey(port, work / "warmline.db", unique))
             waits = await time_to_person(port, work, texts(50 * seconds, 77), 50.0)
     return {
         "messages": messages,
+        "encodings_per_message": round(encodings, 2),
         "encoder_per_second": [round(value, 1) for value in alone],
         "journey_per_second": [round(value, 1) for value in whole],
         "ratio": [round(one / other, 3) for one, other in zip(whole, alone, strict=True)],

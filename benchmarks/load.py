@@ -21,25 +21,39 @@ _THINGS = ("invoice", "mailbox", "calendar", "shop page", "router", "phone", "or
 _PLACES = ("in Leeds", "at home", "on my laptop", "in the office", "on the train", "since lunch", "this morning",
            "after the update", "for my mother", "on two devices", "again", "for the third time")  # fmt: skip
 _SHAPES = (
-    "The {thing} shows an error {place}, number {n}.",
-    "your whole service is down {place}, {n} people wait",
-    "I was charged {n} dollars twice for my {thing} {place}",
-    "Can I talk to a real person about {thing} {n} {place}?",
-    "My {thing} {n} does not load {place} any more",
-    "nothing works {place}, {thing} {n} is gone",
-    "The {thing} I paid for {place} never came, order {n}",
-    "Something is odd with {thing} {n} {place}",
+    "Since {place} the {thing} shows error {n} whenever I try to save what I have written.",
+    "Your whole service is down {place}, and {n} people in our office can do nothing but wait.",
+    "I was charged {n} dollars twice for my {thing} {place}, please give me one of them back.",
+    "Can I please talk to a real person about my {thing} {place}, it is about number {n}?",
+    "My {thing} {n} does not load {place} any more and I do not know what else to try.",
+    "Nothing works {place}, {thing} {n} is gone and so is everything that was in it.",
+    "The {thing} that I paid {n} dollars for {place} never came, and nobody tells me where it is.",
+    "Something is odd with the {thing} {place}: it says {n} and then closes by itself.",
 )
+_BEFORE = ("", "", "", "Hello, I have been a customer for years.", "This is the third time this month.",
+           "I have read your help pages already.")  # fmt: skip
+_AFTER = ("", "", "", "Please hurry.", "I need this for tomorrow.", "It worked well until now.")
 
 
 def texts(count: int, seed: int) -> list[str]:
-    """Messages of one sentence that a person must answer, no two alike.
+    """Messages that a person must answer, no two alike, as long as customers' first messages are on average.
 
-    They take the whole way without waiting for quiet, and each is one text to the encoder.
+    They take the whole way without waiting for quiet.
     """
     dice = random.Random(seed)
     return [
-        dice.choice(_SHAPES).format(thing=dice.choice(_THINGS), place=dice.choice(_PLACES), n=seed * 1_000_000 + number)
+        " ".join(
+            filter(
+                None,
+                (
+                    dice.choice(_BEFORE),
+                    dice.choice(_SHAPES).format(
+                        thing=dice.choice(_THINGS), place=dice.choice(_PLACES), n=seed * 1_000_000 + number
+                    ),
+                    dice.choice(_AFTER),
+                ),
+            )
+        )
         for number in range(count)
     ]
 
@@ -90,9 +104,7 @@ async def running_desk(home: Path, **more: str) -> AsyncIterator[int]:
         "WARMLINE_LOG_LEVEL": "warning",
         **more,
     }
-    process = await asyncio.create_subprocess_exec(
-        *command("run"), env=environment, cwd=ROOT, stdout=subprocess.PIPE
-    )
+    process = await asyncio.create_subprocess_exec(*command("run"), env=environment, cwd=ROOT, stdout=subprocess.PIPE)
     try:
         assert process.stdout is not None
         async with asyncio.timeout(300):
@@ -119,5 +131,3 @@ async def _drain(stream: asyncio.StreamReader) -> None:
 def quantile(values: list[float], share: float) -> float:
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
-
-

@@ -237,7 +237,7 @@ async def warmline(
             routes=[
                 *routes,
                 *pages.routes(
-                    ready=lambda: {"bus": bus.alive, "classifier": True}, page=shelf.page, company=settings.company
+                    ready=lambda: {"database": router.healthy, "bus": bus.alive}, page=shelf.page, company=settings.company
                 ),
             ],
             trusted_proxies=settings.trusted_proxies,

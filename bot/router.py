@@ -85,6 +85,7 @@ class Router:
         self._news = asyncio.Event()
         self._sweep_now = asyncio.Event()
         self._first_seen: dict[int, tuple[float, int, float]] = {}
+        self._swept = -1e9
 
     # --- what is to be looked at -----------------------------------------------------------------
 
@@ -94,6 +95,11 @@ class Router:
             self._pending[id_] = None
         if self._pending:
             self._news.set()
+
+    @property
+    def healthy(self) -> bool:
+        """The database has answered a sweep lately."""
+        return time.monotonic() - self._swept < 5 * SWEEP_EVERY
 
     def sweep_soon(self) -> None:
         """Hints may have been lost."""
@@ -116,6 +122,7 @@ class Router:
             try:
                 async with self._database.read() as connection:
                     self.look_at(await journey.undecided_conversations(connection, limit=1000))
+                self._swept = time.monotonic()
             except DatabaseAway as error:
                 log.warning("sweep failed", error=str(error))
             self._sweep_now.clear()
@@ -370,7 +377,7 @@ class Router:
             acknowledge=decision.acknowledge,
             messages=rows,
             pull=self._pulls(burst),
-            context={**(reading.context() if reading else {}), "tried": _tried(burst)},
+            context=reading.context() if reading else {},
             flags=decision.flags,
             language=reading.understanding.language if reading and reading.understanding.foreign else None,
             workaround=answers.workaround(reading.hits, self._link)
@@ -442,12 +449,3 @@ def _asked_before(burst: Burst, recent: list[MessageRow], reading: Reading | Non
         return True
     given = {tuple(section) for row in recent for section in row.meta.get("sections", ())}
     return any((hit.article.slug, hit.section.anchor) in given for hit in reading.hits)
-
-
-def _tried(burst: Burst) -> list[dict[str, Any]]:
-    """What the machine has answered already, for the person who takes over."""
-    return [
-        {"seq": row.seq, "sections": row.meta.get("sections", []), "question": row.meta.get("question", "")}
-        for row in burst.before
-        if row.author == "bot" and row.kind == "answer"
-    ]

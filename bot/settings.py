@@ -67,7 +67,7 @@ class Settings(BaseSettings):
     )
 
     company: str = Field("Warmline", min_length=1, max_length=80, description="The name customers know you by.")
-    bot_name: str = Field("Warmline", min_length=1, max_length=40, description="What the automatic part is called.")
+    bot_name: str = Field("Warmline Bot", min_length=1, max_length=40, description="What the automatic part is called.")
     timezone: str = Field("UTC", description="The zone in which hours are meant and times are said.")
     hours: str = Field("Mon-Fri 09:00-18:00", description="Opening hours, or 'always'.")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -26,7 +28,8 @@ async def context(connection: AsyncConnection, number: str) -> dict[str, Any]:
     if row is None or id_ is None:
         raise NoSuchCase(f"There is no case {number!r}.")
     conversation = row["conversation_id"]
-    messages = await described(connection, conversation, newest=True, limit=TRANSCRIPT)
+    rows = await cases.transcript(connection, conversation, newest=True, limit=TRANSCRIPT)
+    messages = await _described_all(connection, conversation, rows)
     story = row["context"] or {}
     others = await cases.cases_of_customer(connection, row["customer_id"], but=id_)
     return {
@@ -68,9 +71,9 @@ async def context(connection: AsyncConnection, number: str) -> dict[str, Any]:
             "last_seq": row["next_seq"] - 1,
             "opened_seq": row["opened_seq"],
         },
-        "verdict": {key: value for key, value in story.items() if key not in ("tried", "articles")} or None,
+        "verdict": {key: value for key, value in story.items() if key != "articles"} or None,
         "verdicts": await cases.verdicts(connection, conversation),
-        "tried": [{**tried, "rejected": _rejected(tried, messages)} for tried in story.get("tried", [])],
+        "tried": _tried(rows, until=row["resolved_at"]),
         "articles": story.get("articles", []),
         "promises": await cases.promises(connection, id_),
         "other_cases": others,
@@ -85,6 +88,12 @@ async def described(
 ) -> list[dict[str, Any]]:
     """Messages of a conversation as agents see them, oldest first: with ends, delivery, notes."""
     rows = await cases.transcript(connection, conversation, after=after, limit=limit, newest=newest)
+    return await _described_all(connection, conversation, rows)
+
+
+async def _described_all(
+    connection: AsyncConnection, conversation: int, rows: Sequence[MessageRow]
+) -> list[dict[str, Any]]:
     more = await cases.delivery(connection, conversation, [row.seq for row in rows])
     return [_described(row, more.get(row.seq, {})) for row in rows]
 
@@ -113,7 +122,23 @@ def _described(row: MessageRow, more: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _rejected(tried: dict[str, Any], messages: list[dict[str, Any]]) -> bool:
-    """Did the customer say no to this answer?"""
-    later = [message for message in messages if message["seq"] > tried["seq"] and message["direction"] == "in"]
-    return any(message["button"] == "helped:no" or message["end"] == "handed_off" for message in later[:1])
+def _tried(rows: Sequence[MessageRow], *, until: datetime | None) -> list[dict[str, Any]]:
+    """What the machine has answered, and which of it the customer has said no to."""
+    return [
+        {
+            "seq": row.seq,
+            "sections": row.meta.get("sections", []),
+            "question": row.meta.get("question", ""),
+            "rejected": _rejected(row, rows),
+        }
+        for row in rows
+        if row.author == "bot"
+        and row.kind == "answer"
+        and row.status != "cancelled"
+        and (until is None or row.created_at <= until)
+    ]
+
+
+def _rejected(answer: MessageRow, rows: Sequence[MessageRow]) -> bool:
+    next_in = next((row for row in rows if row.seq > answer.seq and row.direction == "in"), None)
+    return next_in is not None and (next_in.meta.get("button") == "helped:no" or next_in.end == "handed_off")

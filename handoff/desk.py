@@ -251,25 +251,37 @@ class Desk:
         async def action(work: _Work) -> dict[str, Any]:
             work.must_be_unresolved()
             work.must_hold()
-            columns: dict[str, Any] = {"assignee_id": None, "status": "waiting", "snoozed_until": None}
-            if work.row["deadline"] is None:
-                columns |= {"deadline": work.now + timedelta(hours=1), "unanswered_since": work.now}
-                work.changes.due("breach", work.id, work.now + timedelta(hours=1), now=work.now)
-            work.changes.case(work.id, **columns)
-            work.event("released")
-            return _state(work.number, "waiting", None)
+            return self._give_back(work)
 
         return await self._act("release", agent, number, action, once)
 
-    async def assign(self, agent: Agent, number: str, to: Agent | None, once: Once | None = None) -> dict[str, Any]:
-        """Give it to a colleague, whoever holds it now; to None is a release by a supervisor."""
+    def _give_back(self, work: _Work) -> dict[str, Any]:
+        """To the queue, where every case has a deadline and a first-class one calls until somebody takes it."""
+        columns: dict[str, Any] = {"assignee_id": None, "status": "waiting", "snoozed_until": None}
+        if work.row["deadline"] is None:
+            columns |= {"deadline": work.now + timedelta(hours=1), "unanswered_since": work.now}
+            work.changes.due("breach", work.id, work.now + timedelta(hours=1), now=work.now)
+        if self._rules.notify and work.row["urgent"] and work.row["assignee_id"] is not None:
+            work.changes.due("notify", work.id, work.now, now=work.now, data={"why": "released"})
+        work.changes.case(work.id, **columns)
+        work.event("released")
+        return _state(work.number, "waiting", None)
+
+    async def assign(
+        self, agent: Agent, number: str, to: Agent | None, *, held_by: int | None, once: Once | None = None
+    ) -> dict[str, Any]:
+        """Give it to a colleague; to None is a release. `held_by`: who held it when this was allowed.
+
+        Raises:
+            HeldByOther: somebody has taken it meanwhile.
+        """
 
         async def action(work: _Work) -> dict[str, Any]:
             work.must_be_unresolved()
+            if work.row["assignee_id"] not in (None, held_by):
+                raise HeldByOther(f"{work.row['assignee']} has just taken {work.number}.", holder=work.row["assignee"])
             if to is None:
-                work.changes.case(work.id, assignee_id=None, status="waiting", snoozed_until=None)
-                work.event("released")
-                return _state(work.number, "waiting", None)
+                return self._give_back(work)
             self._take(work, to)
             return _state(work.number, "open", to.name)
 

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 _DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _PART: Final = re.compile(r"([a-z]{3})(?:-([a-z]{3}))?\s+(\d\d?:\d\d)-(\d\d?:\d\d)")
-_HORIZON: Final = 400  # days looked ahead: more than any holiday, and an end to the search
+_HORIZON: Final = 4000  # days looked ahead: a long time at an hour a week, and an end to the search
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,15 +42,16 @@ class Hours:
         """When `duration` of open time has passed since `since`, in UTC."""
         if self.spans is None:
             return since + duration
-        left = duration
+        left, at = duration, since
         for start, end in self._around(since):
-            begin = max(start, since)
+            begin = max(start, at)  # spans may overlap; no minute counts twice
             if begin >= end:
                 continue
             if begin + left <= end:
                 return (begin + left).astimezone(UTC)
             left -= end - begin
-        return since + duration  # hours that never open: parsing refuses them, so this is not reached
+            at = end
+        return at.astimezone(UTC)  # years later, for targets far beyond the hours
 
     def _around(self, at: datetime) -> Iterator[tuple[datetime, datetime]]:
         """Spans as UTC moments, from the day before `at` on, in order. DST is the zone's affair."""

@@ -101,27 +101,36 @@ def new_case(opening: Opening, now: datetime, rules: Rules) -> dict[str, Any]:
 
 
 def reopen_case(changes: Changes, opening: Opening, now: datetime, rules: Rules) -> int:
-    """Open a resolved case again, more urgent than before: at least in the class and time of a call for a person."""
+    """Open a resolved case again, more urgent than before: at least in the class and time of a call for a person.
+
+    One that was only filed, while the machine went on, comes to people the same way.
+    """
     known = opening.reopens
     assert known is not None  # noqa: S101 - the caller chose this path by it
     sla = _graver(opening.sla, known.sla, rules.targets)
     if sla not in FIRST_CLASS:
         sla = "person"
     first = opening.messages[0]
+    again = known.status == "resolved"
+    graver = opening.tier if _graver(opening.sla, known.sla, rules.targets) != known.sla else known.tier
+    story = {"context": dict(opening.context)} if opening.context else {}
     changes.case(
         known.id,
         status="waiting",
         assignee_id=None,
+        tier=graver,
         sla=sla,
         urgent=True,
         deadline=deadline(sla, first.created_at, rules.targets, rules.hours),
         unanswered_since=first.created_at,
         resolved_at=None,
         outcome=None,
-        reopened=known.reopened + 1,
+        breached_at=None,
+        reopened=known.reopened + again,
         preview=preview(first.body),
         reason=opening.reason,
-        flags={**known.flags, **opening.flags, "reopened": True},
+        flags={**known.flags, **opening.flags, **({"reopened": True} if again else {})},
+        **story,
     )
     return known.id
 
@@ -175,12 +184,18 @@ def tell(
     )
     changes.event(
         case_id,
-        "reopened" if opening.reopens else "opened",
+        _event(opening),
         actor="bot",
         now=now,
         data={"reason": opening.reason, "tier": opening.tier, "deadline": by.isoformat(), "basis": basis},
     )
     return seq + 1
+
+
+def _event(opening: Opening) -> str:
+    if opening.reopens is None:
+        return "opened"
+    return "reopened" if opening.reopens.status == "resolved" else "escalated"
 
 
 def _reopened_sla(opening: Opening, rules: Rules) -> str:

@@ -6,13 +6,14 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import typer
 
-from bot.cli.terminal import FAILED, command_settings, safe, say
+from bot.cli.terminal import FAILED, Refused, command_settings, safe, say
 
 if TYPE_CHECKING:
     from bot.settings import Settings
@@ -96,7 +97,7 @@ async def _tried(part: str, probe: Callable[[], Awaitable[tuple[Mark, str]]]) ->
             mark, text = await probe()
     except TimeoutError:
         mark, text = "wrong", f"No answer within {PATIENCE:.0f} s. Check its address, and what lies between."
-    except (StoreError, ModelError, ChannelError) as error:
+    except (StoreError, ModelError, ChannelError, Refused) as error:
         mark, text = "wrong", str(error)
     except Exception as error:
         mark, text = "wrong", f"{type(error).__name__}: {error}"
@@ -159,15 +160,12 @@ def _home(settings: Settings) -> tuple[bool, Finding]:
 
 
 async def _database(settings: Settings) -> tuple[Mark, str]:
-    from bot.cli.storage import address, age_of, file_of
+    from bot.cli.storage import age_of, is_there, opened
     from store import agents
-    from store.database import open_database
 
-    url = address(settings)
-    file = file_of(url)
-    if file is not None and not file.exists():
-        return "note", f"{file} is not there yet; the first start makes it."
-    database = open_database(url)
+    database = opened(settings)
+    if not await asyncio.to_thread(is_there, settings):
+        return "note", "It is not there yet; the first start makes it."
     try:
         age = await age_of(database)
         if age == "newer":
@@ -190,6 +188,9 @@ async def _database(settings: Settings) -> tuple[Mark, str]:
 
 
 async def _bus(settings: Settings, running: bool) -> tuple[Mark, str]:
+    from store.errors import ValkeyFailed
+    from store.valkey import SOCKET
+
     if settings.redis_url is not None:
         await _ping(settings.redis_url.get_secret_value())
         return "ok", "the server that WARMLINE_REDIS_URL names answers"
@@ -198,6 +199,11 @@ async def _bus(settings: Settings, running: bool) -> tuple[Mark, str]:
         return await _bus_of_the_desk(home)
     if not await asyncio.to_thread(home.exists):
         return "note", "The first start brings its own Valkey server."
+    with suppress(ValkeyFailed):
+        # A server of our own would end what answers there, and that may be a desk's that holds no lock.
+        if await asyncio.to_thread((home / SOCKET).exists):
+            await _ping(f"unix://{home / SOCKET}")
+            return "ok", "a Valkey server answers in the home folder"
     return await _bus_of_our_own(home)
 
 

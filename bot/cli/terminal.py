@@ -121,7 +121,7 @@ class Steps:
         self._last = sentence
         if self._live is not None:
             self._live.update(self._task, description=sentence)
-            self._live.console.print(sentence, markup=False, highlight=False, style="dim")
+            self._live.console.print(sentence, markup=False, highlight=False)
         else:
             _print(sentence, self._stream)
 

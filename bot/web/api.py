@@ -291,7 +291,8 @@ async def assign(number: Number, body: Assign, agent: Me, office: There, key: Ke
                 raise NoSuchCase(f"Nobody with the address {body.to!r} answers customers here.")
     if row["assignee_id"] not in (None, agent.id):
         gate.allow(agent, "repair")
-    return await office.desk.assign(agent, number, to, _once(key, "assign", case=number, to=body.to))
+    once = _once(key, "assign", case=number, to=body.to)
+    return await office.desk.assign(agent, number, to, held_by=row["assignee_id"], once=once)
 
 
 @api.post("/cases/{number}/snooze", tags=["cases"])

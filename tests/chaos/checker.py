@@ -116,7 +116,8 @@ def cased(at: Evidence) -> Iterator[str]:
             yield f"case {row['id']} waits without a deadline"
         if row["unanswered_since"] is not None and row["deadline"] is None and row["status"] != "resolved":
             yield f"case {row['id']} holds an unanswered message without a deadline"
-    opened = Counter((row["conversation_id"], row["opened_seq"]) for row in at.cases.values())
+    stepped_in = {row["case_id"] for row in at.events if row["kind"] == "opened" and row["actor"] == "agent"}
+    opened = Counter((row["conversation_id"], row["opened_seq"]) for row in at.cases.values() if row["id"] not in stepped_in)
     yield from (f"{count} cases were opened by message {key}" for key, count in opened.items() if count > 1)
     handed = {row["conversation_id"] for row in at.messages if row["end"] in ("handed_off", "filed")}
     yield from (f"conversation {id_} was handed off without a case" for id_ in handed - {c["conversation_id"] for c in at.cases.values()})

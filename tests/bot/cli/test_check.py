@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,24 @@ def test_a_desk_whose_bus_is_gone(invoke: Invoke, home: Path) -> None:
     assert result.exit_code == 1
     assert marks(result.stdout)["bus"] == "wrong"
     assert not (home / "valkey.sock").exists(), "a second server beside a running desk"
+
+
+def test_what_a_killed_desk_left_behind_is_no_fault(invoke: Invoke, home: Path) -> None:
+    home.mkdir()
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(home / "valkey.sock"))
+    result = invoke("check")
+    assert marks(result.stdout)["bus"] == "ok", result.stdout
+
+
+def test_a_file_that_is_no_database(invoke: Invoke, home: Path) -> None:
+    home.mkdir()
+    (home / "warmline.db").write_text("a letter to my aunt " * 10)
+    for words in (["check"], ["agents", "list"], ["agents", "add", "lea@desk.example", "--name", "Lea"]):
+        result = invoke(*words)
+        assert result.exit_code == 1
+        assert "file is not a database" in result.output
+        assert "Traceback" not in result.output
 
 
 def test_a_database_of_the_future(invoke: Invoke, home: Path) -> None:

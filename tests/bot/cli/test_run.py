@@ -26,13 +26,17 @@ def address(desk: subprocess.Popen[bytes]) -> tuple[str, list[str]]:
     raise AssertionError(f"it ended: {said} {desk.stderr.read() if desk.stderr else ''}")
 
 
-def test_start_use_and_stop(home: Path, program: Program) -> None:
+def test_start_use_and_stop(home: Path, program: Program, tmp_path: Path) -> None:
     trained_home(home)
     desk = program("run", WARMLINE_PORT="0", WARMLINE_WEB_RATE_LIMIT="0", WARMLINE_PROT="1")
     url, said = address(desk)
     assert "Opening the database" in said
     assert "Reading the knowledge base" in said
     assert httpx.get(f"{url}/readyz").json()["ready"] is True
+
+    (tmp_path / "spare-keys.md").write_text("# Spare keys\n\nPress **Order** on the page of your door.\n")
+    imported = program("knowledge", "import", str(tmp_path / "spare-keys.md"))
+    assert imported.wait(30) == 0
 
     second = program("run", WARMLINE_PORT="0")
     _, told = second.communicate(timeout=30)
@@ -47,6 +51,11 @@ def test_start_use_and_stop(home: Path, program: Program) -> None:
     token = added.communicate(timeout=30)[0].decode().split()[-1]
     headers = {"Authorization": f"Bearer {token}"}
     assert httpx.get(f"{url}/api/v1/cases", headers=headers).json()["cases"] == []
+
+    end = time.monotonic() + 10
+    while httpx.get(f"{url}/help/spare-keys").status_code != 200:
+        assert time.monotonic() < end, "an imported article does not reach a running desk"
+        time.sleep(0.1)
 
     posted = httpx.post(
         f"{url}/api/web/messages",

@@ -1,0 +1,177 @@
+"""Every word that a customer reads from the machine."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handoff import texts
+from handoff.texts import Voice, acknowledgement
+
+KINDS = sorted({*texts._OPENING, *texts._WITH_TIME, *texts._WITHOUT_TIME, "complaint", "something new"} - {""})
+LANGUAGES = [None, "en", "xx", *texts._FOREIGN]
+BY = "Monday 14:40 CET"
+DIGITS = re.compile(r"\d")
+CLOCK = re.compile(r"\d\s*[:.h時点]\s*\d|\bminute|\bhour|\btoday\b|\btomorrow\b|\bwithin\b|\bsoon\b|Uhr", re.IGNORECASE)
+
+
+def whole(text: str) -> None:
+    """Nothing left over from how it was made."""
+    assert text.strip() == text != ""
+    assert not re.search(r"[{}]|None|  | [.,;]", text), text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("by", [None, BY])
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_acknowledgement_names_the_case_and_a_time_only_if_there_is_one(
+    kind: str, by: str | None, language: str | None
+) -> None:
+    text = acknowledgement(kind, case="W-1234", by=by, language=language)
+    whole(text)
+    bare = text.replace("W-1234", "")
+    assert "W-1234" in text
+    if by is None:
+        assert not DIGITS.search(bare)
+        assert not CLOCK.search(bare)
+    else:
+        assert by in text
+        assert not DIGITS.search(bare.replace(by, ""))
+    if language in texts._FOREIGN:
+        theirs, _, ours = text.partition("\n\n")
+        assert "W-1234" in theirs
+        assert "W-1234" in ours
+        assert (by is None) or (by in theirs and by in ours)
+    else:
+        assert "\n" not in text
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("by", [None, BY])
+def test_what_may_come_with_an_acknowledgement(kind: str, by: str | None) -> None:
+    help_ = texts.workaround("Reset the router", None)
+    text = acknowledgement(kind, case="W-1", by=by, place=7, workaround=help_, back="Monday 09:00 UTC")
+    whole(text)
+    assert text.endswith(help_)
+    assert ("We are back Monday 09:00 UTC." in text) is (by is None)
+    assert ("you are number 7" in text) is (kind == "person")
+
+
+@pytest.mark.parametrize("language", list(texts._FOREIGN))
+def test_a_text_in_another_language_is_in_its_own_words(language: str) -> None:
+    told, time = texts._FOREIGN[language]
+    assert told.count("{case}") == 1
+    assert time.count("{by}") == 1
+    assert not {"a person", "case {case}"} & {told.lower()}
+    assert len({told for told, _ in texts._FOREIGN.values()}) == len(texts._FOREIGN)
+
+
+def test_every_kind_that_is_acknowledged_has_its_own_opening() -> None:
+    assert set(texts._WITH_TIME) == set(texts._WITHOUT_TIME) <= {*texts._OPENING, ""}
+    assert len(set(texts._OPENING.values())) >= len(texts._OPENING) - 1  # feedback and unknown begin alike
+
+
+@pytest.mark.parametrize("outcome", texts.OUTCOMES)
+def test_a_resolved_case_says_how_and_that_it_opens_again(outcome: str) -> None:
+    text = texts.resolved(texts.OUTCOMES[outcome])
+    whole(text)
+    assert texts.OUTCOMES[outcome] in text
+    assert "opens again" in text
+
+
+@pytest.mark.parametrize("new", [None, "15:10 UTC"])
+@pytest.mark.parametrize("supervisor", [None, "Mia"])
+def test_a_promise_at_risk_names_the_old_time_and_a_new_one_only_if_there_is_one(
+    new: str | None, supervisor: str | None
+) -> None:
+    text = texts.at_risk(old="14:40 UTC", new=new, supervisor=supervisor)
+    whole(text)
+    rest = text.replace("14:40 UTC", "")
+    assert "14:40 UTC" in text
+    assert ("Mia" in text) is (supervisor is not None)
+    assert (new in rest) if new else not DIGITS.search(rest)
+    assert "sorry" in text
+
+
+FIXED = {
+    "GREETING": {"company": "Acme"},
+    "I_AM_A_BOT": {"company": "Acme", "bot": "Ada"},
+    "TAKEOVER": {"agent": "Lea", "case": "W-1"},
+    "FEEDBACK": {},
+    "SURVEY": {},
+    "DID_THIS_HELP": {},
+}
+
+
+def test_no_text_has_been_forgotten_here() -> None:
+    found = {name for name, value in vars(texts).items() if name.isupper() and isinstance(value, str) and name[0] != "_"}
+    assert found == set(FIXED)
+    functions = {name for name, value in inspect.getmembers(texts, inspect.isfunction) if value.__module__ == texts.__name__}
+    assert functions == {"acknowledgement", "workaround", "at_risk", "resolved", "source"}
+
+
+@pytest.mark.parametrize("name", FIXED)
+def test_a_fixed_text_is_whole_and_names_no_time(name: str) -> None:
+    text = getattr(texts, name).format(**FIXED[name])
+    whole(text)
+    assert not CLOCK.search(text)
+    assert all(value in text for value in FIXED[name].values())
+
+
+@given(name=st.text(alphabet="{}%s0:!case by", max_size=12))
+def test_what_people_are_called_is_never_read_as_a_format(name: str) -> None:
+    assert texts.TAKEOVER.format(agent=name, case="W-1").startswith(f"{name} here.")
+    assert name in texts.GREETING.format(company=name)
+    assert f'"{name}"' in texts.workaround(name, None)
+    assert f'"{name}"' in texts.source(name, None)
+    assert name in acknowledgement("problem", case="W-1", by=None, workaround=texts.workaround(name, "https://x"))
+
+
+def test_a_source_says_where() -> None:
+    assert texts.source("DNS", "https://x/dns") == 'From "DNS": https://x/dns'
+    assert texts.source("DNS", None) == 'From "DNS".'
+    assert texts.workaround("DNS", "https://x/dns").endswith('"DNS": https://x/dns')
+
+
+def test_buttons_have_ids_of_their_own_and_labels() -> None:
+    buttons = [*texts.ANSWER_BUTTONS, *texts.SURVEY_BUTTONS]
+    assert len({button["id"] for button in buttons}) == len(buttons)
+    assert all(button["label"] for button in buttons)
+    assert texts.PERSON in texts.ANSWER_BUTTONS
+
+
+NOW = datetime(2025, 3, 3, 12, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("zone", "ahead", "said"),
+    [
+        ("UTC", timedelta(hours=2), "14:00 UTC"),
+        ("Europe/Berlin", timedelta(hours=2), "15:00 CET"),
+        ("UTC", timedelta(hours=12), "Tuesday 00:00 UTC"),
+        ("America/New_York", timedelta(hours=12), "19:00 EST"),
+        ("UTC", timedelta(days=6), "Sunday 12:00 UTC"),
+        ("UTC", timedelta(days=7), "Monday, 10 March, 12:00 UTC"),
+        ("UTC", timedelta(days=-1), "Sunday, 2 March, 12:00 UTC"),
+        ("Europe/Berlin", timedelta(days=27), "Sunday, 30 March, 14:00 CEST"),
+    ],
+)
+def test_a_time_is_said_as_exactly_as_its_distance_needs(zone: str, ahead: timedelta, said: str) -> None:
+    voice = Voice(company="Acme", bot="Ada", zone=ZoneInfo(zone))
+    assert voice.time(NOW + ahead, NOW) == said
+
+
+@given(minutes=st.integers(0, 60 * 24 * 400), zone=st.sampled_from(["UTC", "Europe/Berlin", "Asia/Kathmandu"]))
+def test_a_time_that_is_said_can_be_mistaken_for_no_other(minutes: int, zone: str) -> None:
+    voice = Voice(company="Acme", bot="Ada", zone=ZoneInfo(zone))
+    at = NOW + timedelta(minutes=minutes)
+    said = voice.time(at, NOW)
+    assert f"{at.astimezone(ZoneInfo(zone)):%H:%M}" in said
+    for other in (at - timedelta(days=7), at + timedelta(days=7), at + timedelta(days=1), at - timedelta(days=1)):
+        assert other < NOW or voice.time(other, NOW) != said
