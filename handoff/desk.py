@@ -141,10 +141,10 @@ class Desk:
         if id_ is None:
             raise NoSuchCase(f"{number!r} is no case number; they look like W-1001.")
         async with self._database.write(unit) as connection:
-            if (known := await _recalled(connection, agent, once)) is not None:
+            if (known := await _recalled(connection, agent, once, self._clock())) is not None:
                 return known
             answer, work = await self._on_case(connection, agent, id_, action)
-            await _remembered(connection, agent, once, answer, work.now)
+            await _remembered(connection, agent, once, answer)
         await self._published(work.conversation, work.id)
         return answer
 
@@ -199,15 +199,16 @@ class Desk:
             return _state(work.number, work.row["status"], work.agent.name)
         if holder is not None:
             raise HeldByOther(f"{work.row['assignee']} has {work.number}.", holder=work.row["assignee"])
-        self._take(work, work.agent)
-        return _state(work.number, "open", work.agent.name)
+        return _state(work.number, self._take(work, work.agent), work.agent.name)
 
-    def _take(self, work: _Work, agent: Agent) -> None:
+    def _take(self, work: _Work, agent: Agent) -> str:
+        """Put the case in this person's hands; its status then."""
         work.hand("human")
+        status = "open" if work.row["status"] in ("waiting", "snoozed") else str(work.row["status"])
         introduced = list((work.row["flags"] or {}).get("introduced", ()))
         columns: dict[str, Any] = {
             "assignee_id": agent.id,
-            "status": "open" if work.row["status"] in ("waiting", "snoozed") else work.row["status"],
+            "status": status,
             "claimed_at": work.row["claimed_at"] or work.now,
             "snoozed_until": None,
         }
@@ -222,13 +223,14 @@ class Desk:
             columns["flags"] = {**(work.row["flags"] or {}), "introduced": [*introduced, agent.id]}
         work.changes.case(work.id, **columns)
         work.event("claimed", holder=agent.name)
+        return status
 
     async def take_next(self, agent: Agent, once: Once | None = None) -> dict[str, Any] | None:
         """Claim the case that is most due. None: nobody waits."""
         async with self._database.write("next") as connection:
-            if (known := await _recalled(connection, agent, once)) is not None:
-                return known
             now = self._clock()
+            if (known := await _recalled(connection, agent, once, now)) is not None:
+                return known
             heads = await cases.queue_heads(connection, now)
             chosen = queue.next_class(
                 run=heads.run,
@@ -238,10 +240,12 @@ class Desk:
             )
             id_ = heads.first if chosen == "first" else heads.second
             if chosen is None or id_ is None:
+                if once is not None:
+                    await cases.forget(connection, agent.id, once.key)
                 return None
             answer, work = await self._on_case(connection, agent, id_, self._claim)
             await cases.remember_run(connection, queue.next_run(heads.run, chosen), now)
-            await _remembered(connection, agent, once, answer, now)
+            await _remembered(connection, agent, once, answer)
         await self._published(work.conversation, work.id)
         return answer
 
@@ -282,8 +286,7 @@ class Desk:
                 raise HeldByOther(f"{work.row['assignee']} has just taken {work.number}.", holder=work.row["assignee"])
             if to is None:
                 return self._give_back(work)
-            self._take(work, to)
-            return _state(work.number, "open", to.name)
+            return _state(work.number, self._take(work, to), to.name)
 
         return await self._act("assign", agent, number, action, once)
 
@@ -309,7 +312,8 @@ class Desk:
                 status="pending",
                 deadline=None,
                 unanswered_since=None,
-                first_answer_at=work.row["first_answer_at"] or work.now,
+                snoozed_until=None,
+                **_first_answer(work),
             )
             work.changes.settle_promises(work.id, "kept", work.now)
             work.event("replied", seq=seq)
@@ -355,6 +359,8 @@ class Desk:
 
         async def action(work: _Work) -> dict[str, Any]:
             work.must_be_unresolved()
+            if outcome not in texts.OUTCOMES:
+                raise WrongState(f"{outcome!r} is no outcome. Use one of {', '.join(OUTCOMES)}.")
             if work.row["assignee_id"] is not None:
                 work.must_hold()
             else:
@@ -407,7 +413,7 @@ class Desk:
             newest = (await journey.newest_cases(work.connection, [work.conversation]))[work.conversation]
             if newest.id != work.id:
                 raise WrongState(
-                    f"{work.number} was followed by {case_number(newest.id)} in the same conversation. Work on that one."
+                    f"{work.number} was followed by {case_number(newest.id)} in this conversation. Work on that one."
                 )
             work.hand("human")
             work.changes.case(
@@ -486,9 +492,9 @@ class Desk:
             HeldByOther: a person has it already.
         """
         async with self._database.write("takeover") as connection:
-            if (known := await _recalled(connection, agent, once)) is not None:
-                return known
             now = self._clock()
+            if (known := await _recalled(connection, agent, once, now)) is not None:
+                return known
             conversation = await journey.read_conversation(connection, conversation_id)
             locked = (await journey.lock(connection, [conversation_id])).get(conversation_id)
             if conversation is None or locked is None:
@@ -521,7 +527,7 @@ class Desk:
                     late.end(message_id, "handed_off", "a person stepped in")
                 await late.write(connection)
             answer, work = await self._on_case(connection, agent, id_, self._claim)
-            await _remembered(connection, agent, once, answer, now)
+            await _remembered(connection, agent, once, answer)
         await self._published(work.conversation, work.id)
         return answer
 
@@ -529,6 +535,14 @@ class Desk:
         """On what times may be named now."""
         async with self._database.read() as connection:
             return Footing(on_duty=on_duty, measured=await cases.kept_lately(connection, self._clock()))
+
+
+def _first_answer(work: _Work) -> dict[str, Any]:
+    """When a person first answered, and whether in time: what later promises are measured by."""
+    if work.row["first_answer_at"] is not None:
+        return {}
+    by = work.row["deadline"]
+    return {"first_answer_at": work.now, "answered_in_time": by is None or work.now <= by}
 
 
 def _state(number: str, status: str, assignee: str | None) -> dict[str, Any]:
@@ -556,8 +570,11 @@ async def _not_stale(work: _Work, after_seq: int | None) -> None:
         )
 
 
-async def _recalled(connection: AsyncConnection, agent: Agent, once: Once | None) -> dict[str, Any] | None:
-    if once is None:
+async def _recalled(
+    connection: AsyncConnection, agent: Agent, once: Once | None, now: datetime
+) -> dict[str, Any] | None:
+    """The answer given before; None: the key is this request's. Of two at once the second waits for the first."""
+    if once is None or await cases.reserve(connection, agent.id, once.key, once.digest, now):
         return None
     known = await cases.recall(connection, agent.id, once.key)
     if known is None:
@@ -567,8 +584,6 @@ async def _recalled(connection: AsyncConnection, agent: Agent, once: Once | None
     return dict(known[1])
 
 
-async def _remembered(
-    connection: AsyncConnection, agent: Agent, once: Once | None, answer: Mapping[str, Any], now: datetime
-) -> None:
+async def _remembered(connection: AsyncConnection, agent: Agent, once: Once | None, answer: Mapping[str, Any]) -> None:
     if once is not None:
-        await cases.remember(connection, agent.id, once.key, once.digest, answer, now)
+        await cases.remember(connection, agent.id, once.key, answer)

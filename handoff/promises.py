@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from handoff import texts
-from handoff.deadlines import at_risk
+from handoff.deadlines import at_risk, deadline
 from handoff.opening import Footing, Rules
 from store import cases, journey
 from store.agents import first_supervisor
@@ -44,7 +44,7 @@ async def promise_risk(connection: AsyncConnection, due: Due, case: CaseBrief, a
         return changes
     oldest = risky[0]
     basis = at.footing.basis(case.sla)
-    new_by = at.now + at.rules.targets.of(case.sla) if basis is not None else None
+    new_by = deadline(case.sla, at.now, at.rules.targets, at.rules.hours) if basis is not None else None
     supervisor = await first_supervisor(connection)
     changes.settle_promises(case.id, "replaced", at.now)
     if new_by is not None and basis is not None:
@@ -80,6 +80,8 @@ async def breach(connection: AsyncConnection, due: Due, case: CaseBrief, at: Mom
     changes = Changes()
     if case.deadline is None or case.deadline > at.now or case.status in ("resolved", "pending"):
         return changes
+    if case.breached_at is not None and case.breached_at >= case.deadline:
+        return changes  # seen already: one deadline may come due twice
     changes.case(case.id, breached_at=at.now)
     changes.event(case.id, "breached", actor="system", now=at.now, data={"deadline": case.deadline.isoformat()})
     if at.rules.notify:
@@ -90,8 +92,8 @@ async def breach(connection: AsyncConnection, due: Due, case: CaseBrief, at: Mom
 async def snooze_over(connection: AsyncConnection, due: Due, case: CaseBrief, at: Moment) -> Changes:
     """A sleeping case wakes, to whom it belongs."""
     changes = Changes()
-    if case.status != "snoozed":
-        return changes
+    if case.status != "snoozed" or (case.snoozed_until is not None and case.snoozed_until > at.now):
+        return changes  # awake, or put to sleep again for longer
     by = case.deadline or at.now + at.rules.targets.of(case.sla)
     changes.case(
         case.id,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, and_, func, insert, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, and_, delete, func, insert, literal, or_, select, tuple_, update
 from sqlalchemy import case as case_when
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -335,10 +335,12 @@ async def queue_heads(connection: AsyncConnection, now: datetime) -> Heads:
     for urgent in (True, False):
         query = (
             select(case.c.id, case.c.deadline)
+            .join(conversation, conversation.c.id == case.c.conversation_id)
             .where(UNRESOLVED_ONLY, case.c.status == "waiting", case.c.urgent.is_(urgent))
             .order_by(case.c.sort_at, case.c.id)
             .limit(1)
-            .with_for_update(skip_locked=True)
+            # Everybody else locks the conversation first: with both in hand, or neither, nobody waits in a circle.
+            .with_for_update(of=[case, conversation], skip_locked=True)
         )
         row = (await connection.execute(query)).one_or_none()
         if row is not None:
@@ -411,7 +413,7 @@ async def kept_lately(connection: AsyncConnection, now: datetime, *, at_least: i
         select(
             case.c.sla,
             func.count(),
-            func.sum(case_when((case.c.breached_at.is_(None), 1), else_=0)),
+            func.sum(case_when((case.c.answered_in_time, 1), else_=0)),
         )
         .where(case.c.first_answer_at.is_not(None), case.c.first_answer_at > now - timedelta(days=28))
         .group_by(case.c.sla)
@@ -444,12 +446,29 @@ async def recall(connection: AsyncConnection, agent_id: int, key: str) -> tuple[
     return None if row is None else (row[0], row[1])
 
 
-async def remember(
-    connection: AsyncConnection, agent_id: int, key: str, digest: str, response: Mapping[str, Any], now: datetime
-) -> None:
+async def reserve(connection: AsyncConnection, agent_id: int, key: str, digest: str, now: datetime) -> bool:
+    """Take this idempotency key, with effect when the transaction commits. False: it was taken before.
+
+    A request that takes it at the same moment is waited for.
+    """
+    row = {"agent_id": agent_id, "key": key, "digest": digest, "response": {}, "created_at": now}
+    statement = upsert(connection)(idempotency).values(row)
+    result = await connection.execute(statement.on_conflict_do_nothing(index_elements=["agent_id", "key"]))
+    return bool(result.rowcount)
+
+
+async def remember(connection: AsyncConnection, agent_id: int, key: str, response: Mapping[str, Any]) -> None:
+    """The answer to the request that has reserved this key."""
     await connection.execute(
-        insert(idempotency).values(agent_id=agent_id, key=key, digest=digest, response=dict(response), created_at=now)
+        update(idempotency)
+        .where(idempotency.c.agent_id == agent_id, idempotency.c.key == key)
+        .values(response=dict(response))
     )
+
+
+async def forget(connection: AsyncConnection, agent_id: int, key: str) -> None:
+    """Nothing was done; the key is free again."""
+    await connection.execute(delete(idempotency).where(idempotency.c.agent_id == agent_id, idempotency.c.key == key))
 
 
 async def add_label(

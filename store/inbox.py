@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Literal
 
 from sqlalchemy import bindparam, insert, or_, select, update
@@ -43,9 +44,12 @@ class File:
     content: bytes | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Incoming:
-    """One revision of one platform message, cleaned by intake. Texts hold no NUL and no lone surrogate."""
+    """One revision of one platform message, cleaned by intake. Texts hold no NUL and no lone surrogate.
+
+    (No slots: the keys are asked for many times and computed once.)
+    """
 
     channel: str
     account: str
@@ -71,19 +75,19 @@ class Incoming:
     """Decided already at intake (an echo): kept, never routed."""
     end_reason: str | None = None
 
-    @property
+    @cached_property
     def identity_key(self) -> str:
         return digest(self.channel, self.account, self.author_id)
 
-    @property
+    @cached_property
     def conversation_key(self) -> str:
         return digest(self.channel, self.account, self.place, self.thread, self.author_id)
 
-    @property
+    @cached_property
     def origin(self) -> str:
         return digest(self.channel, self.account, None if self.global_id else self.place, self.external_id)
 
-    @property
+    @cached_property
     def dedupe(self) -> str:
         return digest(self.origin, self.revision)
 

@@ -76,6 +76,8 @@ class CaseBrief:
     resolved_at: datetime | None
     outcome: str | None
     reopened: int
+    snoozed_until: datetime | None = None
+    breached_at: datetime | None = None
     flags: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -130,6 +132,8 @@ _CASE = [
     case.c.resolved_at,
     case.c.outcome,
     case.c.reopened,
+    case.c.snoozed_until,
+    case.c.breached_at,
     case.c.flags,
 ]
 _CONVERSATION = [

@@ -289,6 +289,7 @@ case = Table(
     Column("opened_seq", Integer, nullable=False),
     Column("claimed_at", Moment),
     Column("first_answer_at", Moment),
+    Column("answered_in_time", Boolean),  # that first answer, by the deadline of its moment
     Column("snoozed_until", Moment),
     Column("resolved_at", Moment),
     Column("outcome", String(20)),

@@ -25,7 +25,7 @@ def test_every_setting_is_documented_and_nothing_else() -> None:
 @pytest.mark.parametrize("name", Settings.model_fields)
 def test_a_documented_default_is_the_default(name: str) -> None:
     default = Settings.model_fields[name].get_default(call_default_factory=True)
-    shown = "–" if default is None or default in ((), {}) else f"`{default}`"
+    shown = "none" if default is None or default in ((), {}) else f"`{default}`"
     assert _table()[name] == shown
 
 

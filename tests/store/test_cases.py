@@ -371,12 +371,12 @@ async def test_the_state_of_the_desk_counts_what_is_open(database: Database) -> 
 async def test_a_time_may_be_named_where_nine_of_ten_were_kept_lately(
     database: Database, kept: int, broken: int, named: bool
 ) -> None:
-    lately = [{"breached_at": NOW}] * broken + [{}] * kept
+    lately = [{"answered_in_time": False}] * broken + [{"answered_in_time": True}] * kept
     answered = [
         {"status": "resolved", "first_answer_at": NOW - timedelta(days=n % 27), "sla": "billing", **more}
         for n, more in enumerate(lately)
     ]
-    old = {"status": "resolved", "sla": "outage", "first_answer_at": NOW - timedelta(days=29)}
+    old = {"status": "resolved", "sla": "outage", "first_answer_at": NOW - timedelta(days=29), "answered_in_time": True}
     await make_many(database, *answered, *[old] * 20)
     async with database.read() as connection:
         assert await cases.kept_lately(connection, NOW) == (frozenset({"billing"}) if named else frozenset())

@@ -254,6 +254,7 @@ def upgrade() -> None:
         sa.Column("opened_seq", sa.Integer(), nullable=False),
         sa.Column("claimed_at", store.tables.Moment(), nullable=True),
         sa.Column("first_answer_at", store.tables.Moment(), nullable=True),
+        sa.Column("answered_in_time", sa.Boolean(), nullable=True),
         sa.Column("snoozed_until", store.tables.Moment(), nullable=True),
         sa.Column("resolved_at", store.tables.Moment(), nullable=True),
         sa.Column("outcome", sa.String(length=20), nullable=True),
