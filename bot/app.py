@@ -97,6 +97,7 @@ def database_url(settings: Settings) -> str:
 def public_url(settings: Settings) -> str:
     """How customers reach us. Listening on all addresses, we name the one that is sure to work here."""
     host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host  # noqa: S104
+    host = f"[{host}]" if ":" in host else host
     return settings.public_url or f"http://{host}:{settings.port}"
 
 
@@ -135,8 +136,9 @@ async def warmline(
         ExceptionGroup: a part of the house failed while it ran.
     """
     async with AsyncExitStack() as stack:
-        alone = settings.database_url is None or database_url(settings).startswith("sqlite")
-        if alone:
+        alone = database_url(settings).startswith("sqlite")
+        if alone or settings.redis_url is None:
+            # Our own Valkey ends what it finds on its socket: it must know that this is an orphan.
             stack.enter_context(HomeLock(settings.home))
         secret = read_secret(settings)
         database = open_database(database_url(settings))
@@ -237,7 +239,9 @@ async def warmline(
             routes=[
                 *routes,
                 *pages.routes(
-                    ready=lambda: {"database": router.healthy, "bus": bus.alive}, page=shelf.page, company=settings.company
+                    ready=lambda: {"database": router.healthy, "bus": bus.alive},
+                    page=shelf.page,
+                    company=settings.company,
                 ),
             ],
             trusted_proxies=settings.trusted_proxies,

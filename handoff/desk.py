@@ -231,6 +231,7 @@ class Desk:
             now = self._clock()
             if (known := await _recalled(connection, agent, once, now)) is not None:
                 return known
+            await cases.stand_in_line(connection, now)
             heads = await cases.queue_heads(connection, now)
             chosen = queue.next_class(
                 run=heads.run,

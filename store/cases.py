@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -42,7 +42,7 @@ _RUN: Final = "queue.first_class_run"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
-    """Which cases. None everywhere: all unresolved ones."""
+    """Which cases. None everywhere: all unresolved ones (and for `list_page` the resolved ones behind them)."""
 
     status: str | None = None
     tier: str | None = None
@@ -136,6 +136,36 @@ async def list_cases(
 ) -> list[dict[str, Any]]:
     rows = (await connection.execute(list_query(wanted, after=after, limit=limit))).mappings()
     return [{**row, "number": case_number(row["id"]), "flags": row["flags"] or {}} for row in rows]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a page ended: the next one begins behind it."""
+
+    resolved: bool
+    urgent: bool
+    at: datetime
+    id: int
+
+    @property
+    def key(self) -> tuple[bool, datetime, int]:
+        return self.urgent, self.at, self.id
+
+
+async def list_page(
+    connection: AsyncConnection, wanted: Filter, *, after: Place | None = None, limit: int = PAGE
+) -> list[dict[str, Any]]:
+    """One page of cases; without a status the unresolved ones first, then the resolved ones, newest first."""
+    if wanted.status is not None:
+        return await list_cases(connection, wanted, after=after.key if after else None, limit=limit)
+    rows: list[dict[str, Any]] = []
+    if after is None or not after.resolved:
+        rows = await list_cases(connection, wanted, after=after.key if after else None, limit=limit)
+    if len(rows) < limit:
+        behind = after.key if after is not None and after.resolved else None
+        done = replace(wanted, status="resolved")
+        rows += await list_cases(connection, done, after=behind, limit=limit - len(rows))
+    return rows
 
 
 async def read_row(connection: AsyncConnection, id_: int) -> dict[str, Any] | None:
@@ -327,6 +357,13 @@ class Heads:
     second: int | None
     second_deadline: datetime | None
     run: int
+
+
+async def stand_in_line(connection: AsyncConnection, now: datetime) -> None:
+    """One take at a time, also for the very first: whoever comes second sees what is left, not what is locked."""
+    row = {"key": _RUN, "value": 0, "updated_at": now}
+    await connection.execute(upsert(connection)(setting).values(row).on_conflict_do_nothing(index_elements=["key"]))
+    await read_setting(connection, _RUN, lock=True)
 
 
 async def queue_heads(connection: AsyncConnection, now: datetime) -> Heads:

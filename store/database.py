@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any, Literal
 from sqlalchemy import Select, event, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from store import faults
@@ -91,8 +92,11 @@ class _told_as_away:
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        lost = isinstance(error, (OperationalError, InterfaceError, ConnectionError)) or (
-            isinstance(error, DBAPIError) and error.connection_invalidated
+        # A DBAPIError of no finer kind is what drivers make of "no such database", "wrong password", "not a database".
+        lost = (
+            isinstance(error, (OperationalError, InterfaceError, ConnectionError, socket.gaierror))
+            or type(error) in (DBAPIError, DatabaseError)
+            or (isinstance(error, DBAPIError) and error.connection_invalidated)
         )
         if lost and error is not None:
             reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
@@ -120,6 +124,10 @@ def open_database(url: str) -> Database:
             "or leave it out for the SQLite file in the home folder."
         ) from error
     match parsed.get_backend_name():
+        case "sqlite" if parsed.database in (None, "", ":memory:"):
+            raise DatabaseSetting(
+                "WARMLINE_DATABASE_URL names SQLite without a file. Write sqlite:////path/to/file.db."
+            )
         case "sqlite":
             return _open_sqlite(parsed.set(drivername="sqlite+aiosqlite").render_as_string(hide_password=False))
         case "postgresql" | "postgres":

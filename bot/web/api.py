@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Query, Request
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from bot.intake import clean
 from bot.web import gate
@@ -52,6 +52,7 @@ def _no_controls(text: str) -> str:
     return text
 
 
+_EmptyIsNone = BeforeValidator(lambda value: value or None)
 Words = Annotated[str, Field(min_length=1, max_length=20_000), AfterValidator(_no_controls)]
 Number = str
 Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=200)]
@@ -83,7 +84,9 @@ class Resolve(_Body):
 
 
 class Assign(_Body):
-    to: Annotated[str | None, Field(max_length=320, description="A colleague's address; null gives it back to the queue.")] = None
+    to: Annotated[
+        str | None, Field(max_length=320, description="A colleague's address; null gives it back to the queue.")
+    ] = None
 
 
 class Snooze(_Body):
@@ -140,25 +143,27 @@ async def me(agent: Me) -> dict[str, Any]:
 async def list_cases(
     agent: Me,
     office: There,
-    status: Literal["waiting", "open", "pending", "snoozed", "resolved"] | None = None,
-    tier: Literal["outage", "billing", "problem", "howto", "feedback", "person", "unknown"] | None = None,
+    status: Annotated[Literal["waiting", "open", "pending", "snoozed", "resolved"] | None, _EmptyIsNone] = None,
+    tier: Annotated[
+        Literal["outage", "billing", "problem", "howto", "feedback", "person", "unknown"] | None, _EmptyIsNone
+    ] = None,
     assignee: Annotated[str | None, Query(description="An address, `me`, or `none`.", max_length=320)] = None,
     q: Annotated[str | None, Query(description="A number, an address, or how a name begins.", max_length=200)] = None,
     cursor: Annotated[str | None, Query(max_length=300)] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = cases.PAGE,
 ) -> dict[str, Any]:
-    """Cases in the order of the queue: the first class before the second, by deadline. Without a status: unresolved."""
+    """Cases in the order of the queue: the first class before the second, by deadline; resolved ones last, newest first."""
     async with office.database.read() as connection:
         who: int | None = None
         if assignee == "me":
             who = agent.id
-        elif assignee not in (None, "none"):
+        elif assignee not in (None, "", "none"):
             found = await find_agent(connection, clean(str(assignee)))
             who = found.id if found else -1
         wanted = cases.Filter(
             status=status, tier=tier, assignee=who, unassigned=assignee == "none", words=clean(q) if q else None
         )
-        rows = await cases.list_cases(connection, wanted, after=_after(cursor), limit=limit + 1)
+        rows = await cases.list_page(connection, wanted, after=_after(cursor or None), limit=limit + 1)
     page = rows[:limit]
     return {"cases": [_row(row) for row in page], "next": _cursor(page[-1]) if len(rows) > limit else None}
 
@@ -183,7 +188,7 @@ def _row(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _cursor(row: dict[str, Any]) -> str:
-    value = [row["urgent"], row["sort_at"].timestamp(), row["id"]]
+    value = [row["status"] == "resolved", row["urgent"], row["sort_at"].timestamp(), row["id"]]
     return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
 
 
@@ -191,7 +196,7 @@ class BadCursor(Exception):
     """A cursor that we did not give out."""
 
 
-def _after(cursor: str | None) -> tuple[bool, datetime, int] | None:
+def _after(cursor: str | None) -> cases.Place | None:
     if cursor is None:
         return None
     try:
