@@ -1,4 +1,4 @@
-"""What the machine says when it answers: the section itself, where it comes from, and the question whether it helped."""
+"""What the machine says when it answers: the section itself, where it comes from, and whether it helped."""
 
 from __future__ import annotations
 

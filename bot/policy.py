@@ -217,8 +217,9 @@ def _of_words(
         return _hand_off(rest, ends, reason, tier="howto", acknowledge="unknown", said=said)
     if said.tier == "feedback" and said.automatable:
         return _all(rest, ends, "thank", "filed", said.reason, tier="feedback", sla="feedback", acknowledge="feedback")
+    known = said.tier if said.tier in ("problem", "feedback") else "unknown"
     return _hand_off(rest, ends, said.reason or "nothing we are sure of", tier=said.tier, sla=_sla(said.tier),
-                     acknowledge=said.tier if said.tier in ("problem", "feedback") else "unknown", said=said)  # fmt: skip
+                     acknowledge=known, said=said)  # fmt: skip
 
 
 def _sla(tier: str) -> str:

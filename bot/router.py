@@ -332,8 +332,8 @@ class Router:
         said = plan.reading.understanding if plan.reading else None
         graver = ("outage" if said.security else said.grave) if said is not None else None
         handing.append(
-            changes, case, rows, now=now, rules=self._rules, flags=plan.decision.flags, tier=said.grave if said else None,
-            sla=graver,
+            changes, case, rows, now=now, rules=self._rules, flags=plan.decision.flags,
+            tier=said.grave if said else None, sla=graver,
         )  # fmt: skip
 
     def _speak(self, changes: Changes, plan: Plan, seq: int, epoch: int, now: datetime) -> int:

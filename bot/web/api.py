@@ -152,7 +152,7 @@ async def list_cases(
     cursor: Annotated[str | None, Query(max_length=300)] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = cases.PAGE,
 ) -> dict[str, Any]:
-    """Cases in the order of the queue: the first class before the second, by deadline; resolved ones last, newest first."""
+    """Cases in the order of the queue: the first class before the second, by deadline; resolved ones last."""
     async with office.database.read() as connection:
         who: int | None = None
         if assignee == "me":
@@ -200,10 +200,12 @@ def _after(cursor: str | None) -> cases.Place | None:
     if cursor is None:
         return None
     try:
-        urgent, at, id_ = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        resolved, urgent, at, id_ = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         if not 0 <= int(id_) < 2**63:
             raise ValueError(id_)
-        return bool(urgent), datetime.fromtimestamp(float(at), UTC), int(id_)
+        return cases.Place(
+            resolved=bool(resolved), urgent=bool(urgent), at=datetime.fromtimestamp(float(at), UTC), id=int(id_)
+        )
     except (ValueError, TypeError, OverflowError, OSError) as error:
         raise BadCursor("This cursor is not one of ours. Start again without one.") from error
 
