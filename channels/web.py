@@ -337,8 +337,12 @@ def _text(value: object, max_length: int) -> str:
     if not text.strip():
         raise Refused(422, "empty", "The message is empty. Write something.", field="text")
     if len(text) > max_length:
-        raise Refused(413, "too_long", f"The message has {len(text)} characters; {max_length} are taken. Send it in parts.",
-                      field="text")  # fmt: skip
+        raise Refused(
+            413,
+            "too_long",
+            f"The message has {len(text)} characters; {max_length} are taken. Send it in parts.",
+            field="text",
+        )
     _refuse_controls(text, "text")
     return text
 

@@ -107,9 +107,7 @@ def reopen_case(changes: Changes, opening: Opening, now: datetime, rules: Rules)
     """
     known = opening.reopens
     assert known is not None  # noqa: S101 - the caller chose this path by it
-    sla = _graver(opening.sla, known.sla, rules.targets)
-    if sla not in FIRST_CLASS:
-        sla = "person"
+    sla = _reopened_sla(opening, rules)
     first = opening.messages[0]
     again = known.status == "resolved"
     graver = opening.tier if _graver(opening.sla, known.sla, rules.targets) != known.sla else known.tier
@@ -120,7 +118,7 @@ def reopen_case(changes: Changes, opening: Opening, now: datetime, rules: Rules)
         assignee_id=None,
         tier=graver,
         sla=sla,
-        urgent=True,
+        urgent=sla in FIRST_CLASS,
         deadline=deadline(sla, first.created_at, rules.targets, rules.hours),
         unanswered_since=first.created_at,
         resolved_at=None,
@@ -199,9 +197,11 @@ def _event(opening: Opening) -> str:
 
 
 def _reopened_sla(opening: Opening, rules: Rules) -> str:
-    assert opening.reopens is not None  # noqa: S101
-    sla = _graver(opening.sla, opening.reopens.sla, rules.targets)
-    return sla if sla in FIRST_CLASS else "person"
+    """The graver of what it was and is now; one that was resolved too early is at least a call for a person."""
+    known = opening.reopens
+    assert known is not None  # noqa: S101 - asked only where there is one
+    sla = _graver(opening.sla, known.sla, rules.targets)
+    return "person" if known.status == "resolved" and sla not in FIRST_CLASS else sla
 
 
 def append(

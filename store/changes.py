@@ -88,7 +88,7 @@ class Changes:
                 "condition": condition,
                 "reply_to": reply_to,
                 "next_try_at": leaves_at or now,
-                "sent_at": now if status == "sent" else None,
+                "sent_at": now if status == "sent" and direction == "out" else None,
             }
         )
 

@@ -81,6 +81,9 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
         StoreError, ModelError, ChannelError, SettingsError, Refused: what is in the way, and what to do.
     """
     settings = settings.model_copy(update={"port": listener.getsockname()[1]})
+    # Threads that understand messages hold the interpreter for milliseconds; the loop, which serves all customers,
+    # must not wait five (the default) each time that it wants it back.
+    sys.setswitchinterval(0.0005)
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(listener.close)
         with steps(sys.stdout) as progress:

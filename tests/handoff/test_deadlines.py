@@ -46,7 +46,7 @@ def test_every_tier_has_a_time() -> None:
 
 
 def test_the_first_class_is_who_cannot_wait() -> None:
-    assert FIRST_CLASS == {"outage", "billing", "person"}
+    assert {"outage", "billing", "person"} == FIRST_CLASS
     assert all(Targets().of(one) <= Targets().of(other) for one in FIRST_CLASS for other in set(TIERS) - FIRST_CLASS)
 
 

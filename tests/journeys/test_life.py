@@ -146,7 +146,7 @@ async def test_a_burst_of_lines_is_one_matter(tmp_path: Path) -> None:
         lea = await at.agent()
         ana, ben = at.customer(), at.customer()
         await ben.write(ALIAS)
-        for line in ("hello", "so", ALIAS):
+        for line in ("hello", ALIAS, "thanks"):
             await ana.write(line)
             await asyncio.sleep(0.1)
         await ben.write("thanks in advance")
