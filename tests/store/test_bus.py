@@ -21,8 +21,9 @@ from structlog.testing import capture_logs
 
 from store import bus as module
 from store import valkey
-from store.bus import HINTS_KEPT, KEYS_KEPT, NEWS_KEPT, PACK, Bus, BusProtocol, Limiter, MemoryBus
+from store.bus import PACK, Bus
 from store.errors import RedisSetting
+from store.memorybus import HINTS_KEPT, KEYS_KEPT, NEWS_KEPT, BusProtocol, Limiter, MemoryBus
 from store.valkey import EmbeddedValkey
 
 AWAY = "unix:///nowhere/at/all.sock"
