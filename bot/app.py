@@ -16,6 +16,7 @@ import structlog
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
+from bot import metrics
 from bot.clock import Clock
 from bot.courier import Courier
 from bot.host import House
@@ -240,6 +241,7 @@ async def warmline(
                 *routes,
                 *pages.routes(
                     ready=lambda: {"database": router.healthy, "bus": bus.alive},
+                    measure=lambda: metrics.measure(database),
                     page=shelf.page,
                     company=settings.company,
                 ),

@@ -252,7 +252,8 @@ class Courier:
                     self._looks.pop(parcel.id, None)
                     return Settlement(id=parcel.id, status="queued", next_try_at=self._clock())
                 # A slow platform may still be at it: only a second "no", later, is believed.
-        elif channel is not None and channel.capabilities.idempotent_sends:
+        if channel is not None and channel.capabilities.idempotent_sends:
+            self._looks.pop(parcel.id, None)
             return Settlement(id=parcel.id, status="queued", next_try_at=self._clock())
         look = self._looks.get(parcel.id, 0) + 1
         self._looks[parcel.id] = look

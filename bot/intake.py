@@ -16,6 +16,7 @@ from typing import Final
 import structlog
 from sqlalchemy.exc import IntegrityError
 
+from bot import metrics
 from channels.contract import Attachment, Cursor, Delivered, InboundMessage, LeaseLost, Undecodable
 from store import inbox
 from store.bus import Bus
@@ -155,6 +156,7 @@ class Intake:
             mine = [next(results) for _ in delivery.items]
             if not delivery.done.done():
                 delivery.done.set_result(_delivered(delivery.order, mine))
+        metrics.kept((item.channel, row.outcome) for item, row in zip(items, kept, strict=True))
         news = {row.conversation for row in kept if row.outcome == "new"}
         if news:
             await self._bus.hint("router", news)

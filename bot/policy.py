@@ -6,7 +6,7 @@ Nothing here knows a database, a channel or a model; everything that decides is 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Final, Literal
 
@@ -126,8 +126,7 @@ def decide(now: Situation) -> Decision:
     if not words and "person" not in buttons and "helped:no" not in buttons:
         return _all(rest, ends, "nothing", "noted", "a tap, no reply needed", survey=survey)
 
-    decision = _of_words(now, rest, words, buttons, ends)
-    return decision
+    return replace(_of_words(now, rest, words, buttons, ends), survey=survey)
 
 
 def _needs_no_decision(message: Said, now: Situation) -> tuple[str, str] | None:
@@ -153,36 +152,41 @@ def _of_words(
     now: Situation, rest: list[Said], words: list[Said], buttons: list[str], ends: dict[int, tuple[str, str]]
 ) -> Decision:
     said = now.understanding
-    talk = said.small_talk if said else None
+    # With a file beside it a greeting is not all there is.
+    talk = said.small_talk if said and not any(message.files for message in words) else None
+    tapped_person = "person" in buttons
+    grave = _gravest(said) or ("person" if tapped_person else None)
+    calm_edit = bool(words) and all(message.edits_decided for message in words) and grave is None
+    if said is not None and said.security:
+        calm_edit = False
 
     if now.failed:
         return _hand_off(rest, ends, "the machine failed to read this", tier="unknown", acknowledge="failed")
 
     if now.resolved_for is not None and now.resolved_for <= REOPENS_WITHIN:
-        if talk in ("thanks", "yes") and not buttons:
+        if talk in ("thanks", "yes") and not tapped_person and "helped:no" not in buttons:
             return _all(rest, ends, "nothing", "noted", "thanks after a resolved case")
-        tier = _gravest(said) or (said.tier if said else "unknown")
+        if calm_edit:
+            return _all(rest, ends, "nothing", "noted", "an edit that changes nothing grave")
+        tier = grave or (said.tier if said else "unknown")
         sla = "outage" if said and said.security else tier
         return _all(
             rest, ends, "reopen", "handed_off", "wrote again after it was resolved",
             tier=tier, sla=sla, acknowledge="reopened", flags=_flags(said),
         )  # fmt: skip
 
-    if "person" in buttons:
-        return _hand_off(rest, ends, "asked for a person", tier="person", acknowledge="person")
-    if said is not None:
-        if said.security:
-            return _hand_off(rest, ends, "security or safety", tier=said.tier, sla="outage", acknowledge="security",
-                             said=said)  # fmt: skip
-        if (grave := _gravest(said)) is not None:
-            reason = {"outage": "reports that it is down", "billing": "money is in question"}.get(
-                grave, "asked for a person"
-            )
-            return _hand_off(rest, ends, reason, tier=grave, acknowledge=grave, said=said)
+    if said is not None and said.security:
+        return _hand_off(rest, ends, "security or safety", tier=grave or said.tier, sla="outage",
+                         acknowledge="security", said=said)  # fmt: skip
+    if grave is not None:
+        reason = {"outage": "reports that it is down", "billing": "money is in question"}.get(
+            grave, "asked for a person"
+        )
+        return _hand_off(rest, ends, reason, tier=grave, acknowledge=grave, said=said)
     if "helped:no" in buttons:
         return _hand_off(rest, ends, "the answer did not help", tier="howto", acknowledge="not_helped", said=said)
 
-    if all(message.edits_decided for message in words):
+    if calm_edit:
         return _all(rest, ends, "nothing", "noted", "an edit that changes nothing grave")
     if talk == "are_you_a_bot":
         return _all(rest, ends, "own_up", "answered", "asked whether this is a machine")

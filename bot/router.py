@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import structlog
 
-from bot import answers
+from bot import answers, metrics
 from bot.policy import Decision, Said, Situation, decide
 from bot.understanding import Reader, Reading
 from channels.contract import Capabilities
@@ -266,6 +266,17 @@ class Router:
                     place=ahead if 0 < ahead <= 20 else None,
                 )  # fmt: skip
             await changes.write(connection)
+        for plan in winners:
+            metrics.decided(
+                channel=plan.burst.conversation.channel,
+                act=plan.decision.act,
+                tier=plan.decision.tier,
+                ends=[
+                    (plan.decision.ends[row.id][0], (now - row.created_at).total_seconds())
+                    for row in plan.burst.undecided
+                    if row.id in plan.decision.ends
+                ],
+            )
         await self._tell(plans, winners, touched)
 
     async def _tell(self, plans: list[Plan], winners: list[Plan], touched: set[int]) -> None:

@@ -6,6 +6,7 @@ All are checked at start and every fault is told at once, by the name that the o
 from __future__ import annotations
 
 import difflib
+import json
 import os
 import tomllib
 from datetime import timedelta
@@ -89,8 +90,8 @@ class Settings(BaseSettings):
         None, description="Where cases are announced (POST, JSON); first-class ones until somebody takes them."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged.")
-    channels: dict[str, dict[str, Any]] = Field(
-        default_factory=dict, description="Further channels, one table each: [channels.NAME]."
+    channels: Annotated[dict[str, dict[str, Any]], NoDecode] = Field(
+        default_factory=dict, repr=False, description="Further channels, one table each: [channels.NAME]."
     )
 
     @field_validator("trusted_proxies", "allowed_origins", mode="before")
@@ -99,6 +100,16 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
+
+    @field_validator("channels", mode="before")
+    @classmethod
+    def _decode(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        try:
+            return json.loads(value)
+        except ValueError:
+            raise ValueError('write tables in warmline.toml, or JSON like {"slack": {…}}') from None
 
     @field_validator("public_url")
     @classmethod

@@ -12,6 +12,7 @@ import base64
 import hashlib
 import hmac
 import json
+import math
 import unicodedata
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -67,7 +68,7 @@ class Refused(Exception):
         error: dict[str, Any] = {"code": self.code, "message": str(self)}
         if self.field:
             error["field"] = self.field
-        headers = {"Retry-After": str(max(1, round(self.retry_after + 0.5)))} if self.retry_after is not None else {}
+        headers = {"Retry-After": str(_whole(self.retry_after))} if self.retry_after is not None else {}
         return JSONResponse({"error": error}, self.status, headers=headers)
 
 
@@ -116,6 +117,7 @@ class WebChannel:
             Route("/api/web/messages", self._preflight, methods=["OPTIONS"]),
             Route("/api/web/conversations/{token}/messages", self._list, methods=["GET"]),
             Route("/api/web/conversations/{token}/events", self._events, methods=["GET"]),
+            Route("/api/web/conversations/{token}/{what:str}", self._preflight, methods=["OPTIONS"]),
         ]
 
     # --- tokens ----------------------------------------------------------------------------------
@@ -138,8 +140,10 @@ class WebChannel:
             raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
         except ValueError:  # binascii.Error is one; so is what non-ASCII raises
             raw = b""
-        if len(raw) == 2 * _ID_BYTES and hmac.compare_digest(raw[_ID_BYTES:], self._mac(raw[:_ID_BYTES])):
-            return raw[:_ID_BYTES].hex()
+        place = raw[:_ID_BYTES].hex()
+        # Of the ways to write the same bytes in base64 only ours is good: a token has one spelling.
+        if len(raw) == 2 * _ID_BYTES and hmac.compare_digest(self.token(place), token):
+            return place
         raise Refused(
             404, "no_such_conversation", "There is no such conversation. Start a new one with \"conversation\": null.",
             field="conversation",
@@ -195,7 +199,7 @@ class WebChannel:
             wait = await host.allow(key, limit=limit, per=60.0)
             if wait > 0:
                 raise Refused(
-                    429, "too_many", f"Too many messages at once. Send this again in {max(1, round(wait + 0.5))} s.",
+                    429, "too_many", f"Too many messages at once. Send this again in {_whole(wait)} s.",
                     retry_after=wait,
                 )  # fmt: skip
 
@@ -271,6 +275,11 @@ class WebChannel:
             "Access-Control-Max-Age": "600",
             "Vary": "Origin",
         }
+
+
+def _whole(seconds: float) -> int:
+    """Whole seconds after which it is surely over."""
+    return max(1, math.ceil(seconds))
 
 
 async def _woken(news: asyncio.Event, closing: asyncio.Event) -> bool:

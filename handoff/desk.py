@@ -468,6 +468,8 @@ class Desk:
                 columns["deadline"] = deadline(tier, since, self._rules.targets, self._rules.hours)
                 work.changes.due("breach", work.id, max(columns["deadline"], work.now), now=work.now)
             work.changes.case(work.id, **columns)
+            if work.owner == "bot" and work.row["status"] != "resolved" and tier != "feedback":
+                work.hand("human")  # it was only filed; now people own the conversation
             rows = await cases.transcript(work.connection, work.conversation, after=work.row["opened_seq"] - 1, limit=1)
             for row in rows:
                 work.changes.labels.append(

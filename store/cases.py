@@ -444,6 +444,14 @@ async def stats(connection: AsyncConnection, now: datetime) -> dict[str, Any]:
     }
 
 
+async def by_class(connection: AsyncConnection) -> dict[tuple[bool, str], int]:
+    """How many unresolved cases each class has in each status."""
+    rows = await connection.execute(
+        select(case.c.urgent, case.c.status, func.count()).where(UNRESOLVED_ONLY).group_by(case.c.urgent, case.c.status)
+    )
+    return {(row[0], row[1]): row[2] for row in rows}
+
+
 async def kept_lately(connection: AsyncConnection, now: datetime, *, at_least: int = 20) -> frozenset[str]:
     """Tiers whose first answers of the last 28 days came in time nine times of ten: a basis to name a time."""
     rows = await connection.execute(

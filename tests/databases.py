@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import delete
 from sqlalchemy.engine import make_url
 
 from store.database import Database, open_database
@@ -114,12 +114,7 @@ async def _postgresql() -> str:
         await _prepare(address)
         _migrated_postgresql.append(address)
     address = _migrated_postgresql[0]
-    tables = ", ".join(f'"{table.name}"' for table in metadata.sorted_tables)
-    await run_sql(address, f"TRUNCATE {tables} RESTART IDENTITY CASCADE")
+    # A hundred times as fast as TRUNCATE, which makes new files for every table and index.
+    emptied = "; ".join(str(delete(table)) for table in reversed(metadata.sorted_tables))
+    await run_sql(address, emptied, "SELECT setval(quote_ident(sequencename)::regclass, 1, false) FROM pg_sequences")
     return address
-
-
-async def count(database: Database, query: str) -> int:
-    """The number that a query gives."""
-    async with database.read() as connection:
-        return int((await connection.execute(text(query))).scalar_one())

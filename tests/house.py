@@ -73,7 +73,9 @@ class Customer:
         """The newest message of that kind, waited for."""
 
         async def look() -> dict[str, Any] | None:
-            found = [message for message in await self.read() if message["kind"] == kind and message["from"] != "customer"]
+            found = [
+                message for message in await self.read() if message["kind"] == kind and message["from"] != "customer"
+            ]
             return found[-1] if found else None
 
         return await until(look, within=within)
@@ -152,12 +154,14 @@ class Desk:
 
 async def until(look: Callable[[], Awaitable[Any]], *, within: float = 5.0) -> Any:
     """The first thing that `look` finds."""
+    pause = 0.01
     async with asyncio.timeout(within):
         while True:
             found = await look()
             if found:
                 return found
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(pause)
+            pause = min(1.5 * pause, 0.1)  # many wait at once in some tests; looking must not be the load
 
 
 @asynccontextmanager

@@ -98,10 +98,15 @@ class Office:
     async def agent(self, name: str = "Lea", role: str = "agent") -> Agent:
         return await person(self.database, name, role)
 
-    async def customer(self, text: str = "help", *, by: str = "ann", tier: str = "problem") -> str:
-        """Somebody writes, and what the machine must do then is done: a case, an old one again, or an addition."""
+    async def customer(
+        self, text: str = "help", *, by: str = "ann", tier: str = "problem", ago: timedelta = timedelta()
+    ) -> str:
+        """Somebody writes, and what the machine must do then is done: a case, an old one again, or an addition.
+
+        `ago`: it was written while nobody read.
+        """
         self.written += 1
-        kept = (await keep(self.database, incoming(text, by=by, id=f"{by}-{self.written}"), now=self.now))[0]
+        kept = (await keep(self.database, incoming(text, by=by, id=f"{by}-{self.written}"), now=self.now - ago))[0]
         async with self.database.write("test") as connection:
             locked = (await journey.lock(connection, [kept.conversation]))[kept.conversation]
             (burst,) = await journey.read_bursts(connection, [kept.conversation])

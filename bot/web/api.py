@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Query, Request
+from fastapi.security import HTTPBearer
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from bot.intake import clean
@@ -123,7 +124,30 @@ async def _agent(request: Request, office: Annotated[Office, Depends(_office)]) 
 Me = Annotated[Agent, Depends(_agent)]
 There = Annotated[Office, Depends(_office)]
 
-api = APIRouter(prefix="/api/v1")
+
+
+class Fault(BaseModel):
+    code: str
+    message: str
+
+
+class Refusal(BaseModel):
+    """What every refusal looks like; some say more: `holder`, `since`, `fields`."""
+
+    error: Fault
+
+
+api = APIRouter(
+    prefix="/api/v1",
+    dependencies=[Depends(HTTPBearer(auto_error=False, description="Yours: `warmline agents add --token`."))],
+    responses={
+        401: {"model": Refusal, "description": "no token, or not a valid one"},
+        403: {"model": Refusal, "description": "your role does not include this"},
+        404: {"model": Refusal, "description": "there is no such thing"},
+        409: {"model": Refusal, "description": "it is in other hands, or in another state"},
+        422: {"model": Refusal, "description": "some fields are wrong"},
+    },
+)
 
 
 def _once(key: str | None, act: str, **request: Any) -> Once | None:

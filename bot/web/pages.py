@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from html import escape
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -24,7 +24,13 @@ _PAGE = """<!doctype html>
 _POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 
-def routes(*, ready: Callable[[], dict[str, bool]], page: Callable[[str], Article | None], company: str) -> list[Route]:
+def routes(
+    *,
+    ready: Callable[[], dict[str, bool]],
+    measure: Callable[[], Awaitable[None]],
+    page: Callable[[str], Article | None],
+    company: str,
+) -> list[Route]:
     """Health, readiness, metrics and articles."""
 
     async def healthz(_: Request) -> Response:
@@ -35,6 +41,7 @@ def routes(*, ready: Callable[[], dict[str, bool]], page: Callable[[str], Articl
         return JSONResponse({"ready": all(parts.values()), "parts": parts}, 200 if all(parts.values()) else 503)
 
     async def metrics(_: Request) -> Response:
+        await measure()
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
     async def article(request: Request) -> Response:

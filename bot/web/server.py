@@ -10,10 +10,11 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import HTMLResponse, JSONResponse
 from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from bot.web import reference
 from bot.web.api import BadCursor, Office, Unauthorised, api
 from bot.web.gate import Forbidden
 from bot.web.shell import BODY_AT_MOST, FAILED, Shell, error_body
@@ -31,13 +32,14 @@ def application(
     inner = FastAPI(
         title="Warmline: the agents' API",
         version="1",
-        docs_url="/api/docs",
+        docs_url=None,  # FastAPI's own page fetches scripts from elsewhere; ours is below
         openapi_url="/api/openapi.json",
         redoc_url=None,
     )
     inner.state.office = office
     inner.router.routes[:0] = routes
     inner.include_router(api)
+    inner.add_route("/api/docs", lambda _: _reference(inner))
     inner.add_exception_handler(RequestValidationError, _invalid)
     inner.add_exception_handler(HTTPException, _http)
     for known in (HandoffError, Unauthorised, Forbidden, BadCursor):
@@ -66,6 +68,10 @@ class _Shortcut:
                     await route.handle(scope, receive, send)
                     return
         await self._otherwise(scope, receive, send)
+
+
+def _reference(inner: FastAPI) -> HTMLResponse:
+    return HTMLResponse(reference.page(inner.openapi()), headers={"Content-Security-Policy": reference.POLICY})
 
 
 async def _invalid(_: Request, error: Exception) -> JSONResponse:

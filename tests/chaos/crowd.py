@@ -127,6 +127,8 @@ class Crowd:
     dice: random.Random
     pace: float = 1.0
     """A greater number: slower."""
+    slow: float = 0.0
+    """Chance, each second or so, that the platform thinks for 2.5 s about each of the next three sends."""
     wanted: str = ""
     over: asyncio.Event = field(default_factory=asyncio.Event)
     numbers: int = 0
@@ -244,10 +246,12 @@ class Crowd:
                 return
 
     async def _nuisance(self) -> None:
-        """Payloads that nobody can read, customers who block us for a while, and where the buttons are now."""
+        """Payloads that nobody can read, a slow platform, customers who block us for a while; where the buttons are now."""
         await self.pause(1.0)
         if self.wanted.startswith("quarantine") or self.dice.random() < 0.05:
             await self.control.poison({"kind": "gibberish", "n": self.numbers})
+        if self.dice.random() < self.slow:
+            await self.control.faults("send", *[{"fault": "slow_before", "seconds": 2.5}] * 3)
         sends = [line for line in read_ledger(self.ledger) if line["what"] == "accepted" and line["buttons"]]
         self.rows_with_buttons = {line["place"]: line["id"] for line in sends[-200:]}
         if sends and (self.wanted == "send-again" or self.dice.random() < 0.1):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,15 @@ Row = dict[str, Any]
 
 @dataclass(kw_only=True)
 class Evidence:
-    """Everything, as plain rows. `reconciles`: the platform can be asked, or drops a second send with the same key."""
+    """Everything, as plain rows. `lookup`: the platform can be asked; `reconciles`: that, or it drops a second send
+    with the same key."""
 
     ledger: Sequence[Row]
     memory: Memory
+    lookup: bool
     reconciles: bool
+    stopped: datetime
+    """When the last desk was told to stop, at rest."""
     messages: list[Row] = field(default_factory=list)
     conversations: dict[int, Row] = field(default_factory=dict)
     cases: dict[int, Row] = field(default_factory=dict)
@@ -45,16 +50,16 @@ class Evidence:
         return str(self.conversations[row["conversation_id"]]["channel"])
 
 
-async def collect(url: str, ledger: Path, memory: Memory, *, reconciles: bool, tolerance: float) -> Evidence:
-    """Read-only: SQLite's reading connections refuse to write."""
+async def collect(url: str, ledger: Path, memory: Memory, **facts: Any) -> Evidence:
+    """Read-only: SQLite's reading connections refuse to write. `facts`: `lookup`, `reconciles`, `stopped`,
+    `tolerance`."""
     database = open_database(url)
     try:
         async with database.read() as connection:
             return Evidence(
                 ledger=read_ledger(ledger),
                 memory=memory,
-                reconciles=reconciles,
-                tolerance=tolerance,
+                **facts,
                 messages=await _all(connection, message),
                 conversations={row["id"]: row for row in await _all(connection, conversation)},
                 cases={row["id"]: row for row in await _all(connection, case)},

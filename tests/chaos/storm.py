@@ -63,6 +63,7 @@ class Storm:
     chat: int = 3
     agents: int = 3
     pace: float = 1.0
+    slow: float = 0.0
 
     @property
     def reconciles(self) -> bool:
@@ -149,7 +150,7 @@ class Run:
         stack.push_async_callback(line.close)
         run.crowd = Crowd(
             line=line, control=run.control, ledger=run.ledger, tokens=tokens, memory=run.memory,
-            dice=random.Random(storm.seed + 1), pace=storm.pace,
+            dice=random.Random(storm.seed + 1), pace=storm.pace, slow=storm.slow,
         )  # fmt: skip
         return run
 
@@ -221,11 +222,13 @@ class Run:
         await self._quieten()
         self._say("at rest")
         resent = await self._read_everything()
+        stopped = datetime.now(UTC)
         for victim in self.victims:
             if (code := await victim.stop()) != 0:
                 raise AssertionError(f"desk {victim.name} stopped with {code}:\n{victim.tail()}")
         evidence = await collect(
-            self.url, self.ledger, self.memory, reconciles=self.storm.reconciles,
+            self.url, self.ledger, self.memory, lookup=self.storm.lookup, reconciles=self.storm.reconciles,
+            stopped=stopped,
             tolerance=0.0 if self.storm.database is None else 1.0,
         )  # fmt: skip
         return Outcome(

@@ -535,6 +535,16 @@ async def test_a_correction_moves_the_case_to_its_class_and_teaches(office: Offi
     )  # fmt: skip
 
 
+async def test_a_filed_case_that_is_corrected_takes_the_conversation_from_the_machine(office: Office) -> None:
+    number, lea = await office.filed(), await office.agent()
+    row = await put_out(office.database, 1, author="bot", epoch=0)
+    await office.desk.correct(lea, number, tier="feedback")
+    assert await owner(office) == ("bot", 0)
+    await office.desk.correct(lea, number, tier="outage")
+    assert await owner(office) == ("human", 1)
+    assert (await row_of(office.database, message, row))["status"] == "cancelled"
+
+
 async def test_correcting_twice_to_the_same_breaches_once(office: Office) -> None:
     number, lea = await office.customer(tier="billing"), await office.agent()
     await office.desk.correct(lea, number, tier="outage")

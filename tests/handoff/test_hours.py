@@ -108,9 +108,7 @@ def test_a_night_is_as_long_as_it_really_is(zone: str, change: tuple[int, int, i
     evening, morning = at(zone, *change, 22), at(zone, *change[:2], change[2] + 1, 6)
     assert morning - evening == timedelta(hours=hours_that_night)
     assert hours.after(evening, timedelta(hours=hours_that_night)) == morning
-    assert hours.after(evening, timedelta(hours=hours_that_night, minutes=1)) == (
-        hours.next_opening(morning) + MINUTE
-    )
+    assert hours.after(evening, timedelta(hours=hours_that_night, minutes=1)) == (hours.next_opening(morning) + MINUTE)
     assert hours.is_open(morning - MINUTE)
     assert not hours.is_open(morning)
 

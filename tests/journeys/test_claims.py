@@ -63,7 +63,9 @@ async def test_one_agent_presses_twenty_times(at: Desk) -> None:
     number = await case_number(at, ana)
     lea = await at.agent("Lea")
     for path, sent in (("claim", None), ("reply", {"text": "hello"}), ("note", {"text": "hm"})):
-        responses = await asyncio.gather(*(lea.post(f"cases/{number}/{path}", sent, key=f"k-{path}") for _ in range(MANY)))
+        responses = await asyncio.gather(
+            *(lea.post(f"cases/{number}/{path}", sent, key=f"k-{path}") for _ in range(MANY))
+        )
         assert {response.status_code for response in responses} == {200}, [response.text for response in responses]
         assert len({response.text for response in responses}) == 1
     other = await lea.post(f"cases/{number}/reply", {"text": "another"}, key="k-reply")
@@ -109,7 +111,9 @@ async def test_twenty_take_next_and_each_gets_the_next(empty: Desk) -> None:
     assert (await people[0].done("cases/next"))["number"] is None
 
     lea = await empty.agent("Lea")
-    await waiting(empty, "it is broken", "you charged me twice", "everything is down", "florp", "let me talk to a human")
+    await waiting(
+        empty, "it is broken", "you charged me twice", "everything is down", "florp", "let me talk to a human"
+    )
     listed = [case["number"] for case in (await lea.get("cases", status="waiting"))["cases"]]
     order = [(await lea.done("cases/next"))["number"] for _ in range(5)]
     tiers = [(await lea.case(number))["tier"] for number in order]
@@ -121,8 +125,10 @@ async def test_twenty_take_next_and_each_gets_the_next(empty: Desk) -> None:
 async def test_two_classes_and_nobody_starves(empty: Desk) -> None:
     lea = await empty.agent()
     await waiting(empty, *["everything is down"] * 12, "it is broken", "florp", "florp again")
-    await empty.sql('UPDATE "case" SET deadline = 1, sort_at = 1 WHERE tier = \'problem\'')
-    await empty.sql('UPDATE "case" SET deadline = 2, sort_at = 2 WHERE id = (SELECT min(id) FROM "case" WHERE tier = \'unknown\')')
+    await empty.sql("UPDATE \"case\" SET deadline = 1, sort_at = 1 WHERE tier = 'problem'")
+    await empty.sql(
+        'UPDATE "case" SET deadline = 2, sort_at = 2 WHERE id = (SELECT min(id) FROM "case" WHERE tier = \'unknown\')'
+    )
     order = []
     for _ in range(15):
         taken = await lea.done("cases/next")

@@ -23,7 +23,12 @@ async def test_an_outage_goes_to_a_person_with_a_number(tmp_path: Path) -> None:
         assert told["from"] == "system"
         lea = await at.agent()
         case = await _case(at, lea)
-        assert (case["number"], case["tier"], case["status"], case["customer"]) == ("W-1001", "outage", "waiting", "Ana")
+        assert (case["number"], case["tier"], case["status"], case["customer"]) == (
+            "W-1001",
+            "outage",
+            "waiting",
+            "Ana",
+        )
 
         assert (await lea.post("cases/W-1001/claim")).json()["assignee"] == "Lea"
         assert "Lea here" in (await ana.hears("notice"))["text"]

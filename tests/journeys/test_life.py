@@ -128,7 +128,14 @@ async def test_thanks_and_greetings(at: Desk, lea: AgentClient) -> None:
     for text, end in (("hello", "answered"), ("thanks!", "noted"), ("\U0001f44d", "noted"), ("hi there", "handed_off")):
         await ana.write(text)
         assert (await ends(at, lea, ana))[-1] == end, text
-    assert [message["kind"] for message in await ana.read()] == ["text", "text", "text", "text", "text", "acknowledgement"]
+    assert [message["kind"] for message in await ana.read()] == [
+        "text",
+        "text",
+        "text",
+        "text",
+        "text",
+        "acknowledgement",
+    ]
 
 
 async def test_are_you_a_bot(at: Desk, lea: AgentClient) -> None:
@@ -190,7 +197,9 @@ async def test_who_gets_a_person_and_by_when(
     assert told["text"].startswith(opening)
     assert case["number"] in told["text"]
     first = case["transcript"][0]
-    waits = await at.sql('SELECT deadline - unanswered_since, urgent FROM "case" WHERE id = :id', id=int(case["number"][2:]) - 1000)
+    waits = await at.sql(
+        'SELECT deadline - unanswered_since, urgent FROM "case" WHERE id = :id', id=int(case["number"][2:]) - 1000
+    )
     assert waits[0][0] == minutes * 60_000_000
     assert bool(waits[0][1]) == (minutes in (5, 15))
     assert first["end"] == "handed_off"
@@ -275,7 +284,10 @@ async def test_thanks_after_a_resolved_case_is_noted_and_more_reopens_it(at: Des
 async def test_after_72_hours_it_is_a_new_case_that_links_the_old(at: Desk, lea: AgentClient) -> None:
     ana, case = await handed(at, lea)
     await lea.done(f"cases/{case['number']}/resolve")
-    await at.sql('UPDATE "case" SET resolved_at = resolved_at - 72 * 3600000000 - 1 WHERE id = :id', id=int(case["number"][2:]) - 1000)
+    await at.sql(
+        'UPDATE "case" SET resolved_at = resolved_at - 72 * 3600000000 - 1 WHERE id = :id',
+        id=int(case["number"][2:]) - 1000,
+    )
     await ana.write("your site is down again")
     await lea.decided(await at.conversation(ana))
     new = await case_of(at, lea, ana)

@@ -1,4 +1,4 @@
-"""A person steps in while the machine is about to speak, five hundred times: invariant 4 of the design.
+"""A person steps in while the machine is about to speak: invariant 4 of the design. `make chaos` does it 500 times.
 
 No bot row starts after a takeover, no bot text lands after a human's, and nothing that a customer wrote is lost.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,11 @@ from tests.house import AgentClient, Desk, database_for, desk, until
 from tests.platforms.loopback import LoopbackPlatform
 from tests.platforms.loopback_control import LoopbackControl
 
-PULL = {"sqlite": 150, "postgresql": 100}
-SENT = {"sqlite": 150, "postgresql": 100}
-ABREAST = 10
+RACES = pytest.mark.parametrize("races", [25, pytest.param(125, marks=pytest.mark.chaos)])
+"""So many on each database, on each kind of channel."""
+ABREAST = 40
+FEW = 8
+"""On the web all happens within milliseconds: with more at once the machine is always late."""
 ALIAS = "How do I create an email alias?"
 ADAPTER = "tests.platforms.loopback_channel:make"
 
@@ -44,8 +46,19 @@ async def transcript(at: Desk, conversation: int) -> list[dict[str, Any]]:
     return [dict(row._mapping) for row in rows]
 
 
+async def all_of(once: Callable[[int], Awaitable[bool]], races: int, abreast: int) -> int:
+    """All races, so many at a time; in how many the machine spoke."""
+    room = asyncio.Semaphore(abreast)
+
+    async def one(number: int) -> bool:
+        async with room:
+            return await once(number)
+
+    return sum(await asyncio.gather(*map(one, range(races))))
+
+
 def held(rows: list[dict[str, Any]]) -> None:
-    """No word of the machine's stands behind the takeover; everything that came in has its end; no number is missing."""
+    """No word of the machine's stands behind the takeover; what came in has its end; no number is missing."""
     assert [row["seq"] for row in rows] == list(range(1, len(rows) + 1))
     assert all(row["end"] for row in rows if row["direction"] == "in")
     taken = next(row["seq"] for row in rows if row["kind"] == "notice")
@@ -65,49 +78,45 @@ async def step_in(agent: AgentClient, conversation: int, way: str) -> str:
     return str(taken["number"])
 
 
+@RACES
 @pytest.mark.parametrize("dialect", DIALECTS)
-async def test_on_the_web(tmp_path: Path, dialect: str) -> None:
+async def test_on_the_web(tmp_path: Path, dialect: str, races: int) -> None:
     rng = random.Random(4)
     async with desk(tmp_path, **await database_for(dialect)) as at:
         lea = await at.agent()
-        spoke = 0
 
         async def once(number: int) -> bool:
             ana = at.customer()
             filed = number % 5 == 0  # of these the person claims the filed case, of the others steps in
-            if filed:
-                await ana.write("I love it, great work")
-                await until(lambda: heard(ana))
-            writing = asyncio.create_task(ana.write(ALIAS))
-            await asyncio.sleep(rng.uniform(0, 0.08))
-            await writing
-            await asyncio.sleep(rng.uniform(0, 0.05))
+            await ana.write("I love it, great work" if filed else "thanks")
             conversation = await at.conversation(ana)
-            await asyncio.gather(
-                step_in(lea, conversation, "claim" if filed else "takeover"), ana.write("it is for sales@")
-            )
+            await lea.decided(conversation, within=20)
+
+            async def person() -> None:
+                await asyncio.sleep(rng.uniform(0, 0.2))
+                await step_in(lea, conversation, "claim" if filed else "takeover")
+
+            await asyncio.gather(ana.write(ALIAS), person())
+            await ana.write("it is for sales@")
             await lea.decided(conversation, within=20)
             rows = await transcript(at, conversation)
             held(rows)
-            assert [row["author"] for row in rows].count("customer") == 2 + filed
+            assert [row["author"] for row in rows].count("customer") == 3
             assert [row["body"] for row in rows].count("a person") == 1
             return any(row["kind"] == "answer" for row in rows)
 
-        async def heard(ana: Any) -> bool:
-            return len(await ana.read()) > 1
-
-        for start in range(0, PULL[dialect], ABREAST):
-            spoke += sum(await asyncio.gather(*(once(start + number) for number in range(ABREAST))))
-        assert 0 < spoke < PULL[dialect]  # the race was won by either side, or it was none
+        spoke = await all_of(once, races, FEW)
+        assert 0 < spoke < races  # the race was won by either side, or it was none
 
 
+@RACES
 @pytest.mark.parametrize("dialect", DIALECTS)
-async def test_on_a_platform_that_takes_its_time(tmp_path: Path, dialect: str) -> None:
+async def test_on_a_platform_that_takes_its_time(tmp_path: Path, dialect: str, races: int) -> None:
     rng = random.Random(5)
     async with with_platform(tmp_path, dialect) as (at, control, platform):
         lea = await at.agent()
         account = platform.account("main")
-        weather = {"slow": 0.6, "cut_after": 0.05, "cut_before": 0.05, "busy": 0.05}
+        weather = {"slow": 0.6, "cut_after": 0.03, "cut_before": 0.03, "busy": 0.03}
         await control.knobs(weather=weather)
 
         async def conversation_of(place: str) -> int | None:
@@ -116,9 +125,10 @@ async def test_on_a_platform_that_takes_its_time(tmp_path: Path, dialect: str) -
 
         async def once(number: int) -> bool:
             place = f"p{number}"
+            await control.write("thanks", place=place, author=place)
+            conversation = await until(lambda: conversation_of(place), within=20)
             await control.write(ALIAS, place=place, author=place)
-            conversation = await until(lambda: conversation_of(place))
-            await asyncio.sleep(rng.uniform(0, 0.3))
+            await asyncio.sleep(rng.uniform(0, 0.6))
             await step_in(lea, conversation, "takeover")
             await control.write("it is for sales@", place=place, author=place)
 
@@ -132,7 +142,7 @@ async def test_on_a_platform_that_takes_its_time(tmp_path: Path, dialect: str) -
             async def ended() -> Any:
                 rows = await transcript(at, conversation)
                 ins = [row for row in rows if row["direction"] == "in"]
-                done = len(ins) == 2 and all(row["end"] for row in ins)
+                done = len(ins) == 3 and all(row["end"] for row in ins)
                 still = [row for row in rows if row["status"] in ("queued", "sending", "unknown", "held")]
                 return rows if done and not still else None
 
@@ -151,7 +161,5 @@ async def test_on_a_platform_that_takes_its_time(tmp_path: Path, dialect: str) -
             assert len(machine) <= 1
             return bool(machine)
 
-        landed = 0
-        for start in range(0, SENT[dialect], 2 * ABREAST):
-            landed += sum(await asyncio.gather(*(once(start + number) for number in range(2 * ABREAST))))
-        assert 0 < landed < SENT[dialect]
+        landed = await all_of(once, races, ABREAST)
+        assert 0 < landed < races

@@ -224,7 +224,7 @@ def test_anything_else_is_no_number_or_a_positive_one(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "W-", "W-0", "1000", "W-W-1001", "１００１", "1e3", "-1001x", "9" * 16, "W-1001.5"]
+    "text", ["", "W-", "W-0", "1000", "W-W-1001", "\uff11\uff10\uff10\uff11", "1e3", "-1001x", "9" * 16, "W-1001.5"]
 )
 def test_what_is_no_number(text: str) -> None:
     assert case_id(text) is None

@@ -180,5 +180,5 @@ async def test_a_promise_whose_time_has_passed_is_broken_whatever_is_said(
 
 async def test_a_naive_moment_is_refused(database: Database) -> None:
     async with database.write("test") as connection:
-        with pytest.raises(Exception, match="naive|offset"):
+        with pytest.raises(Exception, match=r"naive|offset"):
             await connection.execute(select(case).where(case.c.deadline == NOW.replace(tzinfo=None)))

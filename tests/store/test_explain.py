@@ -171,8 +171,10 @@ def faults(statement: str, plan: str, *, ordered: bool) -> list[str]:
     return bad
 
 
-PARTIAL = re.compile(r"INDEX (ix_message_(undecided|outbox|unsettled|undelivered)|ix_case_(unresolved|resolved|answered"
-                     r"|waiting)\w*|uq_case_unresolved|ix_promise_open|ix_due_(waiting|failed)|ix_quarantine_waiting)")  # fmt: skip
+PARTIAL = re.compile(
+    r"INDEX (ix_message_(undecided|outbox|unsettled|undelivered)|ix_case_(unresolved|resolved|answered)\w*"
+    r"|uq_case_unresolved|ix_promise_open|ix_due_(waiting|failed)|ix_quarantine_waiting)"
+)
 
 
 def _partial(told: str) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +19,9 @@ from tests.databases import DIALECTS, new_postgresql
 
 
 @pytest.fixture(params=DIALECTS)
-async def bare(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[str]:
+async def bare(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The address of a database without tables."""
-    yield f"sqlite:///{tmp_path}/bare.db" if request.param == "sqlite" else await new_postgresql("warmline_bare")
+    return f"sqlite:///{tmp_path}/bare.db" if request.param == "sqlite" else await new_postgresql("warmline_bare")
 
 
 async def _look(database: Database, look: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import uuid
 from typing import Any
@@ -96,7 +97,7 @@ def clear(response: httpx.Response) -> dict[str, Any]:
     error: dict[str, Any] = response.json()["error"]
     assert error["code"]
     assert len(error["message"]) > 10
-    for inside in ("Traceback", "sqlalchemy", "asyncpg", "sqlite", "SELECT", "File \"", "pydantic", "0x"):
+    for inside in ("Traceback", "sqlalchemy", "asyncpg", "sqlite", "SELECT", 'File "', "pydantic", "0x"):
         assert inside not in response.text
     return error
 
@@ -157,9 +158,9 @@ async def test_duplicate_and_unknown_fields(at: Desk) -> None:
     content = f'{{"id": "{id_}", "text": "first", "text": "second", "role": "admin", "direction": "out"}}'
     response = await at.http.post("/api/web/messages", content=content)
     assert response.status_code == 202
-    assert [tuple(row) for row in await at.sql("SELECT body, direction FROM message WHERE external_id = :id", id=id_)] == [
-        ("second", "in")
-    ]
+    assert [
+        tuple(row) for row in await at.sql("SELECT body, direction FROM message WHERE external_id = :id", id=id_)
+    ] == [("second", "in")]
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "TRACE", "PROPFIND", "GET"])
@@ -241,6 +242,10 @@ async def people(at: Desk) -> People:
     return found
 
 
+def _cursor(inside: str) -> str:
+    return base64.urlsafe_b64encode(inside.encode()).decode().rstrip("=")
+
+
 AGENTS: dict[str, tuple[str, str, Any, int]] = {
     "an empty reply": ("POST", "cases/{held}/reply", {"text": ""}, 422),
     "a blank reply": ("POST", "cases/{held}/reply", {"text": " \n\t"}, 422),
@@ -294,16 +299,24 @@ AGENTS: dict[str, tuple[str, str, Any, int]] = {
     "a case's address climbs": ("GET", "cases/..%2f..%2fme", None, 404),
     "markup for a number": ("GET", "cases/%3Cscript%3E", None, 404),
     "a cursor of ours it is not": ("GET", "cases?cursor=garbage", None, 400),
-    "an empty cursor": ("GET", "cases?cursor=", None, 400),
     "a cursor of NUL": ("GET", "cases?cursor=%00", None, 400),
     "a cursor of letters": ("GET", "cases?cursor=%C3%BC", None, 400),
-    "a cursor with a huge number": ("GET", "cases?cursor=W3RydWUsIDEuMCwgMWU0MF0", None, 400),
-    "a cursor with a number of 30 digits": (
-        "GET", "cases?cursor=W3RydWUsIDEuMCwgMTAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwXQ", None, 400
-    ),
-    "a cursor without end": ("GET", "cases?cursor=W3RydWUsIEluZmluaXR5LCAxXQ", None, 400),
-    "a cursor that is no number": ("GET", "cases?cursor=W3RydWUsIE5hTiwgMV0", None, 400),
-    "a cursor that is an object": ("GET", "cases?cursor=e30", None, 400),
+    **{
+        f"a cursor of {inside}": ("GET", f"cases?cursor={_cursor(inside)}", None, 400)
+        for inside in (
+            "[false, true, 1.0, 1e40]",
+            "[false, true, 1.0, 1000000000000000000000000000000]",
+            "[false, true, 1.0, -1]",
+            "[false, true, Infinity, 1]",
+            "[false, true, NaN, 1]",
+            "[false, true, 1e300, 1]",
+            "[false, true, null, 1]",
+            "[[], {}, [], []]",
+            "[1]",
+            "{}",
+            "7",
+        )
+    },
     "a long cursor": ("GET", "cases?cursor=" + "A" * 301, None, 422),
     "an unknown status": ("GET", "cases?status=lost", None, 422),
     "an unknown tier in the list": ("GET", "cases?tier=%27%20OR%201=1", None, 422),
@@ -336,7 +349,9 @@ async def test_an_agent_sends(at: Desk, people: People, what: str) -> None:
     path = path.replace("{held}", people.held).replace("{conversation}", str(people.conversation))
     content = sent if isinstance(sent, bytes) else None if sent is None else json.dumps(sent).encode()
     before = await counts(at)
-    headers = {"Authorization": f"Bearer {people.sue.token if 'dues' in path or 'quarantine' in path else people.lea.token}"}
+    headers = {
+        "Authorization": f"Bearer {people.sue.token if 'dues' in path or 'quarantine' in path else people.lea.token}"
+    }
     response = await at.http.request(
         method, f"/api/v1/{path}", content=content, headers={**headers, "content-type": "application/json"}
     )
@@ -345,7 +360,9 @@ async def test_an_agent_sends(at: Desk, people: People, what: str) -> None:
     assert await counts(at) == before
 
 
-@pytest.mark.parametrize("q", ["\0", "%", "_", "\\", "'", "\U0001f600", "\U0010ffff", "\ufffe", "W-1001\0", " ", "*", "%00"])
+@pytest.mark.parametrize(
+    "q", ["\0", "%", "_", "\\", "'", "\U0001f600", "\U0010ffff", "\ufffe", "W-1001\0", " ", "*", "%00"]
+)
 async def test_a_search_takes_any_words(people: People, q: str) -> None:
     found = (await people.lea.get("cases", q=q))["cases"]
     assert q == " " or not any(row["customer"].startswith("Zoe") for row in found)
@@ -361,11 +378,26 @@ async def test_idempotency_keys(at: Desk, people: People, key: str, status: int)
 
 @pytest.mark.parametrize(
     "authorization",
-    ["", "Bearer", "Bearer ", "Basic YTpi", "Bearer wl_wrong", "Bearer \xe9\xff", "wl_x", "Bearer " + "x" * 5000, "Bearer ' OR 1=1"],
+    [
+        "",
+        "Bearer",
+        "Bearer ",
+        "Basic YTpi",
+        "Bearer wl_wrong",
+        "Bearer \xe9\xff",
+        "wl_x",
+        "Bearer " + "x" * 5000,
+        "Bearer ' OR 1=1",
+    ],
 )
 async def test_nobody_enters_without_a_token(at: Desk, people: People, authorization: str) -> None:
     headers = {"Authorization": authorization.encode("latin-1")} if authorization else {}
-    for method, path in (("GET", "cases"), ("GET", f"cases/{people.held}"), ("POST", f"cases/{people.held}/claim"), ("GET", "stats")):
+    for method, path in (
+        ("GET", "cases"),
+        ("GET", f"cases/{people.held}"),
+        ("POST", f"cases/{people.held}/claim"),
+        ("GET", "stats"),
+    ):
         response = await at.http.request(method, f"/api/v1/{path}", headers=headers)
         assert response.status_code == 401
         assert response.headers["www-authenticate"] == "Bearer"
@@ -417,7 +449,7 @@ async def test_who_may_do_what(at: Desk, people: People) -> None:
         response = await tom.post(path, sent)
         assert response.status_code == status, (path, response.text)
         error = clear(response)
-        if status == 409 and held in path or "takeover" in path:
+        if (status == 409 and held in path) or "takeover" in path:
             assert error["holder"] == "Lea"
     assert await counts(at) == before
     assert (await sue.done(f"cases/{held}/assign", {"to": "tom@desk.example"}))["assignee"] == "Tom"

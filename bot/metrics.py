@@ -1,0 +1,61 @@
+"""Numbers for whoever watches the desk. Counters grow where something happens; gauges are read when they are asked for.
+
+Labels are from closed lists, never a customer's: a stranger cannot make this page grow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Final
+
+from prometheus_client import Counter, Gauge, Histogram
+
+from store import cases
+from store.database import Database
+from store.errors import DatabaseAway
+
+KEPT: Final = Counter("warmline_messages_kept", "Messages that channels delivered.", ["channel", "outcome"])
+ENDS: Final = Counter("warmline_messages_ended", "Messages that were given their end.", ["channel", "end"])
+DECISIONS: Final = Counter("warmline_decisions", "Decisions by what they did and about which tier.", ["act", "tier"])
+SECONDS_TO_DECISION: Final = Histogram(
+    "warmline_decision_seconds",
+    "Seconds from the commit of a message to its end.",
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120),
+)
+CASES: Final = Gauge("warmline_cases", "Unresolved cases.", ["queue_class", "status"])
+LATE: Final = Gauge("warmline_cases_late", "Unresolved cases whose deadline has passed.")
+UNDECIDED: Final = Gauge("warmline_messages_undecided", "Messages that have no end yet.")
+OUTBOX: Final = Gauge("warmline_outbox", "Messages on their way out, or stuck.", ["status"])
+
+
+def kept(outcomes: Iterable[tuple[str, str]]) -> None:
+    """Count deliveries after their commit, each a channel and what became of it."""
+    for channel, outcome in outcomes:
+        KEPT.labels(channel, outcome).inc()
+
+
+def decided(*, channel: str, act: str, tier: str, ends: Iterable[tuple[str, float]]) -> None:
+    """Count one decision after its commit; `ends`: each message's end and its age in seconds."""
+    DECISIONS.labels(act, tier).inc()
+    for end, seconds in ends:
+        ENDS.labels(channel, end).inc()
+        SECONDS_TO_DECISION.observe(max(0.0, seconds))
+
+
+async def measure(database: Database) -> None:
+    """Read the gauges. Of a database that is away the last numbers stand; /readyz tells that it is."""
+    try:
+        async with database.read() as connection:
+            found = await cases.stats(connection, datetime.now(UTC))
+            classes = await cases.by_class(connection)
+    except DatabaseAway:
+        return
+    CASES.clear()
+    for (urgent, status), count in classes.items():
+        CASES.labels("first" if urgent else "second", status).set(count)
+    OUTBOX.clear()
+    for status, count in found["outbox"].items():
+        OUTBOX.labels(status).set(count)
+    LATE.set(found["late"])
+    UNDECIDED.set(found["undecided"])
