@@ -248,11 +248,6 @@ async def warmline(
             ],
             trusted_proxies=settings.trusted_proxies,
         )
-        if alone:
-            unclear = await courier.recover()
-            if unclear:
-                log.warning("some messages were being sent when the last run ended", messages=unclear)
-
         async with asyncio.TaskGroup() as tasks:
             running = [
                 tasks.create_task(part(), name=name)

@@ -20,6 +20,8 @@ from store.errors import DatabaseAway
 from store.words import case_number
 
 LOOK_EVERY: Final = 1.0
+AT_ONCE: Final = 50
+CALLS_AT_ONCE: Final = 8
 TRIES: Final = 5
 
 log = structlog.get_logger(__name__)
@@ -50,23 +52,38 @@ class Clock:
         self._now = now
 
     async def run(self) -> None:
-        """Tick until cancelled."""
+        """Tick until cancelled. Calls go beside the rest: a pager that hangs holds up no promise."""
+        async with asyncio.TaskGroup() as tasks:
+            for step in (self._effects, self._calls):
+                tasks.create_task(self._forever(step))
+
+    async def tick(self) -> bool:
+        """Run what is due now; whether there may be more."""
+        more = await self._effects()
+        return await self._calls() or more
+
+    async def _forever(self, step: Callable[[], Awaitable[bool]]) -> None:
         while True:
             try:
-                more = await self.tick()
+                more = await step()
             except DatabaseAway as error:
                 log.warning("clock waits for the database", error=str(error))
                 more = False
             if not more:
                 await asyncio.sleep(LOOK_EVERY)
 
-    async def tick(self, *, limit: int = 50) -> bool:
-        """Run what is due now; whether there may be more."""
+    async def _effects(self) -> bool:
         async with self._database.read() as connection:
-            arrived = await dues.arrived(connection, self._now(), limit=limit)
+            arrived = await dues.arrived(connection, self._now(), limit=AT_ONCE, without="notify")
         for due in arrived:
             await self._run(due)
-        return len(arrived) == limit
+        return len(arrived) == AT_ONCE
+
+    async def _calls(self) -> bool:
+        async with self._database.read() as connection:
+            arrived = await dues.arrived(connection, self._now(), limit=CALLS_AT_ONCE, only="notify")
+        await asyncio.gather(*map(self._run, arrived))
+        return len(arrived) == CALLS_AT_ONCE
 
     async def _run(self, due: Due) -> None:
         try:

@@ -27,15 +27,17 @@ from store import faults, outbox
 from store.bus import Bus
 from store.database import Database
 from store.errors import DatabaseAway
-from store.outbox import Parcel, Settlement
+from store.outbox import SETTLE_WITHIN, Parcel, Settlement
 
 BATCH: Final = 32
 SEND_WITHIN: Final = 9.0
 """Seconds; less than the time after which others take a row for abandoned."""
 WAITS: Final = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 """Between tries: 60 s in all, then the row is parked where an agent sees it."""
+YES_AFTER: Final = (0.5, 1.0, 2.0, 3.0, 10.0)
+"""Seconds between looks at a send whose answer was lost, while its ten seconds last."""
 LOOKS: Final = (0.0, 5.0, 15.0, 60.0, 300.0)
-"""Seconds until each next look at an unclear send."""
+"""Seconds until each next look at a send that has stayed unclear."""
 SWEEP_EVERY: Final = 2.0
 
 log = structlog.get_logger(__name__)
@@ -70,11 +72,6 @@ class Courier:
     def wake(self) -> None:
         """Something may leave."""
         self._news.set()
-
-    async def recover(self) -> int:
-        """At start, alone on this database: what a dead process was sending is now unclear; how many rows."""
-        async with self._database.write("courier.recover") as connection:
-            return len(await outbox.abandon_all(connection, self._clock()))
 
     async def run(self) -> None:
         """Send until cancelled; what is being sent then has a moment to settle."""
@@ -127,10 +124,31 @@ class Courier:
     async def _carry(self, parcel: Parcel) -> None:
         try:
             settlement = await self._send(parcel)
+            if settlement.status == "unknown":
+                settlement = await self._wait_for_a_yes(parcel, settlement)
             await self._settle(parcel, settlement)
         finally:
             self._sending.pop(parcel.conversation_id, None)
             self._news.set()
+
+    async def _wait_for_a_yes(self, parcel: Parcel, settlement: Settlement) -> Settlement:
+        """Until its time is over an unclear send may still land: nobody believes a no, and its conversation waits."""
+        until = (parcel.sending_since or self._clock()) + SETTLE_WITHIN
+        for pause in YES_AFTER:
+            left = (until - self._clock()).total_seconds()
+            await asyncio.sleep(max(0.0, min(pause, left)))
+            channel = self._find(parcel.channel, parcel.account)
+            if left <= 0 or not isinstance(channel, Reconciles):
+                continue
+            try:
+                async with asyncio.timeout(SEND_WITHIN):
+                    receipt = await channel.reconcile(await self._outbound(parcel))
+            except Exception as error:
+                log.info("still unclear", message=parcel.id, error=str(error))
+            else:
+                if receipt is not None:
+                    return Settlement(id=parcel.id, status="sent", external_id=receipt.external_id)
+        return replace(settlement, next_try_at=self._clock())
 
     async def _settle(self, parcel: Parcel, settlement: Settlement) -> None:
         """Write how it ended. A database that is away for longer leaves the row `sending`: it becomes `unknown`."""
@@ -166,9 +184,7 @@ class Courier:
             if not isinstance(error, (UnknownOutcome, TimeoutError)):
                 log.exception("an adapter raised", channel=parcel.channel, message=parcel.id)
             reason = str(error) or "no answer came back in time"
-            return Settlement(
-                id=parcel.id, status="unknown", error=reason, next_try_at=self._clock() + timedelta(seconds=1)
-            )
+            return Settlement(id=parcel.id, status="unknown", error=reason, next_try_at=self._clock())
         return Settlement(id=parcel.id, status="sent", external_id=receipt.external_id)
 
     def _again(self, parcel: Parcel, reason: str, retry_after: float | None) -> Settlement:
@@ -245,13 +261,10 @@ class Courier:
             except Exception as unclear:
                 error = str(unclear) or error
             else:
+                self._looks.pop(parcel.id, None)
                 if receipt is not None:
-                    self._looks.pop(parcel.id, None)
                     return Settlement(id=parcel.id, status="sent", external_id=receipt.external_id)
-                if self._looks.get(parcel.id, 0) > 0:
-                    self._looks.pop(parcel.id, None)
-                    return Settlement(id=parcel.id, status="queued", next_try_at=self._clock())
-                # A slow platform may still be at it: only a second "no", later, is believed.
+                return Settlement(id=parcel.id, status="queued", next_try_at=self._clock())
         if channel is not None and channel.capabilities.idempotent_sends:
             self._looks.pop(parcel.id, None)
             return Settlement(id=parcel.id, status="queued", next_try_at=self._clock())

@@ -26,9 +26,15 @@ class Due:
 _COLUMNS = [due.c.id, due.c.kind, due.c.subject, due.c.at, due.c.data, due.c.attempts]
 
 
-async def arrived(connection: AsyncConnection, now: datetime, *, limit: int) -> list[Due]:
-    """What has come due and is not consumed, the longest overdue first."""
+async def arrived(
+    connection: AsyncConnection, now: datetime, *, limit: int, only: str | None = None, without: str | None = None
+) -> list[Due]:
+    """What has come due and is not consumed, the longest overdue first; of one kind, or of all but one."""
     query = select(*_COLUMNS).where(due.c.consumed_at.is_(None), due.c.at <= now).order_by(due.c.at).limit(limit)
+    if only is not None:
+        query = query.where(due.c.kind == only)
+    if without is not None:
+        query = query.where(due.c.kind != without)
     rows = (await connection.execute(query)).mappings()
     return [Due(**{**row, "data": row["data"] or {}}) for row in rows]
 

@@ -236,17 +236,6 @@ async def abandon(connection: AsyncConnection, now: datetime, *, holder: str | N
     return [row[0] for row in result]
 
 
-async def abandon_all(connection: AsyncConnection, now: datetime) -> list[int]:
-    """At start, with the home lock held: whatever is `sending` belongs to a dead process."""
-    result = await connection.execute(
-        update(message)
-        .where(_LEAVING, message.c.status == "sending")
-        .values(status="unknown", next_try_at=now, error="cut off while it was being sent")
-        .returning(message.c.id)
-    )
-    return [row[0] for row in result]
-
-
 async def unclear(connection: AsyncConnection, now: datetime, *, limit: int) -> list[Parcel]:
     """`unknown` rows whose time to look again has come; their next look is put off so that one process looks."""
     query = (

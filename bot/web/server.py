@@ -9,6 +9,7 @@ import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse
 from starlette.routing import BaseRoute, Match
@@ -56,16 +57,17 @@ class _Shortcut:
     """
 
     def __init__(self, routes: Sequence[BaseRoute], otherwise: ASGIApp) -> None:
-        self._routes = routes
+        refusals: Any = {DatabaseAway: _away, HTTPException: _http}
+        self._routes = [(route, ExceptionMiddleware(route.handle, handlers=refusals)) for route in routes]
         self._otherwise = otherwise
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            for route in self._routes:
+            for route, handle in self._routes:
                 match, child = route.matches(scope)
                 if match is Match.FULL:
                     scope.update(child)
-                    await route.handle(scope, receive, send)
+                    await handle(scope, receive, send)
                     return
         await self._otherwise(scope, receive, send)
 

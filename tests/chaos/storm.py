@@ -22,6 +22,7 @@ from tests.chaos import checker
 from tests.chaos.crowd import Agent, Crowd, Line, Memory
 from tests.chaos.evidence import Evidence, collect, unrest
 from tests.chaos.victim import Poison, Victim, free_port
+from tests.databases import run_sql
 from tests.platforms.loopback_control import LoopbackControl, loopback_process
 from tests.platforms.plain_http import PlainServer, Reply, Request
 
@@ -59,6 +60,8 @@ class Storm:
     calm: float = 0.0
     flush_every: float = 4.0
     kill_valkey: bool = False
+    cut_every: float = 0.0
+    """Seconds between cuts of all connections to PostgreSQL; 0: none."""
     web: int = 3
     chat: int = 3
     agents: int = 3
@@ -78,6 +81,7 @@ class Outcome:
     reached: Counter[str]
     flushes: int
     valkey_kills: int
+    cuts: int
     seconds: float
     down: float
     starts: int
@@ -88,7 +92,7 @@ class Outcome:
         at = self.evidence
         lines = [
             f"{sum(self.kills.values())} kills, {self.starts} starts, {self.flushes} times FLUSHALL, "
-            f"{self.valkey_kills} times Valkey killed, {self.seconds:.0f} s, of which {self.down:.0f} s without a desk",
+            f"{self.valkey_kills} times Valkey killed, {self.cuts} times the database cut off, {self.seconds:.0f} s, of which {self.down:.0f} s without a desk",
             f"{len(at.noted('customer'))} messages on the platform, {len(at.memory.said)} on the web, "
             f"{len(at.noted('accepted'))} sent, {len(at.cases)} cases, {len(at.memory.asked)} requests of agents, "
             f"{at.memory.retries} tries without an answer",
@@ -124,6 +128,7 @@ class Run:
         self.control: LoopbackControl
         self.poison: Poison
         self.victims: list[Victim] = []
+        self.cuts = 0
 
     @classmethod
     async def open(cls, storm: Storm, folder: Path, stack: contextlib.AsyncExitStack) -> Run:
@@ -213,11 +218,12 @@ class Run:
         self._say("the desks take requests")
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.crowd.run(web=self.storm.web, chat=self.storm.chat))
-            flood = tasks.create_task(self._flood())
+            troubles = [tasks.create_task(trouble) for trouble in (self._flood(), self._cut_off())]
             await self._kill_all()
             self.crowd.wanted = ""
             self.crowd.over.set()
-            flood.cancel()
+            for trouble in troubles:
+                trouble.cancel()
         self._say("everybody went home")
         await self._quieten()
         self._say("at rest")
@@ -238,6 +244,7 @@ class Run:
             reached=sum((victim.reached() for victim in self.victims), Counter()),
             flushes=self.poison.flushes,
             valkey_kills=self.poison.kills,
+            cuts=self.cuts,
             seconds=time.monotonic() - self.began,
             down=sum(victim.down for victim in self.victims),
             starts=sum(victim.starts for victim in self.victims),
@@ -267,6 +274,9 @@ class Run:
             await victim.kill("at random")  # the first life has no point to die at
         self.crowd.wanted = kill.point.rpartition(".")[0]
         takes_requests = await victim.start(f"{kill.point}:{kill.count}" if kill.point else None)
+        while not takes_requests and victim.refused and self.cuts:
+            self._say(f"{victim.name} found no database as it started")  # it says so and ends; it is started again
+            takes_requests = await victim.start(f"{kill.point}:{kill.count}" if kill.point else None)
         self._say(f"{victim.name} lives{'' if takes_requests else ' not long'}, to die at {kill.label}:{kill.count}")
         if not kill.point:
             await asyncio.sleep(self.dice.uniform(0.2, 2.0))
@@ -305,6 +315,17 @@ class Run:
                 killed = self.poison.kill()
             else:
                 await self.poison.flush()
+
+    async def _cut_off(self) -> None:
+        """End every session of the database, as a restart of it would."""
+        while self.storm.cut_every and self.storm.database is not None:
+            await asyncio.sleep(self.dice.uniform(0.3, 1.7) * self.storm.cut_every)
+            await run_sql(
+                self.storm.database,
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()",
+            )
+            self.cuts += 1
 
     # --- afterwards ------------------------------------------------------------------------------
 

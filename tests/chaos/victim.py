@@ -59,6 +59,11 @@ class Victim:
         running = self._running
         return running.process.pid if running is not None and running.process.returncode is None else None
 
+    @property
+    def refused(self) -> bool:
+        """It ended in order, saying what was in the way."""
+        return self._running is not None and self._running.process.returncode == 1
+
     async def prepare(self) -> None:
         if self._standby is None:
             self._standby = await self._spawn()

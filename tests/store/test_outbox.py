@@ -140,8 +140,6 @@ async def test_the_rows_of_a_dead_holder_become_unclear_at_once(database: Databa
     async with database.write("test") as connection:
         assert await outbox.abandon(connection, NOW, holder="dead") == [mine]
     assert [await state(database, row) for row in (mine, theirs)] == ["unknown", "sending"]
-    async with database.write("test") as connection:
-        assert await outbox.abandon_all(connection, NOW) == [theirs]
 
 
 @pytest.mark.parametrize("status", [state for state in STATES if state != "sending"])
@@ -150,7 +148,6 @@ async def test_abandoning_touches_nothing_that_is_not_being_sent(database: Datab
     async with database.write("test") as connection:
         assert await outbox.abandon(connection, NOW + MINUTE) == []
         assert await outbox.abandon(connection, NOW, holder="dead") == []
-        assert await outbox.abandon_all(connection, NOW) == []
     assert await state(database, row) == status
 
 
