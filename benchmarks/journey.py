@@ -2,10 +2,10 @@
 
     python benchmarks/journey.py [--messages 1500] [--rounds 5] [--home var]
 
-Prints JSON. A round measures the encoder alone (the encodings that the same messages need, on as many threads as the desk
-uses), then the journey: unique messages over HTTP by 64 connections, each in a new conversation, until every row is at rest. Rounds are interleaved, so that a noisy
-machine disturbs both alike; quote the ratio. Then 50 messages a second for a while: from the request leaving the client to
-the commit that hands the conversation to a person.
+Prints JSON. A round measures the encoder alone (the encodings that the same messages need, on as many threads as the
+desk uses), then the journey: unique messages over HTTP by 64 connections, each in a new conversation, until every row
+is at rest. Rounds are interleaved, so that a noisy machine disturbs both alike; quote the ratio. Then 50 messages a
+second for a while: from the request leaving the client to the commit that hands the conversation to a person.
 """
 
 from __future__ import annotations

@@ -16,8 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-_THINGS = ("invoice", "mailbox", "calendar", "shop page", "router", "phone", "order", "backup", "login page", "report",
-           "domain", "printer", "ticket", "seat", "parcel", "game", "camera", "account", "contract", "meter")  # fmt: skip
+_THINGS = (
+    "invoice", "mailbox", "calendar", "shop page", "router", "phone", "order", "backup", "login page", "report",
+    "domain", "printer", "ticket", "seat", "parcel", "game", "camera", "account", "contract", "meter",
+)  # fmt: skip
 _PLACES = ("in Leeds", "at home", "on my laptop", "in the office", "on the train", "since lunch", "this morning",
            "after the update", "for my mother", "on two devices", "again", "for the third time")  # fmt: skip
 _SHAPES = (

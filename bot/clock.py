@@ -23,6 +23,9 @@ LOOK_EVERY: Final = 1.0
 AT_ONCE: Final = 50
 CALLS_AT_ONCE: Final = 8
 TRIES: Final = 5
+"""Then a row is given up, for people to look at. A call for people is never given up: nobody would know."""
+LONGEST_WAIT: Final = 600
+"""Seconds between two tries."""
 
 log = structlog.get_logger(__name__)
 
@@ -96,10 +99,10 @@ class Clock:
         except Exception as error:
             log.exception("a due row failed", kind=due.kind, subject=due.subject, attempt=due.attempts + 1)
             async with self._database.write("clock.failed") as connection:
-                if due.attempts + 1 >= TRIES:
+                if due.attempts + 1 >= TRIES and due.kind != "notify":
                     await dues.give_up(connection, due.id, self._now(), str(error)[:500])
                 else:
-                    later = self._now() + timedelta(seconds=5 * 4**due.attempts)
+                    later = self._now() + timedelta(seconds=min(5 * 4 ** min(due.attempts, TRIES), LONGEST_WAIT))
                     await dues.put_off(connection, due.id, later, str(error)[:500])
 
     async def _effect(self, due: Due) -> None:

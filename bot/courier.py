@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -94,10 +95,10 @@ class Courier:
                 self._news.set()
 
     async def _wait(self, seconds: float) -> None:
-        try:
-            await asyncio.wait_for(self._news.wait(), seconds)
-        except TimeoutError:
-            return
+        # Not `wait_for`: on Python 3.11 it loses a cancellation that comes in the moment of the event.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._news.wait()
 
     async def _guarded(self, step: Callable[[asyncio.TaskGroup], Awaitable[float]], tasks: asyncio.TaskGroup) -> float:
         try:

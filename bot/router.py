@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -126,10 +127,10 @@ class Router:
             except DatabaseAway as error:
                 log.warning("sweep failed", error=str(error))
             self._sweep_now.clear()
-            try:
-                await asyncio.wait_for(self._sweep_now.wait(), SWEEP_EVERY)
-            except TimeoutError:
-                continue
+            # Not `wait_for`: on Python 3.11 it loses a cancellation that comes in the moment of the event.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(SWEEP_EVERY):
+                    await self._sweep_now.wait()
 
     async def _work(self) -> None:
         while True:

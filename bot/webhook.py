@@ -11,6 +11,10 @@ from handoff.notifier import Call
 TIMEOUT: Final = 10.0
 
 
+class NotTaken(Exception):
+    """Said without the address: that is a secret at many services, and this is kept and shown."""
+
+
 class Webhook:
     """Posts to an address that the operator has set; it alone decides where the network ends."""
 
@@ -22,10 +26,14 @@ class Webhook:
         """Announce a case.
 
         Raises:
-            httpx.HTTPError: it was not taken (no connection, or an answer other than 2xx).
+            NotTaken: no connection, or an answer other than 2xx.
         """
-        response = await self._client.post(self._url, json=call.payload())
-        response.raise_for_status()
+        try:
+            response = await self._client.post(self._url, json=call.payload())
+        except httpx.HTTPError as error:
+            raise NotTaken(f"The webhook cannot be reached ({type(error).__name__}).") from None
+        if not response.is_success:
+            raise NotTaken(f"The webhook answered {response.status_code}.")
 
     async def close(self) -> None:
         await self._client.aclose()

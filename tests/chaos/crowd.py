@@ -109,7 +109,8 @@ class Line:
             if answer.status_code < 500 and answer.status_code != httpx.codes.TOO_MANY_REQUESTS:
                 return answer, tries
             if answer.status_code not in (httpx.codes.SERVICE_UNAVAILABLE, httpx.codes.TOO_MANY_REQUESTS):
-                self._memory.errors[f"{answer.status_code} {method} {path.rpartition('/')[2]}: {answer.text[:200]}"] += 1
+                what = f"{answer.status_code} {method} {path.rpartition('/')[2]}: {answer.text[:200]}"
+                self._memory.errors[what] += 1
             await asyncio.sleep(0.1)
         raise NobodyAnswers(f"{method} {path} got no answer in {GIVE_UP:g} s")
 
@@ -179,7 +180,8 @@ class Crowd:
                 return
 
     async def _post(self, token: str | None, text: str, button: str | None = None) -> str:
-        body: dict[str, Any] = {"conversation": token, "id": str(uuid.UUID(int=self.dice.getrandbits(128))), "text": text}
+        id_ = str(uuid.UUID(int=self.dice.getrandbits(128)))
+        body: dict[str, Any] = {"conversation": token, "id": id_, "text": text}
         if button is not None:
             body["button"] = button
         answer, _ = await self.line.insist("POST", "/api/web/messages", json=body)
@@ -246,7 +248,7 @@ class Crowd:
                 return
 
     async def _nuisance(self) -> None:
-        """Payloads that nobody can read, a slow platform, customers who block us for a while; where the buttons are now."""
+        """Payloads that nobody can read, a slow platform, customers who block us; where the buttons are."""
         await self.pause(1.0)
         if self.wanted.startswith("quarantine") or self.dice.random() < 0.05:
             await self.control.poison({"kind": "gibberish", "n": self.numbers})
@@ -422,7 +424,6 @@ class Agent:
 
     async def _drop_if_lost(self, asked: Asked) -> None:
         """Refused: somebody else has it, or it is over."""
-        if asked.status == httpx.codes.CONFLICT and asked.answer["error"]["code"] != "stale" and asked.case in self.mine:
-            if asked.act == "snooze":
-                return
+        refused = asked.status == httpx.codes.CONFLICT and asked.act != "snooze"  # that may be for its time
+        if refused and asked.case in self.mine:
             self.mine.remove(asked.case)

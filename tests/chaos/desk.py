@@ -2,9 +2,9 @@
 
     python -m tests.chaos.desk
 
-It loads what is slow to import, waits for one line of JSON on its standard input, `{"crash_at": "router.after-commit:3"}`
-or `{}`, and becomes `warmline run`: so the next desk stands ready while the present one dies. Every labelled point that
-it comes by is written down in the file that CHAOS_POINTS names.
+It loads what is slow to import, waits for one line of JSON on its standard input, `{}` or
+`{"crash_at": "router.after-commit:3"}`, and becomes `warmline run`: so the next desk stands ready while the present one
+dies. Every labelled point that it comes by is written down in the file that CHAOS_POINTS names.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ import signal
 import sys
 
 SLOW = (
-    "aiosqlite", "alembic.command", "asyncpg", "fastapi", "httptools", "httpx", "numpy", "onnxruntime", "pydantic_settings",
-    "redis.asyncio", "rich.console", "sqlalchemy.ext.asyncio", "structlog", "typer", "uvicorn", "uvloop",
+    "aiosqlite", "alembic.command", "asyncpg", "fastapi", "httptools", "httpx", "numpy", "onnxruntime",
+    "pydantic_settings", "redis.asyncio", "rich.console", "sqlalchemy.ext.asyncio", "structlog", "typer", "uvicorn",
+    "uvloop",
 )  # fmt: skip
 
 

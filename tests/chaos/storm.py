@@ -92,7 +92,8 @@ class Outcome:
         at = self.evidence
         lines = [
             f"{sum(self.kills.values())} kills, {self.starts} starts, {self.flushes} times FLUSHALL, "
-            f"{self.valkey_kills} times Valkey killed, {self.cuts} times the database cut off, {self.seconds:.0f} s, of which {self.down:.0f} s without a desk",
+            f"{self.valkey_kills} times Valkey killed, {self.cuts} times the database cut off; "
+            f"{self.seconds:.0f} s, of which {self.down:.0f} s without a desk",
             f"{len(at.noted('customer'))} messages on the platform, {len(at.memory.said)} on the web, "
             f"{len(at.noted('accepted'))} sent, {len(at.cases)} cases, {len(at.memory.asked)} requests of agents, "
             f"{at.memory.retries} tries without an answer",
@@ -213,9 +214,8 @@ class Run:
     # --- the run ---------------------------------------------------------------------------------
 
     async def outcome(self) -> Outcome:
-        for victim in self.victims:
+        for victim in self.victims if self.storm.calm else ():
             await victim.start()
-        self._say("the desks take requests")
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.crowd.run(web=self.storm.web, chat=self.storm.chat))
             troubles = [tasks.create_task(trouble) for trouble in (self._flood(), self._cut_off())]

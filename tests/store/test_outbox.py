@@ -57,15 +57,19 @@ async def take_over(database: Database, conversation_id: int) -> None:
         await changes.write(connection)
 
 
+async def one_of_each(database: Database, **more: Any) -> dict[str, int]:
+    """A row in each state, each alone in its conversation."""
+    return {status: await put_out(database, await place(database, status), status=status, **more) for status in STATES}
+
+
 # --- the arrows ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("status", STATES)
-async def test_only_held_and_queued_rows_are_claimed(database: Database, status: str) -> None:
-    row = await put_out(database, await place(database), status=status)
-    claimed = [parcel.id for parcel in await claim(database)]
-    assert claimed == ([row] if status in ("held", "queued") else [])
-    assert await state(database, row) == ("sending" if claimed else status)
+async def test_only_held_and_queued_rows_are_claimed(database: Database) -> None:
+    rows = await one_of_each(database)
+    assert {parcel.id for parcel in await claim(database)} == {rows["held"], rows["queued"]}
+    for status, row in rows.items():
+        assert await state(database, row) == ("sending" if status in ("held", "queued") else status)
 
 
 async def test_a_claim_says_who_since_when_and_until_when(database: Database) -> None:
@@ -90,18 +94,18 @@ async def test_nothing_leaves_before_its_time(database: Database, status: str) -
 
 
 @pytest.mark.parametrize("ends_as", ["sent", "queued", "failed", "parked", "unknown"])
-@pytest.mark.parametrize("status", STATES)
-async def test_settling_moves_only_what_is_sending_or_unknown(database: Database, status: str, ends_as: str) -> None:
-    row = await put_out(database, await place(database), status=status, external_id="before")
-    await settle(database, row, ends_as, external_id="x1", error="why", next_try_at=NOW + MINUTE, at=NOW + SECOND)
-    found = await row_of(database, message, row)
-    if status in ("sending", "unknown"):
-        assert (found["status"], found["external_id"], found["error"], found["next_try_at"]) == (
-            ends_as, "x1", "why", NOW + MINUTE,
-        )  # fmt: skip
-        assert found["sent_at"] == (NOW + SECOND if ends_as == "sent" else None)
-    else:
-        assert (found["status"], found["external_id"], found["error"]) == (status, "before", None)
+async def test_settling_moves_only_what_is_sending_or_unknown(database: Database, ends_as: str) -> None:
+    rows = await one_of_each(database, external_id="before")
+    for status, row in rows.items():
+        await settle(database, row, ends_as, external_id="x1", error="why", next_try_at=NOW + MINUTE, at=NOW + SECOND)
+        found = await row_of(database, message, row)
+        if status in ("sending", "unknown"):
+            assert (found["status"], found["external_id"], found["error"], found["next_try_at"]) == (
+                ends_as, "x1", "why", NOW + MINUTE,
+            )  # fmt: skip
+            assert found["sent_at"] == (NOW + SECOND if ends_as == "sent" else None)
+        else:
+            assert (found["status"], found["external_id"], found["error"]) == (status, "before", None)
 
 
 async def test_settling_nothing_is_nothing(database: Database) -> None:
@@ -142,13 +146,13 @@ async def test_the_rows_of_a_dead_holder_become_unclear_at_once(database: Databa
     assert [await state(database, row) for row in (mine, theirs)] == ["unknown", "sending"]
 
 
-@pytest.mark.parametrize("status", [state for state in STATES if state != "sending"])
-async def test_abandoning_touches_nothing_that_is_not_being_sent(database: Database, status: str) -> None:
-    row = await put_out(database, await place(database), status=status, holder="dead")
+async def test_abandoning_touches_nothing_that_is_not_being_sent(database: Database) -> None:
+    rows = await one_of_each(database, holder="dead")
     async with database.write("test") as connection:
-        assert await outbox.abandon(connection, NOW + MINUTE) == []
+        assert await outbox.abandon(connection, NOW + MINUTE) == [rows["sending"]]
         assert await outbox.abandon(connection, NOW, holder="dead") == []
-    assert await state(database, row) == status
+    for status, row in rows.items():
+        assert await state(database, row) == ("unknown" if status == "sending" else status)
 
 
 async def test_an_unclear_row_is_never_claimed_only_looked_at_by_one(database: Database) -> None:
@@ -178,16 +182,17 @@ async def test_what_nobody_can_tell_is_not_looked_at_again_and_people_see_it(dat
     assert (seen["id"], seen["status"], seen["error"]) == (row, "unknown", "cannot tell")
 
 
-@pytest.mark.parametrize("status", STATES)
-async def test_a_person_sends_again_only_what_did_not_arrive(database: Database, status: str) -> None:
-    row = await put_out(database, await place(database), status=status, attempts=7, error="e", next_try_at=None)
-    async with database.write("test") as connection:
-        done = await outbox.send_again(connection, row, NOW)
-    assert done is (status in ("failed", "unknown", "parked"))
-    found = await row_of(database, message, row)
-    assert (found["status"], found["attempts"], found["error"]) == (("queued", 0, None) if done else (status, 7, "e"))
-    if done:
-        assert [parcel.id for parcel in await claim(database)] == [row]
+async def test_a_person_sends_again_only_what_did_not_arrive(database: Database) -> None:
+    rows = await one_of_each(database, attempts=7, error="e", next_try_at=None)
+    for status, row in rows.items():
+        async with database.write("test") as connection:
+            done = await outbox.send_again(connection, row, NOW)
+        assert done is (status in ("failed", "unknown", "parked"))
+        found = await row_of(database, message, row)
+        assert (found["status"], found["attempts"], found["error"]) == (
+            ("queued", 0, None) if done else (status, 7, "e")
+        )
+    assert {parcel.id for parcel in await claim(database)} == {rows[name] for name in ("failed", "unknown", "parked")}
 
 
 async def test_people_see_the_newest_undelivered_first(database: Database) -> None:
@@ -228,14 +233,11 @@ async def test_a_conversation_sends_one_at_a_time_in_its_order(database: Databas
     assert await claim(database) == []
 
 
-@pytest.mark.parametrize("status", STATES)
-async def test_what_has_not_left_holds_back_what_comes_after_it(database: Database, status: str) -> None:
-    here = await place(database)
-    first = await put_out(database, here, status=status, next_try_at=NOW + MINUTE)
-    second = await put_out(database, here)
-    waits = status in ("held", "queued", "sending")
-    assert [parcel.id for parcel in await claim(database)] == ([] if waits else [second])
-    assert first != second
+async def test_what_has_not_left_holds_back_what_comes_after_it(database: Database) -> None:
+    await one_of_each(database, next_try_at=NOW + MINUTE)
+    seconds = {status: await put_out(database, n) for n, status in enumerate(STATES, 1)}
+    free = {row for status, row in seconds.items() if status not in ("held", "queued", "sending")}
+    assert {parcel.id for parcel in await claim(database)} == free
 
 
 async def test_other_conversations_do_not_wait(database: Database) -> None:
@@ -302,19 +304,18 @@ TRUE_OF = {
 }
 
 
-@pytest.mark.parametrize("status", ["waiting", "open", "pending", "snoozed", "resolved", None])
 @pytest.mark.parametrize("condition", TRUE_OF)
-async def test_a_notice_leaves_an_owned_conversation_only_while_it_is_true(
-    database: Database, condition: str, status: str | None
-) -> None:
-    here = await place(database)
-    await own(database, here, "human", epoch=5)
-    if status is not None:
-        await open_case(database, here, status=status)
-    row = await put_out(database, here, author="system", condition=condition)
-    leaves = status in TRUE_OF[condition]
-    assert [parcel.id for parcel in await claim(database)] == ([row] if leaves else [])
-    assert await state(database, row) == ("sending" if leaves else "cancelled")
+async def test_a_notice_leaves_an_owned_conversation_only_while_it_is_true(database: Database, condition: str) -> None:
+    rows: dict[str | None, int] = {}
+    for status in ("waiting", "open", "pending", "snoozed", "resolved", None):
+        here = await place(database, f"with {status}")
+        await own(database, here, "human", epoch=5)
+        if status is not None:
+            await open_case(database, here, status=status)
+        rows[status] = await put_out(database, here, author="system", condition=condition)
+    assert {parcel.id for parcel in await claim(database)} == {rows[status] for status in TRUE_OF[condition]}
+    for status, row in rows.items():
+        assert await state(database, row) == ("sending" if status in TRUE_OF[condition] else "cancelled")
 
 
 async def test_a_condition_that_nobody_knows_never_holds(database: Database) -> None:
@@ -365,8 +366,8 @@ async def test_after_a_takeover_no_row_of_the_machine_starts_however_they_race(d
 
 
 async def test_two_holders_at_once_never_claim_one_row(database: Database) -> None:
-    rows = [await put_out(database, await place(database, f"p{n}")) for n in range(40)]
-    rounds = await asyncio.gather(*(claim(database, f"h{n}", limit=8) for n in range(8)))
+    rows = [await put_out(database, await place(database, f"p{n}")) for n in range(16)]
+    rounds = await asyncio.gather(*(claim(database, f"h{n}", limit=4) for n in range(6)))
     claimed = [parcel.id for parcels in rounds for parcel in parcels]
     assert len(claimed) == len(set(claimed))
     left = [parcel.id for parcel in await claim(database, limit=100)]
