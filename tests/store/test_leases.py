@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -84,7 +84,8 @@ class Leases(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.loop = asyncio.new_event_loop()
-        self.opened = empty_database("sqlite", Path(mkdtemp(prefix="warmline-leases-")))
+        self.folder = TemporaryDirectory(prefix="warmline-leases-")
+        self.opened = empty_database("sqlite", Path(self.folder.name))
         self.database = self.loop.run_until_complete(self.opened.__aenter__())
         self.now = NOW
         self.newest = 0
@@ -93,6 +94,7 @@ class Leases(RuleBasedStateMachine):
     def teardown(self) -> None:
         self.loop.run_until_complete(self.opened.__aexit__(None, None, None))
         self.loop.close()
+        self.folder.cleanup()
 
     def _valid(self) -> list[Lease]:
         return [lease for lease in self.held.values() if lease.until > self.now]
