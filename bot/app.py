@@ -240,7 +240,7 @@ async def warmline(
             routes=[
                 *routes,
                 *pages.routes(
-                    ready=lambda: {"database": router.healthy, "bus": bus.alive},
+                    ready=lambda: {"database": router.healthy, "bus": bus.alive, "router": not router.stuck},
                     measure=lambda: metrics.measure(database),
                     page=shelf.page,
                     company=settings.company,
@@ -270,6 +270,7 @@ async def warmline(
                     courier=courier, clock=clock, shelf=shelf, channels=channels, app=app, api=api,
                 )  # fmt: skip
             finally:
+                await courier.drain()
                 for channel in channels.values():
                     await channel.stop()
                 for task in running:

@@ -127,14 +127,20 @@ class Clock:
         async with self._database.read() as connection:
             case = await journey.read_case(connection, due.subject)
             conversation = await journey.read_conversation(connection, case.conversation_id) if case else None
-        wanted = case is not None and case.status == "waiting" and self._notifier is not None
+        why = str(due.data.get("why", "waiting"))
+        late = why in ("promise_at_risk", "breached")
+        wanted = (
+            self._notifier is not None
+            and case is not None
+            and (case.status == "waiting" or (late and case.status != "resolved" and case.unanswered_since is not None))
+        )
         attempt = int(due.data.get("attempt", 1))
         if wanted and case is not None and conversation is not None and self._notifier is not None:
             await self._notifier.call(
                 Call(
                     case_id=case.id,
                     tier=case.tier,
-                    why=str(due.data.get("why", "waiting")),
+                    why=why,
                     attempt=attempt,
                     deadline=case.deadline,
                     channel=conversation.channel,
@@ -143,7 +149,13 @@ class Clock:
             )
         async with self._database.write("clock.notify") as connection:
             now = self._now()
-            if await dues.consume(connection, due.id, now) and wanted and case is not None and case.urgent:
+            if (
+                await dues.consume(connection, due.id, now)
+                and wanted
+                and case is not None
+                and case.urgent
+                and case.status == "waiting"
+            ):
                 changes = Changes()
                 changes.due("notify", case.id, now + notify_again(attempt - 1), now=now, data={"attempt": attempt + 1})
                 await changes.write(connection)

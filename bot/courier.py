@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from dataclasses import replace
@@ -33,6 +34,10 @@ from store.outbox import SETTLE_WITHIN, Parcel, Settlement
 BATCH: Final = 32
 SEND_WITHIN: Final = 9.0
 """Seconds; less than the time after which others take a row for abandoned."""
+LEAST: Final = 2.0
+"""Seconds that must be left for a request; with less it is not begun."""
+BLOCKED: Final = 0.5
+"""Seconds until the next look where all that is due waits behind something else."""
 WAITS: Final = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 """Between tries: 60 s in all, then the row is parked where an agent sees it."""
 YES_AFTER: Final = (0.5, 1.0, 2.0, 3.0, 10.0)
@@ -40,6 +45,8 @@ YES_AFTER: Final = (0.5, 1.0, 2.0, 3.0, 10.0)
 LOOKS: Final = (0.0, 5.0, 15.0, 60.0, 300.0)
 """Seconds until each next look at a send that has stayed unclear."""
 SWEEP_EVERY: Final = 2.0
+SETTLE_AT_STOP: Final = 3.0
+"""Seconds that a send may still take when the desk stops."""
 
 log = structlog.get_logger(__name__)
 
@@ -69,25 +76,35 @@ class Courier:
         self._news = asyncio.Event()
         self._sending: dict[int, asyncio.Task[None]] = {}
         self._looks: dict[int, int] = {}
+        self._claiming = asyncio.Lock()
+        self._draining = False
 
     def wake(self) -> None:
         """Something may leave."""
         self._news.set()
 
     async def run(self) -> None:
-        """Send until cancelled; what is being sent then has a moment to settle."""
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._listen())
-                tasks.create_task(self._reconcile())
-                while True:
-                    self._news.clear()
-                    pause = await self._guarded(self._round, tasks)
-                    if pause > 0:
-                        await self._wait(pause)
-        finally:
-            if self._sending:
-                await asyncio.wait(self._sending.values(), timeout=3)
+        """Send until cancelled; `drain` first, or what is being sent is cut off."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._listen())
+            tasks.create_task(self._reconcile())
+            while True:
+                self._news.clear()
+                pause = await self._guarded(self._round, tasks)
+                if pause > 0:
+                    await self._wait(pause)
+
+    async def drain(self) -> None:
+        """Start no further send; what is being sent has a moment to settle. To be called before channels stop."""
+        if self._draining:
+            return
+        self._draining = True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SETTLE_AT_STOP):
+                async with self._claiming:
+                    last = set(self._sending.values())
+                if last:
+                    await asyncio.wait(last)
 
     async def _listen(self) -> None:
         while True:
@@ -109,25 +126,33 @@ class Courier:
 
     async def _round(self, tasks: asyncio.TaskGroup) -> float:
         """Start sending what may leave; seconds until the next look."""
-        now = self._clock()
+        async with self._claiming:
+            return SWEEP_EVERY if self._draining else await self._claim(tasks)
+
+    async def _claim(self, tasks: asyncio.TaskGroup) -> float:
         async with self._database.write("courier.claim") as connection:
+            now, claimed = self._clock(), time.monotonic()
             await outbox.abandon(connection, now)
             parcels = await outbox.claim(connection, self._holder, now, limit=BATCH, busy=set(self._sending))
             next_at = None if parcels else await outbox.next_leaving(connection)
         for parcel in parcels:
-            self._sending[parcel.conversation_id] = tasks.create_task(self._carry(parcel))
+            self._sending[parcel.conversation_id] = tasks.create_task(self._carry(parcel, claimed))
         if parcels:
             return 0.0 if len(parcels) == BATCH else 0.005
         if next_at is None:
             return SWEEP_EVERY
-        return min(SWEEP_EVERY, max(0.02, (next_at - now).total_seconds()))
+        left = (next_at - now).total_seconds()
+        return min(SWEEP_EVERY, max(0.02, left)) if left > 0 else BLOCKED
 
-    async def _carry(self, parcel: Parcel) -> None:
+    async def _carry(self, parcel: Parcel, claimed: float) -> None:
         try:
-            settlement = await self._send(parcel)
+            settlement = await self._send(parcel, claimed)
             if settlement.status == "unknown":
                 settlement = await self._wait_for_a_yes(parcel, settlement)
             await self._settle(parcel, settlement)
+        except Exception:
+            # Whatever it was, the others must go on. The row stays `sending`, and is `unknown` once its time is over.
+            log.exception("a send was left unsettled", message=parcel.id)
         finally:
             self._sending.pop(parcel.conversation_id, None)
             self._news.set()
@@ -165,15 +190,22 @@ class Courier:
                 await self._published({parcel.conversation_id}, ())
                 return
 
-    async def _send(self, parcel: Parcel) -> Settlement:
+    async def _send(self, parcel: Parcel, claimed: float) -> Settlement:
         channel = self._find(parcel.channel, parcel.account)
         if channel is None:
             return self._again(parcel, f"no channel {parcel.channel}:{parcel.account} is running", None)
         if channel.capabilities.pull:
             return Settlement(id=parcel.id, status="sent")
-        message = await self._outbound(parcel)
         try:
-            async with asyncio.timeout(SEND_WITHIN):
+            message = await self._outbound(parcel)
+        except Exception as error:
+            return self._again(parcel, f"it could not be made ready ({type(error).__name__})", None)
+        # The time began when the row was claimed: once it is over others take the row for abandoned.
+        left = SEND_WITHIN - (time.monotonic() - claimed)
+        if left < LEAST:
+            return Settlement(id=parcel.id, status="queued", error="held up before it left", next_try_at=self._clock())
+        try:
+            async with asyncio.timeout(left):
                 faults.reach("courier.before-send")
                 receipt = await channel.send(message)
                 faults.reach("courier.after-send")
@@ -191,7 +223,8 @@ class Courier:
     def _again(self, parcel: Parcel, reason: str, retry_after: float | None) -> Settlement:
         """Certainly not sent: later, or parked once its minute is over."""
         tried = parcel.attempts
-        if tried > len(WAITS):
+        waited = (self._clock() - parcel.created_at).total_seconds()
+        if tried > len(WAITS) or (tried > 1 and waited > sum(WAITS)):
             return Settlement(id=parcel.id, status="parked", error=f"{reason} (tried {tried} times)")
         wait = WAITS[tried - 1] if retry_after is None else max(retry_after, 0.05)
         if wait > sum(WAITS):

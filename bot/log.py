@@ -10,8 +10,11 @@ import structlog
 from bot.masking import mask_event
 
 
-def set_up(level: str, *, readable: bool | None = None) -> None:
-    """Send everything, also what libraries log, through one masked pipe to standard error."""
+def set_up(level: str, *, readable: bool | None = None, settled: bool = True) -> None:
+    """Send everything, also what libraries log, through one masked pipe to standard error.
+
+    `settled` keeps loggers as they are at their first use, which is faster; tests that listen to them cannot have it.
+    """
     if readable is None:
         readable = sys.stderr.isatty()
     render: structlog.typing.Processor = (
@@ -32,7 +35,7 @@ def set_up(level: str, *, readable: bool | None = None) -> None:
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),
-        cache_logger_on_first_use=True,
+        cache_logger_on_first_use=settled,
     )
     handler = logging.StreamHandler()
     handler.setFormatter(

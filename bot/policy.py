@@ -13,6 +13,7 @@ from typing import Any, Final, Literal
 REOPENS_WITHIN: Final = timedelta(hours=72)
 ANSWERS_AN_HOUR: Final = 3
 SECTIONS_AT_MOST: Final = 2
+SURVEY: Final = {"survey:good": "good", "survey:fair": "fair", "survey:poor": "poor"}
 GRAVE: Final = ("outage", "billing", "person")
 """Tiers that go to a person wherever they stand in a text, the gravest first."""
 
@@ -121,7 +122,8 @@ def decide(now: Situation) -> Decision:
         return _all(rest, ends, "append", "appended", "a person has this conversation", flags=flags)
 
     buttons = [message.button for message in rest if message.kind == "button" and message.button]
-    survey = next((button.partition(":")[2] for button in buttons if button.startswith("survey:")), None)
+    survey = next((mark for button in buttons if (mark := SURVEY.get(button)) is not None), None)
+    survey = survey if now.resolved_for is not None else None
     words = [message for message in rest if message.kind != "button"]
     if not words and "person" not in buttons and "helped:no" not in buttons:
         return _all(rest, ends, "nothing", "noted", "a tap, no reply needed", survey=survey)
@@ -156,9 +158,10 @@ def _of_words(
     talk = said.small_talk if said and not any(message.files for message in words) else None
     tapped_person = "person" in buttons
     grave = _gravest(said) or ("person" if tapped_person else None)
-    calm_edit = bool(words) and all(message.edits_decided for message in words) and grave is None
-    if said is not None and said.security:
-        calm_edit = False
+    # An edit of what the machine has dealt with may only escalate: it is calm if the machine might have answered it.
+    calm = said is None or said.automatable or talk is not None
+    only_edits = bool(words) and all(message.edits_decided for message in words)
+    mild_edit = only_edits and grave is None and not (said is not None and said.security)
 
     if now.failed:
         return _hand_off(rest, ends, "the machine failed to read this", tier="unknown", acknowledge="failed")
@@ -166,7 +169,7 @@ def _of_words(
     if now.resolved_for is not None and now.resolved_for <= REOPENS_WITHIN:
         if talk in ("thanks", "yes") and not tapped_person and "helped:no" not in buttons:
             return _all(rest, ends, "nothing", "noted", "thanks after a resolved case")
-        if calm_edit:
+        if mild_edit:
             return _all(rest, ends, "nothing", "noted", "an edit that changes nothing grave")
         tier = grave or (said.tier if said else "unknown")
         sla = "outage" if said and said.security else tier
@@ -186,7 +189,7 @@ def _of_words(
     if "helped:no" in buttons:
         return _hand_off(rest, ends, "the answer did not help", tier="howto", acknowledge="not_helped", said=said)
 
-    if calm_edit:
+    if mild_edit and calm:
         return _all(rest, ends, "nothing", "noted", "an edit that changes nothing grave")
     if talk == "are_you_a_bot":
         return _all(rest, ends, "own_up", "answered", "asked whether this is a machine")

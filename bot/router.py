@@ -34,6 +34,8 @@ from store.journey import Burst, Locked, MessageRow
 BATCH: Final = 96
 WORKERS: Final = 2
 """While one batch is being written, the next is being understood."""
+PLACES_SAID: Final = 20
+"""A number in line beyond this helps nobody."""
 SWEEP_EVERY: Final = 2.0
 ANSWER_COUNTS_FOR: Final = timedelta(hours=24)
 
@@ -87,15 +89,23 @@ class Router:
         self._sweep_now = asyncio.Event()
         self._first_seen: dict[int, tuple[float, int, float]] = {}
         self._swept = -1e9
+        self._aside: dict[int, tuple[float, int]] = {}
 
     # --- what is to be looked at -----------------------------------------------------------------
 
     def look_at(self, ids: Iterable[int]) -> None:
         """These conversations have news."""
+        now = time.monotonic()
         for id_ in ids:
-            self._pending[id_] = None
+            if id_ not in self._aside or self._aside[id_][0] <= now:
+                self._pending[id_] = None
         if self._pending:
             self._news.set()
+
+    @property
+    def stuck(self) -> list[int]:
+        """Conversations that could not be decided, not even handed over."""
+        return sorted(self._aside)
 
     @property
     def healthy(self) -> bool:
@@ -124,7 +134,7 @@ class Router:
                 async with self._database.read() as connection:
                     self.look_at(await journey.undecided_conversations(connection, limit=1000))
                 self._swept = time.monotonic()
-            except DatabaseAway as error:
+            except Exception as error:
                 log.warning("sweep failed", error=str(error))
             self._sweep_now.clear()
             # Not `wait_for`: on Python 3.11 it loses a cancellation that comes in the moment of the event.
@@ -143,6 +153,9 @@ class Router:
                 await self._route(ids)
             except DatabaseAway as error:
                 log.warning("router waits for the database", error=str(error))
+                await asyncio.sleep(0.5)
+            except Exception:
+                log.exception("a batch was dropped; the sweep finds it again", conversations=len(ids))
                 await asyncio.sleep(0.5)
             finally:
                 self._busy.difference_update(ids)
@@ -178,8 +191,19 @@ class Router:
             raise
         except Exception:
             log.exception("a conversation failed twice; a person gets it", conversation=burst.conversation.id)
-            situation = replace(self._situation(burst, None), failed=True)
-            await self._finish([Plan(burst=burst, reading=None, decision=decide(situation))])
+            try:
+                situation = replace(self._situation(burst, None), failed=True)
+                await self._finish([Plan(burst=burst, reading=None, decision=decide(situation))])
+            except DatabaseAway:
+                raise
+            except Exception:
+                self._set_aside(burst.conversation.id)
+
+    def _set_aside(self, id_: int) -> None:
+        """Even handing it over failed. The others go on; this one is tried again, later and later."""
+        tries = self._aside.get(id_, (0.0, 0))[1] + 1
+        self._aside[id_] = (time.monotonic() + min(5.0 * 2**tries, 600.0), tries)
+        log.error("a conversation cannot be decided and is set aside", conversation=id_, tries=tries)
 
     async def _plan_all(self, bursts: list[Burst]) -> list[Plan]:
         readings = await self._reader.read([_words(burst) for burst in bursts])
@@ -248,11 +272,11 @@ class Router:
                 or (plan.decision.act == "thank" and not _unresolved(plan.burst))
             }
             fresh = [opening for opening in openings.values() if opening.reopens is None]
-            ids = await insert_cases(connection, [handing.new_case(opening, now, self._rules) for opening in fresh])
-            numbers = {opening.conversation.id: id_ for opening, id_ in zip(fresh, ids, strict=True)}
             ahead = 0
             if any(opening.acknowledge == "person" for opening in openings.values()):
                 ahead = await cases.waiting_ahead(connection, now + self._rules.targets.person)
+            ids = await insert_cases(connection, [handing.new_case(opening, now, self._rules) for opening in fresh])
+            numbers = {opening.conversation.id: id_ for opening, id_ in zip(fresh, ids, strict=True)}
             changes = Changes()
             for plan in winners:
                 opening = openings.get(plan.burst.conversation.id)
@@ -264,7 +288,7 @@ class Router:
                     touched.add(case_id)
                 self._carry_out(
                     changes, plan, locked[plan.burst.conversation.id], opening, case_id, now=now, footing=footing,
-                    place=ahead if 0 < ahead <= 20 else None,
+                    place=_place(opening, fresh, ahead),
                 )  # fmt: skip
             await changes.write(connection)
         for plan in winners:
@@ -284,6 +308,7 @@ class Router:
         done = {plan.burst.conversation.id for plan in winners}
         for id_ in done:
             self._first_seen.pop(id_, None)
+            self._aside.pop(id_, None)
         lost = [plan.burst.conversation.id for plan in plans if plan.burst.conversation.id not in done]
         if lost:
             self.look_at(lost)
@@ -398,6 +423,20 @@ class Router:
             reopens=case if decision.act == "reopen" else unresolved,
             previous=case if case is not None and decision.act != "reopen" and unresolved is None else None,
         )
+
+
+def _place(opening: Opening | None, batch: list[Opening], ahead: int) -> int | None:
+    """Which number in line a call for a person is: behind who waited before, and who came sooner in this batch."""
+    if opening is None or opening.acknowledge != "person":
+        return None
+    mine = (opening.messages[0].created_at, opening.messages[0].id)
+    sooner = sum(
+        other.urgent and (other.sla == "outage" or (other.messages[0].created_at, other.messages[0].id) < mine)
+        for other in batch
+        if other is not opening
+    )
+    place = ahead + sooner + 1
+    return place if place <= PLACES_SAID else None
 
 
 def _unresolved(burst: Burst) -> bool:

@@ -40,6 +40,15 @@ BODY_AT_MOST: Final = 256_000
 """Bytes; every allowed text fits, however it is escaped."""
 PAGE: Final = 200
 HEARTBEAT: Final = 15.0
+BUTTONS: Final = {
+    "helped:yes": "Yes",
+    "helped:no": "No",
+    "person": "Talk to a person",
+    "survey:good": "Good",
+    "survey:fair": "Fair",
+    "survey:poor": "Poor",
+}
+"""What may be tapped, with the words that are on it."""
 _ID_BYTES: Final = 16
 
 
@@ -326,8 +335,14 @@ def _checked(body: bytes, max_length: int) -> _Posted:
         text=_text(data.get("text"), max_length),
         name=_short(data, "name", 200) or "",
         email=_email(_short(data, "email", 320)),
-        button=_short(data, "button", 100),
+        button=_tapped(_short(data, "button", 100), data["text"]),
     )
+
+
+def _tapped(button: str | None, text: str) -> str | None:
+    """A tap says what its label says. With other words beside it, it is a message, and is read as one."""
+    same = button is not None and text.strip().casefold() in (BUTTONS.get(button, "").casefold(), button.casefold())
+    return button if button in BUTTONS and same else None
 
 
 def _uuid(value: object) -> str:

@@ -109,7 +109,8 @@ def _described(row: MessageRow, more: dict[str, Any]) -> dict[str, Any]:
         "text": row.body,
         "buttons": more.get("buttons") or [],
         "rich": more.get("rich"),
-        "external_id": more.get("external_id"),
+        # Of what came in it is the customer's own: with the words it would open their conversation.
+        "external_id": more.get("external_id") if row.direction == "out" else None,
         "revision": row.revision,
         "end": row.end,
         "end_reason": more.get("end_reason"),

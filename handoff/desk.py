@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -218,7 +218,7 @@ class Desk:
                 author_name=agent.name,
                 kind="notice",
                 body=texts.TAKEOVER.format(agent=agent.name, case=work.number),
-                condition="case_unresolved",
+                condition="case_held",
             )
             columns["flags"] = {**(work.row["flags"] or {}), "introduced": [*introduced, agent.id]}
         work.changes.case(work.id, **columns)
@@ -264,8 +264,9 @@ class Desk:
         """To the queue, where every case has a deadline and a first-class one calls until somebody takes it."""
         columns: dict[str, Any] = {"assignee_id": None, "status": "waiting", "snoozed_until": None}
         if work.row["deadline"] is None:
-            columns |= {"deadline": work.now + timedelta(hours=1), "unanswered_since": work.now}
-            work.changes.due("breach", work.id, work.now + timedelta(hours=1), now=work.now)
+            by = deadline(work.row["sla"], work.now, self._rules.targets, self._rules.hours)
+            columns |= {"deadline": by, "unanswered_since": work.now}
+            work.changes.due("breach", work.id, by, now=work.now)
         if self._rules.notify and work.row["urgent"] and work.row["assignee_id"] is not None:
             work.changes.due("notify", work.id, work.now, now=work.now, data={"why": "released"})
         work.changes.case(work.id, **columns)
@@ -347,6 +348,17 @@ class Desk:
         async def action(work: _Work) -> dict[str, Any]:
             work.must_be_unresolved()
             work.must_hold()
+            if work.row["unanswered_since"] is not None:
+                # Somebody was to write, and nobody has: the customer must know that this is no longer so.
+                voice = self._rules.voice
+                work.say(
+                    author="system",
+                    author_name=voice.bot,
+                    kind="notice",
+                    body=texts.RETURNED.format(agent=work.agent.name, bot=voice.bot),
+                    buttons=[dict(texts.PERSON)],
+                    condition="case_resolved",
+                )
             self._close(work, "returned")
             work.event("returned")
             return _state(work.number, "resolved", work.agent.name)
@@ -354,13 +366,22 @@ class Desk:
         return await self._act("return", agent, number, action, once)
 
     async def resolve(
-        self, agent: Agent, number: str, *, outcome: str, quiet: bool = False, once: Once | None = None
+        self,
+        agent: Agent,
+        number: str,
+        *,
+        outcome: str | None = None,
+        quiet: bool = False,
+        once: Once | None = None,
     ) -> dict[str, Any]:
-        """Done: the customer is told so, and asked how it was. Spam is closed without a word."""
+        """Done: the customer is told so, and asked how it was. Spam is closed without a word.
+
+        What the customer wrote in this very moment, and nobody has read, is not closed with it: it opens it again.
+        """
 
         async def action(work: _Work) -> dict[str, Any]:
             work.must_be_unresolved()
-            if outcome not in texts.OUTCOMES:
+            if outcome is not None and outcome not in texts.OUTCOMES:
                 raise WrongState(f"{outcome!r} is no outcome. Use one of {', '.join(OUTCOMES)}.")
             if work.row["assignee_id"] is not None:
                 work.must_hold()
@@ -372,7 +393,7 @@ class Desk:
                     author="system",
                     author_name=self._rules.voice.bot,
                     kind="notice",
-                    body=texts.resolved(texts.OUTCOMES[outcome]),
+                    body=texts.resolved(texts.OUTCOMES[outcome] if outcome else None, work.agent.name),
                     condition="case_resolved",
                 )
                 work.say(
@@ -383,17 +404,19 @@ class Desk:
                     buttons=list(texts.SURVEY_BUTTONS),
                     condition="case_resolved",
                 )
-            self._close(work, outcome)
-            work.event("resolved", outcome=outcome)
+            self._close(work, outcome or "solved")
+            work.event("resolved", outcome=outcome or "solved")
             return _state(work.number, "resolved", work.agent.name)
 
         return await self._act("resolve", agent, number, action, once)
 
     def _close(self, work: _Work, outcome: str) -> None:
         work.hand("bot")
-        work.returned_seq = work.seq - 1
-        for message_id in work.locked.undecided:
-            work.changes.end(message_id, "appended", "read by a person before it was decided")
+        unread = work.locked.first_undecided if outcome != "spam" else None
+        work.returned_seq = (unread or work.seq) - 1
+        if outcome == "spam":
+            for message_id in work.locked.undecided:
+                work.changes.end(message_id, "appended", "closed as spam")
         work.changes.case(
             work.id,
             status="resolved",
@@ -468,6 +491,8 @@ class Desk:
                 columns["deadline"] = deadline(tier, since, self._rules.targets, self._rules.hours)
                 work.changes.due("breach", work.id, max(columns["deadline"], work.now), now=work.now)
             work.changes.case(work.id, **columns)
+            if self._rules.notify and urgent and not work.row["urgent"] and work.row["status"] == "waiting":
+                work.changes.due("notify", work.id, work.now, now=work.now, data={"why": "corrected"})
             if work.owner == "bot" and work.row["status"] != "resolved" and tier != "feedback":
                 work.hand("human")  # it was only filed; now people own the conversation
             rows = await cases.transcript(work.connection, work.conversation, after=work.row["opened_seq"] - 1, limit=1)
@@ -555,7 +580,9 @@ def _state(number: str, status: str, assignee: str | None) -> dict[str, Any]:
 async def _not_stale(work: _Work, after_seq: int | None) -> None:
     if after_seq is None:
         return
-    since = await cases.transcript(work.connection, work.conversation, after=after_seq)
+    rows = await cases.transcript(work.connection, work.conversation, after=after_seq)
+    # A colleague's note and the machine's notices (the name at takeover above all) make no answer wrong.
+    since = [row for row in rows if row.direction == "in" or (row.direction == "out" and row.author == "agent")]
     if since:
         raise Stale(
             f"{len(since)} message(s) came since you looked. Read them first.",

@@ -228,6 +228,8 @@ def append(
         # The graver matter began with this message: its own time, unless the old one ends sooner.
         graver = deadline(serves, first.created_at, rules.targets, rules.hours)
         by = min(graver, case.deadline) if case.deadline else graver
+    elif case.unanswered_since is not None and case.deadline is not None:
+        by = min(by, case.deadline)  # writing again never makes anybody wait longer
     if case.unanswered_since is None or by != case.deadline:
         columns |= {"unanswered_since": since, "deadline": by, "breached_at": None}
         changes.due("breach", case.id, max(by, now), now=now)

@@ -43,7 +43,9 @@ async def promise_risk(connection: AsyncConnection, due: Due, case: CaseBrief, a
     if not risky or case.status in ("resolved", "pending"):
         return changes
     oldest = risky[0]
-    basis = at.footing.basis(case.sla)
+    told = int(case.flags.get("at_risk", 0))
+    # Who has been let down once is not given another time that may not be kept either.
+    basis = at.footing.basis(case.sla) if not told else None
     new_by = deadline(case.sla, at.now, at.rules.targets, at.rules.hours) if basis is not None else None
     supervisor = await first_supervisor(connection)
     changes.settle_promises(case.id, "replaced", at.now)
@@ -59,7 +61,7 @@ async def promise_risk(connection: AsyncConnection, due: Due, case: CaseBrief, a
         texts.at_risk(
             old=voice.time(oldest["by"], at.now),
             new=voice.time(new_by, at.now) if new_by is not None else None,
-            supervisor=supervisor.name if supervisor else None,
+            supervisor=supervisor.name if supervisor and at.rules.notify else None,
         ),
     )
     changes.event(
@@ -69,7 +71,7 @@ async def promise_risk(connection: AsyncConnection, due: Due, case: CaseBrief, a
         now=at.now,
         data={"promised": oldest["by"].isoformat(), "supervisor": supervisor.email if supervisor else None},
     )
-    changes.case(case.id, flags={**case.flags, "at_risk": True})
+    changes.case(case.id, flags={**case.flags, "at_risk": told + 1})
     if at.rules.notify:
         changes.due("notify", case.id, at.now, now=at.now, data={"why": "promise_at_risk"})
     return changes
@@ -94,7 +96,7 @@ async def snooze_over(connection: AsyncConnection, due: Due, case: CaseBrief, at
     changes = Changes()
     if case.status != "snoozed" or (case.snoozed_until is not None and case.snoozed_until > at.now):
         return changes  # awake, or put to sleep again for longer
-    by = case.deadline or at.now + at.rules.targets.of(case.sla)
+    by = case.deadline or deadline(case.sla, at.now, at.rules.targets, at.rules.hours)
     changes.case(
         case.id,
         status="open" if case.assignee_id is not None else "waiting",
@@ -121,7 +123,7 @@ async def _say(connection: AsyncConnection, changes: Changes, case: CaseBrief, a
         body=text,
         now=at.now,
         status="sent" if at.pull(conversation.channel) else "queued",
-        condition="case_unresolved",
+        condition="case_unanswered",
     )
     changes.advance(
         conversation.id,

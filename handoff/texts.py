@@ -26,6 +26,8 @@ FEEDBACK: Final = "Thank you. This goes to the product team; nothing more to do.
 SURVEY: Final = "How was this? One tap is enough."
 TAKEOVER: Final = "{agent} here. I have read everything above; {case} is mine now."
 
+RETURNED: Final = "{agent} has read this and handed it back to {bot}. Ask here; a person is one tap away."
+
 OUTCOMES: Final = {
     "solved": "it works again",
     "workaround": "there is a way around it",
@@ -58,8 +60,8 @@ _WITH_TIME: Final = {
     "": "A person answers by {by}. Case {case}.",
 }
 _WITHOUT_TIME: Final = {
-    "outage": "It is ahead of everything else. Your case is {case}; the answer comes here.",
-    "security": "It is ahead of everything else. Your case is {case}. Never send passwords or card numbers.",
+    "outage": "It is among the first in line. Your case is {case}; the answer comes here.",
+    "security": "It is among the first in line. Your case is {case}. Never send passwords or card numbers.",
     "billing": "A person checks this and writes here. Case {case}. Never send card numbers.",
     "person": "A person writes here{place}. Case {case}.",
     "not_helped": "A person takes over, sees all of this, and writes here. Case {case}.",
@@ -136,12 +138,14 @@ def workaround(title: str, link: str | None) -> str:
 
 def at_risk(*, old: str, new: str | None, supervisor: str | None) -> str:
     knows = f" {supervisor} knows." if supervisor else ""
-    again = f"New time: {new}." if new else "You keep your place, and it is still ahead of the rest."
+    again = f"New time: {new}." if new else "You keep your place in line."
     return f"We said {old} and will not make it; we are sorry. {again}{knows}"
 
 
-def resolved(outcome: str) -> str:
-    return f"Solved: {outcome}. Anything else? Write here and it opens again."
+def resolved(outcome: str | None, agent: str) -> str:
+    """`outcome` is what the agent said of it; without one nothing is claimed."""
+    done = f"Solved: {outcome}." if outcome else f"{agent} has closed this case."
+    return f"{done} Anything else? Write here and it opens again."
 
 
 def source(title: str, link: str | None) -> str:

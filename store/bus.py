@@ -85,11 +85,13 @@ class Bus:
             "retry": Retry(NoBackoff(), 0),  # we want to know at once; going on is our own business
             "socket_connect_timeout": PATIENCE,
             "encoding_errors": "surrogatepass",  # odd text in a name is no reason to fail
+            # Each call here has its own `asyncio.timeout`. With a timeout of its own redis-py sends by
+            # `asyncio.wait_for`, which on Python 3.11 loses a cancellation that comes as the send ends.
+            "socket_timeout": None,
         }
         try:
-            commands = BlockingConnectionPool.from_url(url, max_connections=16, socket_timeout=PATIENCE, **settings)
-            # A blocking read is bounded by its own wait, not by the socket's timeout.
-            blocking = ConnectionPool.from_url(url, socket_timeout=None, **settings)
+            commands = BlockingConnectionPool.from_url(url, max_connections=16, **settings)
+            blocking = ConnectionPool.from_url(url, **settings)
         except ValueError as error:  # its text may hold the address, and that a password
             raise RedisSetting(
                 "WARMLINE_REDIS_URL is not the address of a server. "

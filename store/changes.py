@@ -183,6 +183,14 @@ class Changes:
         await self._write_cases(connection)
         await _insert(connection, case_event, self.events)
         await _insert(connection, promise, self.promises)
+        calling = [row["subject"] for row in self.dues if row["kind"] == "notify"]
+        if calling:  # one chain of calls for a case: a new one takes the place of the one that waits
+            await connection.execute(
+                update(due)
+                .where(due.c.kind == "notify", due.c.subject.in_(calling), due.c.consumed_at.is_(None))
+                .values(consumed_at=bindparam("called")),
+                {"called": self.dues[0]["created_at"]},
+            )
         await _insert(connection, due, self.dues)
         await _insert(connection, label, self.labels)
         if self.conversations:

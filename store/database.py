@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ from sqlalchemy import Select, event, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from store import faults
@@ -92,15 +92,31 @@ class _told_as_away:
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        # A DBAPIError of no finer kind is what drivers make of "no such database", "wrong password", "not a database".
-        lost = (
-            isinstance(error, (OperationalError, InterfaceError, ConnectionError, socket.gaierror))
-            or type(error) in (DBAPIError, DatabaseError)
-            or (isinstance(error, DBAPIError) and error.connection_invalidated)
-        )
+        lost = error is not None and _lost(error)
         if lost and error is not None:
             reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
             raise DatabaseAway(f"The database refused: {reason}") from error
+
+
+def _lost(error: BaseException) -> bool:
+    """Is this the database being away, and not something wrong with what it was given?
+
+    A DBAPIError of no finer kind is what drivers make of "no such database", "wrong password", "not a database"; an
+    OSError is a socket that is gone, a network that does not answer. Blocks do nothing else that could raise one.
+    """
+    if isinstance(error, (OSError, PoolTimeout)):
+        return True
+    if not isinstance(error, DBAPIError):
+        return False
+    state = str(getattr(error.orig, "sqlstate", None) or "")
+    cause = getattr(error.orig, "__cause__", None)
+    if state[:2] in ("22", "23") or type(cause).__name__ == "DataError":
+        return False
+    return (
+        isinstance(error, (OperationalError, InterfaceError))
+        or type(error) in (DBAPIError, DatabaseError)
+        or error.connection_invalidated
+    )
 
 
 def sqlite_url(home: Path) -> str:
@@ -139,8 +155,8 @@ def open_database(url: str) -> Database:
 
 
 def _open_sqlite(url: str) -> Database:
-    writer = create_async_engine(url, pool_size=1, max_overflow=0, connect_args={"timeout": 30})
-    reader = create_async_engine(url, pool_size=4, max_overflow=4, connect_args={"timeout": 30})
+    writer = create_async_engine(url, pool_size=1, max_overflow=0, connect_args={"timeout": 30}, hide_parameters=True)
+    reader = create_async_engine(url, pool_size=4, max_overflow=4, connect_args={"timeout": 30}, hide_parameters=True)
     event.listen(writer.sync_engine, "connect", _prepare_sqlite_writer)
     event.listen(writer.sync_engine, "begin", _begin_immediate)
     event.listen(reader.sync_engine, "connect", _prepare_sqlite_reader)
@@ -149,7 +165,15 @@ def _open_sqlite(url: str) -> Database:
 
 
 def _open_postgresql(url: str) -> Database:
-    engine = create_async_engine(url, pool_size=10, max_overflow=10, pool_pre_ping=True, pool_recycle=1800)
+    engine = create_async_engine(
+        url,
+        hide_parameters=True,
+        connect_args={"timeout": 10, "command_timeout": 30},
+        pool_size=10,
+        max_overflow=10,
+        pool_pre_ping=True,
+        pool_recycle=1800,
+    )
     return Database(url=url, dialect="postgresql", reader=engine, writer=engine)
 
 

@@ -419,7 +419,7 @@ async def set_aside(connection: AsyncConnection, items: Iterable[Unreadable], no
             "channel": item.channel,
             "account": item.account,
             "external_id": item.external_id,
-            "dedupe": digest(item.channel, item.account, item.external_id),
+            "dedupe": digest(item.channel, item.account, item.external_id, hashlib.sha256(item.raw).hexdigest()),
             "reason": item.reason,
             "raw": item.raw,
             "created_at": now,

@@ -101,6 +101,8 @@ class Locked:
     epoch: int
     next_seq: int
     undecided: frozenset[int]
+    first_undecided: int | None = None
+    """The lowest number among them."""
 
 
 MESSAGE_COLUMNS = [
@@ -241,13 +243,20 @@ async def lock(connection: AsyncConnection, ids: Collection[int]) -> dict[int, L
         .with_for_update()
     )
     found = rows.all()
-    undecided: dict[int, set[int]] = defaultdict(set)
-    query = select(message.c.conversation_id, message.c.id).where(message.c.conversation_id.in_(ids), UNDECIDED)
-    for conversation_id, message_id in await connection.execute(query):
-        undecided[conversation_id].add(message_id)
+    undecided: dict[int, dict[int, int]] = defaultdict(dict)
+    query = select(message.c.conversation_id, message.c.id, message.c.seq).where(
+        message.c.conversation_id.in_(ids), UNDECIDED
+    )
+    for conversation_id, message_id, seq in await connection.execute(query):
+        undecided[conversation_id][message_id] = seq
     return {
         row[0]: Locked(
-            version=row[1], owner=row[2], epoch=row[3], next_seq=row[4], undecided=frozenset(undecided[row[0]])
+            version=row[1],
+            owner=row[2],
+            epoch=row[3],
+            next_seq=row[4],
+            undecided=frozenset(undecided[row[0]]),
+            first_undecided=min(undecided[row[0]].values(), default=None),
         )
         for row in found
     }

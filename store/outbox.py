@@ -123,6 +123,14 @@ def _fence() -> ColumnElement[bool]:
         and_(message.c.condition.is_(None), owned),
         and_(message.c.condition == "case_waiting", exists().where(here, case.c.status == "waiting")),
         and_(message.c.condition == "case_unresolved", exists().where(here, case.c.status != "resolved")),
+        and_(
+            message.c.condition == "case_unanswered",
+            exists().where(here, case.c.status != "resolved", case.c.unanswered_since.is_not(None)),
+        ),
+        and_(
+            message.c.condition == "case_held",
+            exists().where(here, case.c.status != "resolved", case.c.assignee_id.is_not(None)),
+        ),
         and_(message.c.condition == "case_resolved", ~exists().where(here, case.c.status != "resolved")),
     )
 

@@ -12,7 +12,7 @@ CaseStatus = Literal["waiting", "open", "pending", "snoozed", "resolved"]
 UNRESOLVED: Final[tuple[CaseStatus, ...]] = ("waiting", "open", "pending", "snoozed")
 
 Kind = Literal["text", "answer", "acknowledgement", "notice", "survey", "event", "note", "edit", "deletion", "button"]
-Condition = Literal["case_waiting", "case_unresolved", "case_resolved"]
+Condition = Literal["case_waiting", "case_unresolved", "case_unanswered", "case_held", "case_resolved"]
 """A system notice leaves an owned conversation only while this holds of its newest case."""
 
 OutboxStatus = Literal["held", "queued", "sending", "sent", "failed", "unknown", "cancelled", "parked"]

@@ -9,7 +9,7 @@ import pytest
 from bot import log
 from models.encoder import Encoder, load_encoder
 
-log.set_up("warning", readable=False)
+log.set_up("warning", readable=False, settled=False)
 
 
 @pytest.fixture(scope="session")

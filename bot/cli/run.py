@@ -176,7 +176,8 @@ def _where_to_look(settings: Settings) -> None:
 
 
 async def _close(house: Warmline, server: uvicorn.Server, serving: asyncio.Task[None]) -> None:
-    """Let open event streams end, finish requests, free the port."""
+    """Let what is being sent and open event streams end, finish requests, free the port."""
+    await house.courier.drain()
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(FINISH_WITHIN):
             for channel in house.channels.values():

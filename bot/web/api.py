@@ -81,7 +81,10 @@ class Note(_Body):
 
 
 class Resolve(_Body):
-    outcome: Literal["solved", "workaround", "guided", "no_fault", "spam"] = "solved"
+    outcome: Annotated[
+        Literal["solved", "workaround", "guided", "no_fault", "spam"] | None,
+        Field(description="What came of it, and what the customer is told; without one only that it is closed."),
+    ] = None
 
 
 class Assign(_Body):
@@ -123,7 +126,6 @@ async def _agent(request: Request, office: Annotated[Office, Depends(_office)]) 
 
 Me = Annotated[Agent, Depends(_agent)]
 There = Annotated[Office, Depends(_office)]
-
 
 
 class Fault(BaseModel):

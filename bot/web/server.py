@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from bot.web import reference
 from bot.web.api import BadCursor, Office, Unauthorised, api
 from bot.web.gate import Forbidden
-from bot.web.shell import BODY_AT_MOST, FAILED, Shell, error_body
+from bot.web.shell import BODY_AT_MOST, FAILED, Shell, error_body, shown_path
 from handoff.desk import KeyReused
 from handoff.errors import HandoffError, HeldByOther, NoSuchCase, NotHeld, Stale, WrongState
 from store.errors import DatabaseAway
@@ -92,7 +92,7 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _away(request: Request, error: Exception) -> JSONResponse:
-    log.error("request failed: database", path=request.url.path, error=str(error))
+    log.error("request failed: database", path=shown_path(request.url.path), error=str(error))
     text = "The desk cannot read or write right now. Try again in a moment."
     return JSONResponse(error_body("database_away", text), 503, headers={"Retry-After": "2"})
 

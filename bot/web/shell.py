@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import re
 import time
 from collections.abc import Iterable
 from typing import Any, Final
@@ -24,6 +25,8 @@ _HEADERS: Final = [
     (b"referrer-policy", b"same-origin"),
     (b"x-frame-options", b"DENY"),
 ]
+
+_SECRET_PART: Final = re.compile(r"(/conversations/)[^/]{20,}")
 
 log = structlog.get_logger(__name__)
 
@@ -55,7 +58,7 @@ class Shell:
         try:
             await self._app(scope, _Limited(receive, scope), answered)
         except Exception:
-            log.exception("request failed", path=scope["path"], method=scope["method"])
+            log.exception("request failed", path=shown_path(scope["path"]), method=scope["method"])
             if not started:
                 await _say(send)
         finally:
@@ -83,6 +86,11 @@ class Shell:
 def _too_large() -> HTTPException:
     """Of the kind that every application between us and the reader passes on."""
     return HTTPException(413)
+
+
+def shown_path(path: str) -> str:
+    """A path for the log: a conversation's name is its customer's secret."""
+    return _SECRET_PART.sub(r"\1…", path)
 
 
 class _Limited:

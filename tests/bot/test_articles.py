@@ -289,7 +289,7 @@ class TestKnowledge:
         words = sum(len(section.plain.split()) for section in article.sections)
         assert 120 <= words <= 400
         assert 2 <= len(article.sections) <= 5
-        assert article.url == f"https://help.harbour.example/{article.slug}"
+        assert article.url is None  # the running desk shows it under its own address
         assert all(len(section.questions) >= 2 for section in article.sections)
 
     def test_no_question_is_listed_twice(self) -> None:

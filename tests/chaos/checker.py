@@ -170,10 +170,9 @@ def delivered(at: Evidence) -> Iterator[str]:
         place = at.conversations[row["conversation_id"]]["place"]
         if {line["place"] for line in lines} != {place} or lines[0]["text"] != row["body"]:
             yield f"message {id_} reached {lines[0]['place']} as {lines[0]['text']!r}"
-        unclear = row["status"] == "unknown" or f"message {id_}" in repaired
-        if len(lines) > 1 and (at.reconciles or not unclear):
+        if len(lines) > 1 and (at.reconciles or f"message {id_}" not in repaired):
             yield f"message {id_} ({row['author']}, {row['status']}) was posted {len(lines)} times"
-        if row["status"] not in ("sent", "unknown") and not (row["status"] == "cancelled" and not at.lookup):
+        if row["status"] != "sent" and not (row["status"] == "cancelled" and not at.lookup):
             yield f"message {id_} is {row['status']}, and the platform has it"
     for row in at.messages:
         if row["status"] == "sent" and at.channel(row) == "loopback" and row["id"] not in copies:
@@ -182,11 +181,10 @@ def delivered(at: Evidence) -> Iterator[str]:
 
 def settled(at: Evidence) -> Iterator[str]:
     """At rest nothing is on its way, and nothing is left over."""
-    allowed = {"sent", "cancelled"} if at.reconciles else {"sent", "cancelled", "unknown"}
     for row in at.messages:
         if row["status"] == "queued" and row["created_at"] > at.stopped - timedelta(seconds=5):
             continue  # the clock goes on to speak; this row leaves with the next start
-        if row["direction"] == "out" and row["status"] not in allowed:
+        if row["direction"] == "out" and row["status"] not in ("sent", "cancelled"):
             yield f"message {row['id']} ({row['author']} {row['kind']}) stays {row['status']}: {row['error']}"
         if row["direction"] == "out" and row["author"] == "agent" and row["status"] == "cancelled":
             yield f"a person's message {row['id']} was cancelled"

@@ -225,7 +225,7 @@ class Run:
             for trouble in troubles:
                 trouble.cancel()
         self._say("everybody went home")
-        await self._quieten()
+        await self.quieten()
         self._say("at rest")
         resent = await self._read_everything()
         stopped = datetime.now(UTC)
@@ -329,7 +329,7 @@ class Run:
 
     # --- afterwards ------------------------------------------------------------------------------
 
-    async def _quieten(self) -> None:
+    async def quieten(self) -> None:
         """Wait until everything has its end and nothing is on its way."""
         until = time.monotonic() + REST_WITHIN
         while time.monotonic() < until:
@@ -344,9 +344,11 @@ class Run:
     async def _read_everything(self) -> int:
         """Send again what did not arrive, as a person would; then let every web customer read. How many were sent."""
         agent = Agent(self.crowd, *self.crowd.tokens[0])
-        resent = await agent.send_all_again()
-        if resent:
-            await self._quieten()
+        await self.control.knobs(weather={})
+        resent = 0
+        while more := await agent.send_all_again():  # the list shows a hundred
+            resent += more
+            await self.quieten()
         for token in sorted({said.token for said in self.memory.said}):
             await self.crowd.read(token)
         return resent

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.crowd import Agent
-from tests.chaos.evidence import unrest
 from tests.chaos.storm import Kill, Outcome, Run, Storm, rage
 from tests.databases import new_postgresql
+from tests.house import until
 from tests.platforms.loopback_control import read_ledger
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(1800)]
@@ -80,23 +80,21 @@ async def test_two_desks_on_one_postgresql(tmp_path: Path) -> None:
 
 
 async def test_a_person_waits_for_an_answer_that_a_dead_desk_had_under_way(tmp_path: Path) -> None:
-    """The platform thinks for seven seconds about the machine's answer; the desk dies meanwhile, and a person is fast."""
+    """The platform thinks for seven seconds about the machine's answer; the desk dies, and a person is fast."""
     async with contextlib.AsyncExitStack() as stack:
         run = await Run.open(Storm(seed=6), tmp_path, stack)
         (desk,) = run.victims
         await desk.start()
         await run.control.faults("send", {"fault": "slow_before", "seconds": 7})
         await run.control.write("How do I create a subdomain?")
-        while not desk.reached()["courier.before-send"]:
-            await asyncio.sleep(0.02)
+        await until(lambda: asyncio.to_thread(lambda: desk.reached()["courier.before-send"]))
         await asyncio.sleep(0.2)  # the request is on its way
         await desk.kill("while the platform thinks")
         await desk.start()
         agent = Agent(run.crowd, *run.crowd.tokens[0])
         case = await agent.ask("takeover", None, path="/api/v1/conversations/1/takeover")
         assert (await agent.ask("reply", case.answer["number"], {"text": "I am here."})).status == 200
-        while await unrest(run.url, unclear_counts=True):
-            await asyncio.sleep(0.1)
+        await run.quieten()
     sent = [line["text"] for line in read_ledger(run.ledger) if line["what"] == "accepted"]
     assert len(sent) == 3
     assert "subdomain" in sent[0]

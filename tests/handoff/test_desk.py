@@ -375,7 +375,7 @@ async def test_who_claims_is_introduced_once(office: Office) -> None:
     await office.desk.assign(tom, number, lea, held_by=tom.id)
     notices = await said(office, kind="notice")
     assert [row["body"].split()[0] for row in notices] == ["Lea", "Tom"]
-    assert {(row["author"], row["condition"], row["epoch"]) for row in notices} == {("system", "case_unresolved", None)}
+    assert {(row["author"], row["condition"], row["epoch"]) for row in notices} == {("system", "case_held", None)}
 
 
 async def test_taking_a_case_stops_what_the_machine_has_not_begun_to_send(office: Office) -> None:
@@ -397,7 +397,7 @@ async def test_what_goes_back_to_the_queue_has_a_deadline(office: Office, how: s
         await office.desk.assign(lea, number, None, held_by=lea.id)
     row = await read(office, number)
     assert (row["status"], row["assignee_id"], row["deadline"], row["sort_at"]) == (
-        "waiting", None, NOW + HOUR, NOW + HOUR,
+        "waiting", None, NOW + 4 * HOUR, NOW + 4 * HOUR,
     )  # fmt: skip
 
 
@@ -445,13 +445,25 @@ async def test_spam_and_quiet_closing_say_nothing(office: Office, outcome: str, 
     assert (await read(office, number))["assignee_id"] == lea.id
 
 
-async def test_what_was_written_before_the_return_is_read_by_the_person(office: Office) -> None:
+@pytest.mark.parametrize("how", ["return", "resolve"])
+async def test_what_nobody_has_read_is_not_closed_with_the_case(office: Office, how: str) -> None:
     number, lea = await office.customer(), await office.agent()
     await office.desk.claim(lea, number)
     late = await write_in(office.database, "just before")
+    if how == "return":
+        await office.desk.return_to_bot(lea, number)
+    else:
+        await office.desk.resolve(lea, number, outcome="solved")
+    assert (await row_of(office.database, message, late.message))["end"] is None
+    assert (await row_of(office.database, conversation, 1))["returned_seq"] == late.seq - 1
+
+
+async def test_a_return_with_a_question_open_is_told(office: Office) -> None:
+    number, lea = await office.customer(), await office.agent()
+    await office.desk.claim(lea, number)
     await office.desk.return_to_bot(lea, number)
-    assert (await row_of(office.database, message, late.message))["end"] == "appended"
-    assert (await row_of(office.database, conversation, 1))["returned_seq"] == late.seq
+    (told,) = [row for row in await said(office, kind="notice") if "handed it back" in row["body"]]
+    assert [button["id"] for button in told["buttons"]] == ["person"]
 
 
 async def test_reopening_puts_it_in_the_hands_of_who_reopens_with_a_deadline(office: Office) -> None:

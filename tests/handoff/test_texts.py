@@ -79,10 +79,17 @@ def test_every_kind_that_is_acknowledged_has_its_own_opening() -> None:
 
 @pytest.mark.parametrize("outcome", texts.OUTCOMES)
 def test_a_resolved_case_says_how_and_that_it_opens_again(outcome: str) -> None:
-    text = texts.resolved(texts.OUTCOMES[outcome])
+    text = texts.resolved(texts.OUTCOMES[outcome], "Lea")
     whole(text)
     assert texts.OUTCOMES[outcome] in text
     assert "opens again" in text
+
+
+def test_a_case_closed_without_an_outcome_claims_none() -> None:
+    text = texts.resolved(None, "Lea")
+    whole(text)
+    assert text.startswith("Lea has closed this case.")
+    assert "Solved" not in text
 
 
 @pytest.mark.parametrize("new", [None, "15:10 UTC"])
@@ -103,6 +110,7 @@ FIXED = {
     "GREETING": {"company": "Acme"},
     "I_AM_A_BOT": {"company": "Acme", "bot": "Ada"},
     "TAKEOVER": {"agent": "Lea", "case": "W-1"},
+    "RETURNED": {"agent": "Lea", "bot": "Ada"},
     "FEEDBACK": {},
     "SURVEY": {},
     "DID_THIS_HELP": {},
