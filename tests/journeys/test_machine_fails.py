@@ -87,6 +87,23 @@ async def test_stopping_in_the_moment_of_news(tmp_path: Path) -> None:
                 at.house.router.sweep_soon()
 
 
+async def test_a_cancellation_is_never_lost_on_the_bus(tmp_path: Path) -> None:
+    """In whatever turn of the loop it comes: a task that only talks to the bus ends when it is told to."""
+    async with desk(tmp_path) as at:
+
+        async def talk() -> None:
+            while True:
+                await at.house.bus.publish("nobody", {})
+
+        for turns in list(range(30)) * 4:
+            talking = asyncio.create_task(talk())
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            talking.cancel()
+            done, _ = await asyncio.wait({talking}, timeout=1)
+            assert done, f"lost after {turns} turns"
+
+
 async def test_what_was_undecided_at_the_stop_is_decided_at_the_start(tmp_path: Path) -> None:
     async with desk(tmp_path, mind=_sleepy(1.0)) as at:
         ana = at.customer()
