@@ -68,3 +68,57 @@ SECURITY_ABROAD: Final[Phrases] = (
         r"intihar|självmord|самоубийств\w{1,3}",
     ),
 )
+
+DOWN_ABROAD: Final[Phrases] = (
+    (
+        "de",
+        r"nichts_(?:geht|funktioniert|läuft)|geht_(?:gar_|überhaupt_)?nichts|nicht_(?:mehr_)?erreichbar|"
+        r"(?:komplett|alles|total)_(?:kaputt|ausgefallen|down|tot)|ausfall|ausgefallen|"
+        r"(?:seite|website|webseite|server|dienst|internet)_(?:ist_)?(?:down|tot|weg|offline|kaputt)",
+    ),
+    (
+        "fr",
+        r"en_panne|hors_(?:service|ligne)|plus_rien_ne_(?:marche|fonctionne)|rien_ne_(?:marche|fonctionne)|"
+        r"(?:ne_marche|ne_fonctionne)_plus_du_tout|inaccessible|tout_est_(?:cassé|planté|bloqué)|panne_(?:totale|générale)",
+    ),
+    (
+        "es",
+        r"nada_funciona|no_funciona_nada|está_ca[ií]d[oa]|se_(?:ha_)?ca[ií](?:do|ó)|fuera_de_servicio|"
+        r"no_hay_(?:servicio|conexión|internet)|todo_está_(?:roto|caído)|sin_servicio|"
+        r"(?:página|web|sitio|servidor)_no_(?:funciona|carga|abre)",
+    ),
+    (
+        "it",
+        r"non_funziona_(?:più_)?(?:niente|nulla)|fuori_servizio|è_giù|irraggiungibile|tutto_(?:fermo|bloccato|rotto)",
+    ),
+    ("pt", r"nada_funciona|não_funciona_nada|fora_do_ar|caiu_tudo|está_fora|sem_(?:serviço|conexão|internet)"),
+    (
+        "nl",
+        r"niets_(?:werkt|doet_het)|werkt_niets|ligt_(?:eruit|plat)|onbereikbaar|storing|alles_(?:ligt_plat|is_kapot)",
+    ),
+    ("pl", r"nic_nie_działa|nie_działa_nic|awaria|wszystko_padło|niedostępn\w{1,3}"),
+    ("ru", r"ничего_не_работает|не_работает_ничего|вс[её]_упало|сервис_недоступен|сайт_(?:лежит|упал|не_работает)"),
+)
+MONEY_ABROAD: Final[Phrases] = (
+    (
+        "de",
+        r"abgebucht|abbuchung\w{0,2}|doppelt_(?:bezahlt|berechnet)|zurückerstatt\w{0,5}|rückerstattung|"
+        r"geld_(?:zurück|weg)|falsche_rechnung|rechnung_(?:ist_)?falsch|zu_viel_(?:bezahlt|berechnet)",
+    ),
+    ("fr", r"débit\w{1,4}|prélev\w{1,6}|rembours\w{1,8}|facturé\w{0,2}_(?:deux_fois|en_double|à_tort)|mon_argent"),
+    (
+        "es",
+        r"cobr(?:aron|ado|ó)|reembols\w{1,6}|devol(?:ución|ver)_(?:d?el_)?(?:dinero)?|mi_dinero|cargo_(?:doble|indebido)",
+    ),
+    ("it", r"addebit\w{1,5}|rimbors\w{1,5}|pagato_due_volte|i_miei_soldi"),
+    ("pt", r"cobra(?:ram|do|nça)_\w{0,10}|reembols\w{1,5}|estorn\w{1,3}|meu_dinheiro|cobrado_duas_vezes"),
+    ("nl", r"afgeschreven|terugbetal\w{1,4}|dubbel_betaald|mijn_geld"),
+    (
+        "pl",
+        r"pobran\w{1,3}|zwrot\w{0,2}_(?:pieniędzy|środków)|podwójn\w{1,4}_(?:płatnoś\w{1,3}|opłat\w{1,2})|moje_pieniądze",
+    ),
+    (
+        "ru",
+        r"списал[иа]|снял[иа]_деньги|вернит\w{1,3}_деньги|возврат\w{0,2}_(?:денег|средств)|двойно\w{1,2}_списан\w{1,3}",
+    ),
+)

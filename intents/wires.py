@@ -116,8 +116,8 @@ def _expand(source: str) -> str:
 
 _WIRES: Final[tuple[tuple[WireName, tuple[_Compiled, ...]], ...]] = (
     ("security", (_compile(phrases.SECURITY), _compile(abroad.SECURITY_ABROAD, "abroad"))),
-    ("down", (_compile(phrases.DOWN),)),
-    ("money", (_compile(phrases.MONEY),)),
+    ("down", (_compile(phrases.DOWN), _compile(abroad.DOWN_ABROAD, "abroad"))),
+    ("money", (_compile(phrases.MONEY), _compile(abroad.MONEY_ABROAD, "abroad"))),
     (
         "person",
         (

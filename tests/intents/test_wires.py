@@ -201,3 +201,25 @@ def test_linear_in_time(name: str) -> None:
     trips(text)
     spent = time.process_time() - started
     assert spent < 0.2, f"{spent:.3f} s"  # 0.05 on a quiet machine
+
+
+@pytest.mark.parametrize(
+    ("text", "wire"),
+    [
+        ("Alles ist kaputt, bei uns geht gar nichts mehr", "down"),
+        ("Unsere Webseite ist seit heute früh nicht erreichbar", "down"),
+        ("Toute notre boutique est en panne", "down"),
+        ("Aquí nada funciona desde ayer", "down"),
+        ("U nas od rana nic nie działa", "down"),
+        ("Es wurde zweimal von meinem Konto abgebucht", "money"),
+        ("Vous avez débité ma carte deux fois", "money"),
+        ("Me cobraron dos veces el mismo mes", "money"),
+    ],
+)
+def test_grave_words_of_other_languages_are_heard(text: str, wire: str) -> None:
+    assert wire in {trip.wire for trip in trips(text)}
+
+
+@pytest.mark.parametrize("text", ["Wie ändere ich mein Passwort?", "Où puis-je changer mon adresse ?"])
+def test_a_question_in_another_language_trips_nothing(text: str) -> None:
+    assert not trips(text)
