@@ -118,7 +118,11 @@ async def time_to_person(port: int, home: Path, messages: list[str], a_second: f
         client = idle.pop() if idle else await Client.connect(port)
         id = str(uuid.uuid4())
         sent[id] = time.time()
-        await client.post(text, id)
+        try:
+            await client.post(text, id)
+        except (asyncio.IncompleteReadError, ConnectionError):  # idle for too long: the server has hung up
+            client = await Client.connect(port)
+            await client.post(text, id)
         idle.append(client)
 
     began = time.perf_counter()
