@@ -9,7 +9,21 @@ import pytest
 from bot import log
 from models.encoder import Encoder, load_encoder
 
-log.set_up("warning", readable=False, settled=False)
+_set_up = log.set_up
+
+
+def _unsettled(level: str, *, readable: bool | None = None, settled: bool = True) -> None:
+    """Whoever sets up logs in a test leaves loggers that other tests can still listen to."""
+    _set_up(level, readable=readable, settled=False)
+
+
+log.set_up = _unsettled
+
+
+@pytest.fixture(autouse=True)
+def plain_logs() -> None:
+    """One line of JSON for each event, whatever the test before has set up: drawn tracebacks cost seconds."""
+    log.set_up("warning", readable=False)
 
 
 @pytest.fixture(scope="session")

@@ -332,14 +332,15 @@ def _moment(row: Row, conversation: int, column: str = "created_at") -> tuple[in
 
 
 def _human_times(at: Evidence) -> dict[int, list[tuple[datetime, datetime]]]:
-    """When people had each conversation, from the events of its cases."""
+    """When people had each conversation for sure, from the events of its cases."""
     begins: dict[int, datetime] = {}
     found: dict[int, list[tuple[datetime, datetime]]] = defaultdict(list)
     last = max((row["at"] for row in at.events), default=at.stopped)
     for row in sorted(at.events, key=lambda row: (row["at"], row["id"])):
         conversation = at.cases[row["case_id"]]["conversation_id"]
         if row["kind"] in (*HANDED, "claimed"):
-            begins.setdefault(conversation, row["at"])
+            # The machine notes when it decided; it may have waited for the database before that came true.
+            begins.setdefault(conversation, row["at"] + timedelta(seconds=row["actor"] == "bot"))
         elif row["kind"] in ("resolved", "returned") and conversation in begins:
             found[conversation].append((begins.pop(conversation), row["at"]))
     for conversation, begin in begins.items():

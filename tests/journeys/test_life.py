@@ -312,7 +312,7 @@ async def test_the_machine_acts_only_on_what_is_written_after_the_return(at: Des
 
 async def test_what_was_unread_at_the_return_stays_with_people(at: Desk, lea: AgentClient) -> None:
     """A message that arrives in the moment of the return is ended by it, not answered by the machine."""
-    for _ in range(10):
+    for _ in range(4):
         ana, case = await handed(at, lea, "florp the wug")
         await lea.done(f"cases/{case['number']}/claim")
         await asyncio.gather(ana.write(ALIAS), lea.post(f"cases/{case['number']}/return"))

@@ -63,7 +63,7 @@ class Writer:
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-@pytest.mark.parametrize("customers", [25, pytest.param(200, marks=pytest.mark.chaos)])
+@pytest.mark.parametrize("customers", [15, pytest.param(200, marks=pytest.mark.chaos)])
 async def test_customers_at_once(tmp_path: Path, dialect: str, customers: int) -> None:
     rng = random.Random(2)
     async with desk(tmp_path, **await database_for(dialect)) as at:

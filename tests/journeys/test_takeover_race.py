@@ -19,7 +19,7 @@ from tests.house import AgentClient, Desk, database_for, desk, until
 from tests.platforms.loopback import LoopbackPlatform
 from tests.platforms.loopback_control import LoopbackControl
 
-RACES = pytest.mark.parametrize("races", [25, pytest.param(125, marks=pytest.mark.chaos)])
+RACES = pytest.mark.parametrize("races", [15, pytest.param(125, marks=pytest.mark.chaos)])
 """So many on each database, on each kind of channel."""
 ABREAST = 40
 FEW = 8

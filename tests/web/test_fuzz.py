@@ -18,7 +18,7 @@ from tests.house import Desk
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-SECONDS = 4.0
+SECONDS = 2.5
 texts = st.text(max_size=40) | st.sampled_from(
     [
         "",
@@ -88,7 +88,7 @@ def _examples() -> None:
 
 def _gather(strategy: st.SearchStrategy[Any], found: list[Any]) -> None:
     @seed(7)
-    @settings(max_examples=300, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+    @settings(max_examples=150, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
     @given(strategy)
     def gather(value: Any) -> None:
         found.append(value)
