@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.tables import article
@@ -29,6 +29,7 @@ _COLUMNS = [article.c.slug, article.c.title, article.c.markdown, article.c.diges
 
 async def put(connection: AsyncConnection, rows: Sequence[ArticleRow], now: datetime) -> int:
     """Add or replace by slug; how many were new or changed."""
+    await _one_writer(connection)
     known = {
         row[0]: (row[1], row[2])
         for row in await connection.execute(select(article.c.slug, article.c.digest, article.c.source))
@@ -48,10 +49,17 @@ async def put(connection: AsyncConnection, rows: Sequence[ArticleRow], now: date
 
 async def replace_demo(connection: AsyncConnection, rows: Sequence[ArticleRow], now: datetime) -> None:
     """The demo articles of this version of the program; an own article with the same slug stays."""
+    await _one_writer(connection)
     own = {row[0] for row in await connection.execute(select(article.c.slug).where(article.c.source == "own"))}
     kept = {row.slug for row in rows}
     await connection.execute(delete(article).where(article.c.source == "demo", article.c.slug.not_in(kept)))
     await put(connection, [row for row in rows if row.slug not in own], now)
+
+
+async def _one_writer(connection: AsyncConnection) -> None:
+    """Two desks that start at once, or an import meanwhile, write one after the other. SQLite has one writer anyway."""
+    if connection.dialect.name == "postgresql":
+        await connection.execute(text("LOCK TABLE article IN SHARE ROW EXCLUSIVE MODE"))
 
 
 async def remove(connection: AsyncConnection, slug: str) -> bool:

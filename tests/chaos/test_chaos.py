@@ -73,7 +73,7 @@ async def test_a_platform_that_cannot_tell(tmp_path: Path) -> None:
 async def test_two_desks_on_one_postgresql(tmp_path: Path) -> None:
     """Either is killed while the other goes on; the database ends all its sessions again and again."""
     url = await new_postgresql("warmline_chaos")
-    storm = Storm(seed=5, database=url, desks=2, cut_every=8.0, knobs={"weather": WEATHER}, kills=AROUND_A_SEND)
+    storm = Storm(seed=5, database=url, desks=2, cut_every=5.0, knobs={"weather": WEATHER}, kills=AROUND_A_SEND)
     outcome = await rage(storm, tmp_path)
     holds("two desks on PostgreSQL", outcome)
     assert outcome.cuts >= 3
