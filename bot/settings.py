@@ -6,6 +6,7 @@ All are checked at start and every fault is told at once, by the name that the o
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import json
 import os
 import tomllib
@@ -61,7 +62,7 @@ class Settings(BaseSettings):
     encoder_threads: int = Field(2, ge=1, le=64, description="Threads that encode.")
     secret_file: Path | None = Field(None, description="File with the secret that signs tokens; default HOME/secret.")
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
-        (), description="Addresses whose X-Forwarded-For is believed; comma-separated."
+        (), description="Addresses and networks whose X-Forwarded-For is believed; comma-separated."
     )
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Websites that may embed the chat; comma-separated, * for any."
@@ -99,6 +100,14 @@ class Settings(BaseSettings):
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if wrong := [repr(part) for part in value if not _is_network(part)]:
+            is_none = "is no address and no network" if len(wrong) == 1 else "are no addresses and no networks"
+            raise ValueError(f"{', '.join(wrong)} {is_none}; write them like 10.0.0.1, 10.0.0.0/24 or 2001:db8::/32")
         return value
 
     @field_validator("channels", mode="before")
@@ -186,6 +195,14 @@ class Settings(BaseSettings):
     @property
     def voice(self) -> Voice:
         return Voice(company=self.company, bot=self.bot_name, zone=self.business_hours.zone)
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return True
 
 
 def _file() -> Path:

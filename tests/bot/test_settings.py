@@ -107,6 +107,7 @@ BAD: dict[str, Any] = {
     "web_rate_limit": -1,
     "quiet_seconds": -0.1,
     "log_level": "loud",
+    "trusted_proxies": "10.0.0.256",
 }
 
 
@@ -144,6 +145,8 @@ def test_all_faults_are_told_at_once_each_by_both_its_names(
         ("log_level", "loud", "'debug', 'info', 'warning' or 'error'"),
         ("sla_outage", "nan", "input should be"),
         ("sla_outage", "inf", "less than or equal"),
+        ("trusted_proxies", "10.0.0.1, proxy, ::1", "'proxy' is no address and no network; write them like 10.0.0.1"),
+        ("trusted_proxies", "10.0.0.0/33,10.0.0", "'10.0.0.0/33', '10.0.0' are no addresses and no networks"),
     ],
 )
 def test_a_fault_says_what_to_write_instead(name: str, value: str, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -190,10 +193,10 @@ def test_channels_that_cannot_be_read_are_a_fault_of_that_name(value: str, monke
 def test_lists_are_written_with_commas_or_as_lists(
     toml: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("WARMLINE_TRUSTED_PROXIES", " 10.0.0.1, ,10.0.0.2,")
+    monkeypatch.setenv("WARMLINE_TRUSTED_PROXIES", " 10.0.0.1, ,10.0.0.7/24,::1,")
     toml('allowed_origins = ["https://a.example", "https://b.example"]\n')
     found = load_settings()
-    assert found.trusted_proxies == ("10.0.0.1", "10.0.0.2")
+    assert found.trusted_proxies == ("10.0.0.1", "10.0.0.7/24", "::1")
     assert found.allowed_origins == ("https://a.example", "https://b.example")
 
 
