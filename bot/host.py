@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from bot.intake import Intake
 from bot.live import Live
 from channels.contract import Button, Cursor, Delivered, InboundMessage, Line, Undecodable
-from store import cases
+from store import transcripts
 from store.bus import Bus
 from store.database import Database
 
@@ -38,11 +38,11 @@ class House:
 
     async def find(self, channel: str, account: str, place: str) -> int | None:
         async with self._database.read() as connection:
-            return await cases.find_conversation(connection, channel, account, place)
+            return await transcripts.find(connection, channel, account, place)
 
     async def transcript(self, conversation: int, *, after: int, limit: int) -> list[Line]:
         async with self._database.read() as connection:
-            rows = await cases.public_transcript(connection, conversation, after=after, limit=limit)
+            rows = await transcripts.public(connection, conversation, after=after, limit=limit)
         return [
             Line(
                 seq=row["seq"],

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from handoff.errors import NoSuchCase
-from store import cases
+from store import cases, transcripts
 from store.journey import MessageRow
 from store.words import case_id, case_number
 
@@ -28,7 +28,7 @@ async def context(connection: AsyncConnection, number: str) -> dict[str, Any]:
     if row is None or id_ is None:
         raise NoSuchCase(f"There is no case {number!r}.")
     conversation = row["conversation_id"]
-    rows = await cases.transcript(connection, conversation, newest=True, limit=TRANSCRIPT)
+    rows = await transcripts.read(connection, conversation, newest=True, limit=TRANSCRIPT)
     messages = await _described_all(connection, conversation, rows)
     story = row["context"] or {}
     others = await cases.cases_of_customer(connection, row["customer_id"], but=id_)
@@ -72,13 +72,13 @@ async def context(connection: AsyncConnection, number: str) -> dict[str, Any]:
             "opened_seq": row["opened_seq"],
         },
         "verdict": {key: value for key, value in story.items() if key != "articles"} or None,
-        "verdicts": await cases.verdicts(connection, conversation),
+        "verdicts": await transcripts.verdicts(connection, conversation),
         "tried": _tried(rows, until=row["resolved_at"]),
         "articles": story.get("articles", []),
         "promises": await cases.promises(connection, id_),
         "other_cases": others,
         "events": await cases.events(connection, id_),
-        "attachments": await cases.files(connection, conversation),
+        "attachments": await transcripts.files(connection, conversation),
         "transcript": messages,
     }
 
@@ -87,14 +87,14 @@ async def described(
     connection: AsyncConnection, conversation: int, *, after: int = 0, limit: int = TRANSCRIPT, newest: bool = False
 ) -> list[dict[str, Any]]:
     """Messages of a conversation as agents see them, oldest first: with ends, delivery, notes."""
-    rows = await cases.transcript(connection, conversation, after=after, limit=limit, newest=newest)
+    rows = await transcripts.read(connection, conversation, after=after, limit=limit, newest=newest)
     return await _described_all(connection, conversation, rows)
 
 
 async def _described_all(
     connection: AsyncConnection, conversation: int, rows: Sequence[MessageRow]
 ) -> list[dict[str, Any]]:
-    more = await cases.delivery(connection, conversation, [row.seq for row in rows])
+    more = await transcripts.delivery(connection, conversation, [row.seq for row in rows])
     return [_described(row, more.get(row.seq, {})) for row in rows]
 
 

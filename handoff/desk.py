@@ -15,7 +15,7 @@ from handoff import queue, texts
 from handoff.deadlines import FIRST_CLASS, deadline
 from handoff.errors import HeldByOther, NoSuchCase, NotHeld, Stale, WrongState
 from handoff.opening import Footing, Opening, Rules, new_case
-from store import cases, journey
+from store import cases, journey, keys, line, transcripts
 from store.agents import Agent
 from store.changes import Changes, insert_cases
 from store.database import Database
@@ -231,8 +231,7 @@ class Desk:
             now = self._clock()
             if (known := await _recalled(connection, agent, once, now)) is not None:
                 return known
-            await cases.stand_in_line(connection, now)
-            heads = await cases.queue_heads(connection, now)
+            heads = await line.heads(connection, now)
             chosen = queue.next_class(
                 run=heads.run,
                 first_waits=heads.first is not None,
@@ -242,10 +241,10 @@ class Desk:
             id_ = heads.first if chosen == "first" else heads.second
             if chosen is None or id_ is None:
                 if once is not None:
-                    await cases.forget(connection, agent.id, once.key)
+                    await keys.forget(connection, agent.id, once.key)
                 return None
             answer, work = await self._on_case(connection, agent, id_, self._claim)
-            await cases.remember_run(connection, queue.next_run(heads.run, chosen), now)
+            await line.remember_run(connection, queue.next_run(heads.run, chosen), now)
             await _remembered(connection, agent, once, answer)
         await self._published(work.conversation, work.id)
         return answer
@@ -495,7 +494,8 @@ class Desk:
                 work.changes.due("notify", work.id, work.now, now=work.now, data={"why": "corrected"})
             if work.owner == "bot" and work.row["status"] != "resolved" and tier != "feedback":
                 work.hand("human")  # it was only filed; now people own the conversation
-            rows = await cases.transcript(work.connection, work.conversation, after=work.row["opened_seq"] - 1, limit=1)
+            first = work.row["opened_seq"] - 1
+            rows = await transcripts.read(work.connection, work.conversation, after=first, limit=1)
             for row in rows:
                 work.changes.labels.append(
                     {
@@ -531,7 +531,7 @@ class Desk:
             if newest is not None and newest.status != "resolved":
                 id_ = newest.id
             else:
-                rows = await cases.transcript(connection, conversation_id, newest=True, limit=20)
+                rows = await transcripts.read(connection, conversation_id, newest=True, limit=20)
                 theirs = tuple(row for row in rows if row.direction == "in")
                 if not theirs:
                     raise NoSuchCase(f"Nobody has written in conversation {conversation_id}.")
@@ -580,7 +580,7 @@ def _state(number: str, status: str, assignee: str | None) -> dict[str, Any]:
 async def _not_stale(work: _Work, after_seq: int | None) -> None:
     if after_seq is None:
         return
-    rows = await cases.transcript(work.connection, work.conversation, after=after_seq)
+    rows = await transcripts.read(work.connection, work.conversation, after=after_seq)
     # A colleague's note and the machine's notices (the name at takeover above all) make no answer wrong.
     since = [row for row in rows if row.direction == "in" or (row.direction == "out" and row.author == "agent")]
     if since:
@@ -604,9 +604,9 @@ async def _recalled(
     connection: AsyncConnection, agent: Agent, once: Once | None, now: datetime
 ) -> dict[str, Any] | None:
     """The answer given before; None: the key is this request's. Of two at once the second waits for the first."""
-    if once is None or await cases.reserve(connection, agent.id, once.key, once.digest, now):
+    if once is None or await keys.reserve(connection, agent.id, once.key, once.digest, now):
         return None
-    known = await cases.recall(connection, agent.id, once.key)
+    known = await keys.recall(connection, agent.id, once.key)
     if known is None:
         return None
     if known[0] != once.digest:
@@ -616,4 +616,4 @@ async def _recalled(
 
 async def _remembered(connection: AsyncConnection, agent: Agent, once: Once | None, answer: Mapping[str, Any]) -> None:
     if once is not None:
-        await cases.remember(connection, agent.id, once.key, answer)
+        await keys.remember(connection, agent.id, once.key, answer)

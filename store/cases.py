@@ -1,18 +1,15 @@
-"""Cases as lists and as a whole. Every list has an index behind it and a page of bounded size."""
+"""Cases as lists, as a whole and as numbers. Every list has an index behind it and a page of bounded size."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, and_, delete, func, insert, literal, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select, tuple_
 from sqlalchemy import case as case_when
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store.inbox import digest, upsert
-from store.journey import MESSAGE_COLUMNS, MessageRow, message_row
 from store.tables import (
     RESOLVED_ONLY,
     UNDECIDED,
@@ -20,24 +17,18 @@ from store.tables import (
     UNRESOLVED_ONLY,
     UNSETTLED,
     agent,
-    attachment,
     case,
     case_event,
     conversation,
     customer,
-    idempotency,
     identity,
     is_one_of,
-    label,
     message,
     promise,
-    setting,
-    verdict,
 )
 from store.words import case_id, case_number
 
 PAGE: Final = 50
-_RUN: Final = "queue.first_class_run"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,27 +42,11 @@ class Filter:
     words: str | None = None
 
 
-_ROW = [
-    case.c.id,
-    case.c.tier,
-    case.c.sla,
-    case.c.urgent,
-    case.c.status,
-    case.c.assignee_id,
-    agent.c.name.label("assignee"),
-    case.c.deadline,
-    case.c.sort_at,
-    case.c.channel,
-    case.c.customer_id,
-    case.c.customer_name,
-    case.c.conversation_id,
-    case.c.preview,
-    case.c.opened_at,
-    case.c.resolved_at,
-    case.c.reopened,
-    case.c.breached_at,
-    case.c.flags,
-]
+_LISTED: Final = (
+    "id", "tier", "sla", "urgent", "status", "assignee_id", "deadline", "sort_at", "channel", "customer_id",
+    "customer_name", "conversation_id", "preview", "opened_at", "resolved_at", "reopened", "breached_at", "flags",
+)  # fmt: skip
+_ROW = [*(case.c[name] for name in _LISTED), agent.c.name.label("assignee")]
 
 
 def list_query(wanted: Filter, *, after: tuple[bool, datetime, int] | None, limit: int) -> Select[Any]:
@@ -197,101 +172,6 @@ async def read_row(connection: AsyncConnection, id_: int) -> dict[str, Any] | No
     return None if row is None else dict(row)
 
 
-async def transcript(
-    connection: AsyncConnection, conversation_id: int, *, after: int = 0, limit: int = 200, newest: bool = False
-) -> list[MessageRow]:
-    """Messages with a greater number than `after`, oldest first; `newest` takes the last `limit` of them."""
-    query = select(*MESSAGE_COLUMNS).where(message.c.conversation_id == conversation_id, message.c.seq > after)
-    order = message.c.seq.desc() if newest else message.c.seq
-    rows = [message_row(row) for row in (await connection.execute(query.order_by(order).limit(limit))).mappings()]
-    return rows[::-1] if newest else rows
-
-
-async def public_transcript(
-    connection: AsyncConnection, conversation_id: int, *, after: int, limit: int
-) -> list[dict[str, Any]]:
-    """What the customer may see: their own words and what was sent to them. Never a note, never a queued row."""
-    query = (
-        select(
-            message.c.seq,
-            message.c.external_id,
-            message.c.author,
-            message.c.author_name,
-            message.c.kind,
-            message.c.body,
-            message.c.buttons,
-            message.c.created_at,
-        )
-        .where(
-            message.c.conversation_id == conversation_id,
-            message.c.seq > after,
-            or_(message.c.direction == "in", and_(message.c.direction == "out", message.c.status == "sent")),
-        )
-        .order_by(message.c.seq)
-        .limit(limit)
-    )
-    return [dict(row) for row in (await connection.execute(query)).mappings()]
-
-
-async def find_conversation(connection: AsyncConnection, channel: str, account: str, place: str) -> int | None:
-    """The conversation of a place that has one customer and no threads."""
-    key = digest(channel, account, place, None, place)
-    return (await connection.execute(select(conversation.c.id).where(conversation.c.key == key))).scalar_one_or_none()
-
-
-async def conversation_exists(connection: AsyncConnection, id_: int) -> bool:
-    query = select(conversation.c.id).where(conversation.c.id == id_)
-    return (await connection.execute(query)).scalar_one_or_none() is not None
-
-
-async def delivery(connection: AsyncConnection, conversation_id: int, seqs: Sequence[int]) -> dict[int, dict[str, Any]]:
-    """Buttons, rich text, delivery state and end reason of these messages."""
-    if not seqs:
-        return {}
-    query = select(
-        message.c.seq,
-        message.c.buttons,
-        message.c.rich,
-        message.c.error,
-        message.c.end_reason,
-        message.c.sent_at,
-        message.c.platform_at,
-        message.c.external_id,
-        message.c.agent_id,
-    ).where(message.c.conversation_id == conversation_id, message.c.seq.between(min(seqs), max(seqs)))
-    return {row["seq"]: dict(row) for row in (await connection.execute(query)).mappings()}
-
-
-async def files(connection: AsyncConnection, conversation_id: int) -> list[dict[str, Any]]:
-    query = (
-        select(attachment.c.id, message.c.seq, attachment.c.name, attachment.c.media_type, attachment.c.size)
-        .join(message, message.c.id == attachment.c.message_id)
-        .where(message.c.conversation_id == conversation_id)
-        .order_by(attachment.c.id)
-        .limit(200)
-    )
-    return [dict(row) for row in (await connection.execute(query)).mappings()]
-
-
-async def verdicts(connection: AsyncConnection, conversation_id: int, *, limit: int = 20) -> list[dict[str, Any]]:
-    query = (
-        select(
-            message.c.seq,
-            verdict.c.tier,
-            verdict.c.intent,
-            verdict.c.confidence,
-            verdict.c.automatable,
-            verdict.c.evidence,
-            verdict.c.model,
-        )
-        .join(message, message.c.id == verdict.c.message_id)
-        .where(message.c.conversation_id == conversation_id)
-        .order_by(message.c.seq.desc())
-        .limit(limit)
-    )
-    return [dict(row) for row in (await connection.execute(query)).mappings()][::-1]
-
-
 async def events(connection: AsyncConnection, id_: int, *, limit: int = 100) -> list[dict[str, Any]]:
     query = (
         select(case_event.c.kind, case_event.c.actor, agent.c.name.label("agent"), case_event.c.at, case_event.c.data)
@@ -346,53 +226,7 @@ async def identities(connection: AsyncConnection, customer_id: int) -> list[dict
     return [dict(row) for row in (await connection.execute(query)).mappings()]
 
 
-# --- taking the next one ---------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Heads:
-    """The first waiting case of each class, locked, and how many of the first class were taken in a row."""
-
-    first: int | None
-    second: int | None
-    second_deadline: datetime | None
-    run: int
-
-
-async def stand_in_line(connection: AsyncConnection, now: datetime) -> None:
-    """One take at a time, also for the very first: whoever comes second sees what is left, not what is locked."""
-    row = {"key": _RUN, "value": 0, "updated_at": now}
-    await connection.execute(upsert(connection)(setting).values(row).on_conflict_do_nothing(index_elements=["key"]))
-    await read_setting(connection, _RUN, lock=True)
-
-
-async def queue_heads(connection: AsyncConnection, now: datetime) -> Heads:
-    run = await read_setting(connection, _RUN, lock=True)
-    heads: dict[bool, tuple[int, datetime | None]] = {}
-    for urgent in (True, False):
-        query = (
-            select(case.c.id, case.c.deadline)
-            .join(conversation, conversation.c.id == case.c.conversation_id)
-            .where(UNRESOLVED_ONLY, case.c.status == "waiting", case.c.urgent.is_(urgent))
-            .order_by(case.c.sort_at, case.c.id)
-            .limit(1)
-            # Everybody else locks the conversation first: with both in hand, or neither, nobody waits in a circle.
-            .with_for_update(of=[case, conversation], skip_locked=True)
-        )
-        row = (await connection.execute(query)).one_or_none()
-        if row is not None:
-            heads[urgent] = (row[0], row[1])
-    second = heads.get(False)
-    return Heads(
-        first=heads[True][0] if True in heads else None,
-        second=second[0] if second else None,
-        second_deadline=second[1] if second else None,
-        run=int(run or 0),
-    )
-
-
-async def remember_run(connection: AsyncConnection, run: int, now: datetime) -> None:
-    await write_setting(connection, _RUN, run, now)
+# --- numbers ---------------------------------------------------------------------------------
 
 
 async def waiting_ahead(connection: AsyncConnection, by: datetime, *, cap: int = 50) -> int:
@@ -404,9 +238,6 @@ async def waiting_ahead(connection: AsyncConnection, by: datetime, *, cap: int =
         .subquery()
     )
     return int((await connection.execute(select(func.count()).select_from(ahead))).scalar_one())
-
-
-# --- numbers ---------------------------------------------------------------------------------
 
 
 async def stats(connection: AsyncConnection, now: datetime) -> dict[str, Any]:
@@ -464,70 +295,3 @@ async def kept_lately(connection: AsyncConnection, now: datetime, *, at_least: i
         .group_by(case.c.sla)
     )
     return frozenset(sla for sla, count, kept in rows if count >= at_least and kept >= 0.9 * count)
-
-
-# --- small writes ----------------------------------------------------------------------------
-
-
-async def read_setting(connection: AsyncConnection, key: str, *, lock: bool = False) -> Any:
-    query = select(setting.c.value).where(setting.c.key == key)
-    if lock:
-        query = query.with_for_update()
-    return (await connection.execute(query)).scalar_one_or_none()
-
-
-async def write_setting(connection: AsyncConnection, key: str, value: Any, now: datetime) -> None:
-    row = {"key": key, "value": value, "updated_at": now}
-    statement = upsert(connection)(setting).values(row)
-    await connection.execute(statement.on_conflict_do_update(index_elements=["key"], set_=row))
-
-
-async def recall(connection: AsyncConnection, agent_id: int, key: str) -> tuple[str, Any] | None:
-    """The request digest and the answer given to an earlier request with this idempotency key."""
-    query = select(idempotency.c.digest, idempotency.c.response).where(
-        idempotency.c.agent_id == agent_id, idempotency.c.key == key
-    )
-    row = (await connection.execute(query)).one_or_none()
-    return None if row is None else (row[0], row[1])
-
-
-async def reserve(connection: AsyncConnection, agent_id: int, key: str, digest: str, now: datetime) -> bool:
-    """Take this idempotency key, with effect when the transaction commits. False: it was taken before.
-
-    A request that takes it at the same moment is waited for.
-    """
-    row = {"agent_id": agent_id, "key": key, "digest": digest, "response": {}, "created_at": now}
-    statement = upsert(connection)(idempotency).values(row)
-    result = await connection.execute(statement.on_conflict_do_nothing(index_elements=["agent_id", "key"]))
-    return bool(result.rowcount)
-
-
-async def remember(connection: AsyncConnection, agent_id: int, key: str, response: Mapping[str, Any]) -> None:
-    """The answer to the request that has reserved this key."""
-    await connection.execute(
-        update(idempotency)
-        .where(idempotency.c.agent_id == agent_id, idempotency.c.key == key)
-        .values(response=dict(response))
-    )
-
-
-async def forget(connection: AsyncConnection, agent_id: int, key: str) -> None:
-    """Nothing was done; the key is free again."""
-    await connection.execute(delete(idempotency).where(idempotency.c.agent_id == agent_id, idempotency.c.key == key))
-
-
-async def add_label(
-    connection: AsyncConnection,
-    *,
-    message_id: int,
-    tier: str,
-    intent: str | None,
-    agent_id: int,
-    source: str,
-    now: datetime,
-) -> None:
-    await connection.execute(
-        insert(label).values(
-            message_id=message_id, tier=tier, intent=intent, agent_id=agent_id, source=source, created_at=now
-        )
-    )

@@ -113,6 +113,20 @@ async def insert_case(connection: AsyncConnection, conversation_id: int, **more:
     return (await insert_cases(connection, [values]))[0]
 
 
+async def open_cases(database: Database, *columns: dict[str, Any]) -> list[int]:
+    """A case with these columns for each of as many customers."""
+    kept = await keep(database, *(incoming(by=f"c{n}", id=f"c{n}") for n in range(len(columns))))
+    async with database.write("test") as connection:
+        return [
+            await insert_case(connection, row.conversation, **more) for row, more in zip(kept, columns, strict=True)
+        ]
+
+
+def due_in(minutes: int, *, urgent: bool = False, **more: Any) -> dict[str, Any]:
+    """Columns of a case with that deadline."""
+    return {"deadline": NOW + minutes * MINUTE, "urgent": urgent, **more}
+
+
 async def person(database: Database, name: str = "Lea", role: str = "agent") -> Agent:
     async with database.write("test") as connection:
         return await add_agent(connection, email=f"{name.lower()}@desk.example", name=name, role=role, now=NOW)

@@ -18,7 +18,7 @@ from bot.web import gate
 from handoff.context import context, described
 from handoff.desk import OUTCOMES, Desk, Once
 from handoff.errors import NoSuchCase
-from store import cases, dues, outbox, quarantine
+from store import cases, dues, outbox, quarantine, transcripts
 from store.agents import Agent, agent_of_token, find_agent, record
 from store.bus import Bus
 from store.database import Database
@@ -356,7 +356,7 @@ async def messages(
 ) -> dict[str, Any]:
     """Messages by number; each that came in has its one end, once it is decided."""
     async with office.database.read() as connection:
-        if not await cases.conversation_exists(connection, conversation):
+        if not await transcripts.exists(connection, conversation):
             raise NoSuchCase(f"There is no conversation {conversation}.")
         rows = await described(connection, conversation, after=after, limit=limit)
     return {"messages": rows, "next": rows[-1]["seq"] if len(rows) == limit else None}

@@ -1,8 +1,7 @@
-"""Lists of cases: their order, their pages, their search; the heads of the queue; numbers."""
+"""Lists of cases: their order, their pages, their search; numbers."""
 
 from __future__ import annotations
 
-import asyncio
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,20 +11,20 @@ from hypothesis import strategies as st
 from sqlalchemy import update
 
 from store import cases
-from store.cases import Filter, Heads
+from store.cases import Filter
 from store.database import Database
-from store.tables import attachment, case, setting, verdict
+from store.tables import case
 from store.words import FIRST_CASE_NUMBER, case_id, case_number
 from tests.rows import (
     MINUTE,
     NOW,
     SECOND,
-    add,
     case_of,
+    due_in,
     incoming,
-    insert_case,
     keep,
     open_case,
+    open_cases,
     person,
     put_out,
     write_in,
@@ -38,36 +37,31 @@ async def make(database: Database, by: str, **more: Any) -> int:
     return await open_case(database, (await write_in(database, by=by)).conversation, **more)
 
 
-async def make_many(database: Database, *columns: dict[str, Any]) -> list[int]:
-    kept = await keep(database, *(incoming(by=f"c{n}", id=f"c{n}") for n in range(len(columns))))
-    async with database.write("test") as connection:
-        return [
-            await insert_case(connection, row.conversation, **more) for row, more in zip(kept, columns, strict=True)
-        ]
-
-
 async def listed(database: Database, after: After | None = None, limit: int = 50, **wanted: Any) -> list[int]:
     async with database.read() as connection:
         return [row["id"] for row in await cases.list_cases(connection, Filter(**wanted), after=after, limit=limit)]
-
-
-def at(minutes: int, *, urgent: bool = False, **more: Any) -> dict[str, Any]:
-    return {"deadline": NOW + minutes * MINUTE, "urgent": urgent, **more}
 
 
 # --- order, filters, pages -------------------------------------------------------------------------
 
 
 async def test_the_first_class_stands_before_the_second_and_deadlines_order_each(database: Database) -> None:
-    ids = await make_many(
-        database, at(9), at(1), at(30, urgent=True), at(20, urgent=True), {"deadline": None}, at(1), at(20, urgent=True)
+    ids = await open_cases(
+        database,
+        due_in(9),
+        due_in(1),
+        due_in(30, urgent=True),
+        due_in(20, urgent=True),
+        {"deadline": None},
+        due_in(1),
+        due_in(20, urgent=True),
     )
     order = [3, 6, 2, 1, 5, 0, 4]
     assert await listed(database) == [ids[n] for n in order]
 
 
 async def test_resolved_ones_are_listed_apart_newest_first(database: Database) -> None:
-    ids = await make_many(database, at(1), at(9, status="resolved"), at(5, urgent=True, status="resolved"))
+    ids = await open_cases(database, due_in(1), due_in(9, status="resolved"), due_in(5, urgent=True, status="resolved"))
     assert await listed(database) == [ids[0]]
     assert await listed(database, status="resolved") == [ids[2], ids[1]]
     assert await listed(database, status="resolved", after=(True, NOW, ids[2])) == [ids[1]]
@@ -75,13 +69,13 @@ async def test_resolved_ones_are_listed_apart_newest_first(database: Database) -
 
 async def test_filters_narrow_together(database: Database) -> None:
     lea, tom = await person(database, "Lea"), await person(database, "Tom")
-    ids = await make_many(
+    ids = await open_cases(
         database,
-        at(1, tier="billing", assignee_id=lea.id, status="open"),
-        at(2, tier="billing", assignee_id=tom.id, status="open"),
-        at(3, tier="problem", assignee_id=lea.id, status="pending"),
-        at(4, tier="billing"),
-        at(5, tier="billing", assignee_id=lea.id, status="resolved"),
+        due_in(1, tier="billing", assignee_id=lea.id, status="open"),
+        due_in(2, tier="billing", assignee_id=tom.id, status="open"),
+        due_in(3, tier="problem", assignee_id=lea.id, status="pending"),
+        due_in(4, tier="billing"),
+        due_in(5, tier="billing", assignee_id=lea.id, status="resolved"),
     )
     assert await listed(database, assignee=lea.id) == [ids[0], ids[2]]
     assert await listed(database, assignee=lea.id, tier="billing") == [ids[0]]
@@ -128,7 +122,7 @@ async def test_pages_hold_each_case_exactly_once_in_the_order_of_the_list(
     database: Database, size: int, wanted: dict[str, Any]
 ) -> None:
     columns = [
-        at(
+        due_in(
             n % 4,
             urgent=n % 2 == 0,
             tier="billing" if n % 3 else "howto",
@@ -136,15 +130,15 @@ async def test_pages_hold_each_case_exactly_once_in_the_order_of_the_list(
         )
         for n in range(17)
     ]
-    await make_many(database, *columns, {"deadline": None}, {"deadline": None, "urgent": True})
+    await open_cases(database, *columns, {"deadline": None}, {"deadline": None, "urgent": True})
     whole = await listed(database, **wanted)
     assert len(whole) == len(set(whole)) > 3
     assert await pages(database, size, **wanted) == whole
 
 
 async def test_pages_lose_nothing_and_repeat_nothing_while_others_come_and_go(database: Database) -> None:
-    stays = await make_many(database, *(at(10 * n, urgent=n % 3 == 0) for n in range(12)))
-    leaves = [await make(database, f"leaves{n}", **at(10 * n + 5, urgent=n % 2 == 0)) for n in range(6)]
+    stays = await open_cases(database, *(due_in(10 * n, urgent=n % 3 == 0) for n in range(12)))
+    leaves = [await make(database, f"leaves{n}", **due_in(10 * n + 5, urgent=n % 2 == 0)) for n in range(6)]
     order = [id_ for id_ in await listed(database) if id_ in stays]
     going, coming = list(leaves), iter(range(100))
 
@@ -154,7 +148,7 @@ async def test_pages_lose_nothing_and_repeat_nothing_while_others_come_and_go(da
                 await connection.execute(update(case).where(case.c.id == going.pop()).values(status="resolved"))
         n = next(coming)
         if n < 6:
-            await make(database, f"new{n}", **at(20 * n + 1, urgent=n % 2 == 1))
+            await make(database, f"new{n}", **due_in(20 * n + 1, urgent=n % 2 == 1))
 
     found = await pages(database, 2, others)
     assert len(found) == len(set(found))
@@ -185,7 +179,7 @@ NAMES = ["Anna Lee", "anna", "Ännchen", "Ann", "Bob", "O'Neil 100%", "李小龙
 async def test_a_name_is_found_by_how_it_begins_whatever_its_case(
     database: Database, words: str, found: set[str]
 ) -> None:
-    await make_many(database, *({"customer_name": name} for name in NAMES))
+    await open_cases(database, *({"customer_name": name} for name in NAMES))
     async with database.read() as connection:
         rows = await cases.list_cases(connection, Filter(words=words))
     assert {row["customer_name"] for row in rows} == found
@@ -193,7 +187,7 @@ async def test_a_name_is_found_by_how_it_begins_whatever_its_case(
 
 @pytest.mark.parametrize("words", ["W-1002", "w-1002", "1002", " w1002 ", "W 1002"])
 async def test_a_number_is_found_however_it_is_written(database: Database, words: str) -> None:
-    ids = await make_many(database, at(1), at(2), at(3))
+    ids = await open_cases(database, due_in(1), due_in(2), due_in(3))
     assert await listed(database, words=words) == [ids[1]]
 
 
@@ -206,7 +200,7 @@ async def test_an_address_is_found_whole(database: Database) -> None:
 
 
 async def test_a_search_keeps_to_the_filter_it_stands_in(database: Database) -> None:
-    ids = await make_many(database, {"customer_name": "Ann"}, {"customer_name": "Ann", "status": "resolved"})
+    ids = await open_cases(database, {"customer_name": "Ann"}, {"customer_name": "Ann", "status": "resolved"})
     assert await listed(database, words="ann") == [ids[0]]
     assert await listed(database, words="ann", status="resolved") == [ids[1]]
 
@@ -230,58 +224,6 @@ def test_what_is_no_number(text: str) -> None:
     assert case_id(text) is None
 
 
-# --- the story of one conversation -----------------------------------------------------------------
-
-
-async def test_a_transcript_by_pages_from_either_end(database: Database) -> None:
-    kept = await keep(database, *(incoming(f"t{n}", id=str(n)) for n in range(1, 8)))
-    here = kept[0].conversation
-    async with database.read() as connection:
-        assert [row.seq for row in await cases.transcript(connection, here)] == [1, 2, 3, 4, 5, 6, 7]
-        assert [row.seq for row in await cases.transcript(connection, here, after=5)] == [6, 7]
-        assert [row.seq for row in await cases.transcript(connection, here, limit=2)] == [1, 2]
-        assert [row.seq for row in await cases.transcript(connection, here, limit=2, newest=True)] == [6, 7]
-
-
-async def test_a_customer_sees_neither_notes_nor_what_has_not_left(database: Database) -> None:
-    here = (await write_in(database, "hello")).conversation
-    for status in ("held", "queued", "sending", "failed", "unknown", "cancelled", "parked"):
-        await put_out(database, here, f"never: {status}", status=status)
-    await put_out(database, here, "never: a note", direction="note", status=None, kind="note")
-    await put_out(database, here, "never: a note that claims to be sent", direction="note", status="sent", kind="note")
-    await put_out(database, here, "said", status="sent")
-    async with database.read() as connection:
-        seen = await cases.public_transcript(connection, here, after=0, limit=50)
-    assert [row["body"] for row in seen] == ["hello", "said"]
-
-
-async def test_a_conversation_is_found_by_its_place(database: Database) -> None:
-    kept = await keep(database, incoming(place="tok", by="tok"))
-    async with database.read() as connection:
-        assert await cases.find_conversation(connection, "web", "default", "tok") == kept[0].conversation
-        assert await cases.find_conversation(connection, "web", "default", "other") is None
-        assert await cases.conversation_exists(connection, kept[0].conversation)
-        assert not await cases.conversation_exists(connection, 99)
-
-
-async def test_what_goes_with_a_conversation(database: Database) -> None:
-    kept = await keep(database, *(incoming(f"t{n}", id=str(n)) for n in range(3)))
-    here, other = kept[0].conversation, await write_in(database, by="ben")
-    for row, name in ((kept[0], "a"), (other, "not here"), (kept[2], "b")):
-        await add(database, attachment, message_id=row.message, name=name, media_type="x", size=1, created_at=NOW)
-        await add(database, verdict, message_id=row.message, tier="howto", intent=name, confidence=0.5,
-                  automatable=True, model="m", created_at=NOW)  # fmt: skip
-    await put_out(database, here, buttons=[{"id": "a", "label": "A"}], status="sent")
-    async with database.read() as connection:
-        assert [(row["seq"], row["name"]) for row in await cases.files(connection, here)] == [(1, "a"), (3, "b")]
-        assert [row["intent"] for row in await cases.verdicts(connection, here)] == ["a", "b"]
-        assert [row["intent"] for row in await cases.verdicts(connection, here, limit=1)] == ["b"]
-        more = await cases.delivery(connection, here, [3, 4])
-        assert (sorted(more), more[4]["buttons"]) == ([3, 4], [{"id": "a", "label": "A"}])
-        assert await cases.delivery(connection, here, []) == {}
-        assert [row["external_id"] for row in await cases.identities(connection, 1)] == ["ann"]
-
-
 async def test_other_cases_of_a_customer_newest_first(database: Database) -> None:
     first = await make(database, "ann", status="resolved")
     second = await open_case(database, 1, status="resolved")
@@ -289,71 +231,29 @@ async def test_other_cases_of_a_customer_newest_first(database: Database) -> Non
     await make(database, "ben")
     async with database.read() as connection:
         found = await cases.cases_of_customer(connection, 1, but=second)
+        assert [row["external_id"] for row in await cases.identities(connection, 1)] == ["ann"]
     assert [(row["id"], row["number"]) for row in found] == [(third, "W-1003"), (first, "W-1001")]
 
 
-# --- the queue -------------------------------------------------------------------------------------
-
-
-async def heads(database: Database) -> Heads:
-    async with database.write("test") as connection:
-        return await cases.queue_heads(connection, NOW)
-
-
-async def test_the_heads_are_the_most_due_of_each_class_that_wait(database: Database) -> None:
-    assert await heads(database) == Heads(first=None, second=None, second_deadline=None, run=0)
-    lea = await person(database)
-    ids = await make_many(
-        database,
-        at(1, urgent=True, status="open", assignee_id=lea.id),
-        at(3, urgent=True),
-        at(2, urgent=True),
-        at(-5, status="snoozed", assignee_id=lea.id),
-        at(9),
-        at(8),
-        at(0, status="resolved"),
-    )
-    assert await heads(database) == Heads(first=ids[2], second=ids[5], second_deadline=NOW + 8 * MINUTE, run=0)
-
-
-async def test_the_run_is_remembered(database: Database) -> None:
-    for run in (1, 2, 0):
-        async with database.write("test") as connection:
-            await cases.remember_run(connection, run, NOW)
-        assert (await heads(database)).run == run
+# --- numbers ---------------------------------------------------------------------------------------
 
 
 async def test_who_waits_ahead_is_counted_up_to_a_cap(database: Database) -> None:
-    await make_many(database, at(1, urgent=True), at(2, urgent=True), at(9, urgent=True), at(1))
+    await open_cases(database, due_in(1, urgent=True), due_in(2, urgent=True), due_in(9, urgent=True), due_in(1))
     async with database.read() as connection:
         assert await cases.waiting_ahead(connection, NOW + 5 * MINUTE) == 2
         assert await cases.waiting_ahead(connection, NOW + 60 * MINUTE, cap=2) == 2
         assert await cases.waiting_ahead(connection, NOW) == 0
 
 
-async def test_many_that_write_one_setting_for_the_first_time_all_succeed(database: Database) -> None:
-    async def write(n: int) -> None:
-        async with database.write("test") as connection:
-            await cases.write_setting(connection, "k", {"n": n}, NOW)
-
-    await asyncio.gather(*(write(n) for n in range(8)))
-    async with database.read() as connection:
-        assert (await cases.read_setting(connection, "k"))["n"] in range(8)
-        assert await cases.read_setting(connection, "other") is None
-        assert len((await connection.execute(setting.select())).all()) == 1
-
-
-# --- numbers ---------------------------------------------------------------------------------------
-
-
 async def test_the_state_of_the_desk_counts_what_is_open(database: Database) -> None:
     lea = await person(database)
-    await make_many(
+    await open_cases(
         database,
-        at(-1, tier="outage", urgent=True),
-        at(1, tier="outage", urgent=True),
-        at(-1, tier="problem", status="open", assignee_id=lea.id),
-        at(-9, tier="problem", status="resolved"),
+        due_in(-1, tier="outage", urgent=True),
+        due_in(1, tier="outage", urgent=True),
+        due_in(-1, tier="problem", status="open", assignee_id=lea.id),
+        due_in(-9, tier="problem", status="resolved"),
         {"deadline": None, "tier": "howto", "status": "pending"},
     )
     await keep(database, incoming("done", id="d", end="noted"))
@@ -377,12 +277,12 @@ async def test_a_time_may_be_named_where_nine_of_ten_were_kept_lately(
         for n, more in enumerate(lately)
     ]
     old = {"status": "resolved", "sla": "outage", "first_answer_at": NOW - timedelta(days=29), "answered_in_time": True}
-    await make_many(database, *answered, *[old] * 20)
+    await open_cases(database, *answered, *[old] * 20)
     async with database.read() as connection:
         assert await cases.kept_lately(connection, NOW) == (frozenset({"billing"}) if named else frozenset())
 
 
 async def test_a_case_is_ordered_and_found_by_what_is_derived_from_it(database: Database) -> None:
-    (id_,) = await make_many(database, {"customer_name": "Ann Ä", "deadline": NOW + SECOND})
+    (id_,) = await open_cases(database, {"customer_name": "Ann Ä", "deadline": NOW + SECOND})
     row = await case_of(database, id_)
     assert (row["sort_at"], row["customer_key"]) == (NOW + SECOND, "ann ä")

@@ -1,0 +1,106 @@
+"""What was said in a conversation, as its customer or the desk may read it, and what goes with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import and_, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from store.inbox import digest
+from store.journey import MESSAGE_COLUMNS, MessageRow, message_row
+from store.tables import attachment, conversation, message, verdict
+
+
+async def read(
+    connection: AsyncConnection, conversation_id: int, *, after: int = 0, limit: int = 200, newest: bool = False
+) -> list[MessageRow]:
+    """Messages with a greater number than `after`, oldest first; `newest` takes the last `limit` of them."""
+    query = select(*MESSAGE_COLUMNS).where(message.c.conversation_id == conversation_id, message.c.seq > after)
+    order = message.c.seq.desc() if newest else message.c.seq
+    rows = [message_row(row) for row in (await connection.execute(query.order_by(order).limit(limit))).mappings()]
+    return rows[::-1] if newest else rows
+
+
+async def public(connection: AsyncConnection, conversation_id: int, *, after: int, limit: int) -> list[dict[str, Any]]:
+    """What the customer may see: their own words and what was sent to them. Never a note, never a queued row."""
+    query = (
+        select(
+            message.c.seq,
+            message.c.external_id,
+            message.c.author,
+            message.c.author_name,
+            message.c.kind,
+            message.c.body,
+            message.c.buttons,
+            message.c.created_at,
+        )
+        .where(
+            message.c.conversation_id == conversation_id,
+            message.c.seq > after,
+            or_(message.c.direction == "in", and_(message.c.direction == "out", message.c.status == "sent")),
+        )
+        .order_by(message.c.seq)
+        .limit(limit)
+    )
+    return [dict(row) for row in (await connection.execute(query)).mappings()]
+
+
+async def find(connection: AsyncConnection, channel: str, account: str, place: str) -> int | None:
+    """The conversation of a place that has one customer and no threads."""
+    key = digest(channel, account, place, None, place)
+    return (await connection.execute(select(conversation.c.id).where(conversation.c.key == key))).scalar_one_or_none()
+
+
+async def exists(connection: AsyncConnection, id_: int) -> bool:
+    query = select(conversation.c.id).where(conversation.c.id == id_)
+    return (await connection.execute(query)).scalar_one_or_none() is not None
+
+
+async def delivery(connection: AsyncConnection, conversation_id: int, seqs: Sequence[int]) -> dict[int, dict[str, Any]]:
+    """Buttons, rich text, delivery state and end reason of these messages."""
+    if not seqs:
+        return {}
+    query = select(
+        message.c.seq,
+        message.c.buttons,
+        message.c.rich,
+        message.c.error,
+        message.c.end_reason,
+        message.c.sent_at,
+        message.c.platform_at,
+        message.c.external_id,
+        message.c.agent_id,
+    ).where(message.c.conversation_id == conversation_id, message.c.seq.between(min(seqs), max(seqs)))
+    return {row["seq"]: dict(row) for row in (await connection.execute(query)).mappings()}
+
+
+async def files(connection: AsyncConnection, conversation_id: int) -> list[dict[str, Any]]:
+    query = (
+        select(attachment.c.id, message.c.seq, attachment.c.name, attachment.c.media_type, attachment.c.size)
+        .join(message, message.c.id == attachment.c.message_id)
+        .where(message.c.conversation_id == conversation_id)
+        .order_by(attachment.c.id)
+        .limit(200)
+    )
+    return [dict(row) for row in (await connection.execute(query)).mappings()]
+
+
+async def verdicts(connection: AsyncConnection, conversation_id: int, *, limit: int = 20) -> list[dict[str, Any]]:
+    query = (
+        select(
+            message.c.seq,
+            verdict.c.tier,
+            verdict.c.intent,
+            verdict.c.confidence,
+            verdict.c.automatable,
+            verdict.c.evidence,
+            verdict.c.model,
+        )
+        .join(message, message.c.id == verdict.c.message_id)
+        .where(message.c.conversation_id == conversation_id)
+        .order_by(message.c.seq.desc())
+        .limit(limit)
+    )
+    return [dict(row) for row in (await connection.execute(query)).mappings()][::-1]
