@@ -82,7 +82,9 @@ class Settings(BaseSettings):
     sla_feedback: BusinessHours = Field(45, description="Business hours to an answer.")
 
     web_rate_limit: int = Field(
-        30, ge=0, description="Messages a minute for one conversation and for one address; 0 for no limit."
+        30,
+        ge=0,
+        description="Messages a minute for one conversation and for one address (IPv6: one /64); 0 for no limit.",
     )
     web_max_length: int = Field(10_000, ge=100, le=100_000, description="Characters in one message on the web.")
     quiet_seconds: float = Field(2.0, ge=0, le=60, description="Quiet before an answer in a chat.")

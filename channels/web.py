@@ -11,6 +11,7 @@ import asyncio
 import base64
 import hashlib
 import hmac
+import ipaddress
 import json
 import math
 import unicodedata
@@ -57,7 +58,7 @@ class WebSettings:
     secret: bytes
     max_length: int = 10_000
     rate_limit: int = 30
-    """Messages a minute, for one conversation and for one address; 0: no limit."""
+    """Messages a minute, for one conversation and for one address (IPv6: one /64 network); 0: no limit."""
     allowed_origins: tuple[str, ...] = ()
 
 
@@ -204,7 +205,7 @@ class WebChannel:
         if not limit:
             return
         address = request.client.host if request.client else "unknown"
-        for key in (f"web:place:{place}", f"web:address:{address}"):
+        for key in (f"web:place:{place}", f"web:address:{_line_of(address)}"):
             wait = await host.allow(key, limit=limit, per=60.0)
             if wait > 0:
                 raise Refused(
@@ -284,6 +285,17 @@ class WebChannel:
             "Access-Control-Max-Age": "600",
             "Vary": "Origin",
         }
+
+
+def _line_of(address: str) -> str:
+    """Whose line it is: one IPv4 address, or the /64 network that an IPv6 customer has all to themselves."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return str(parsed)
+    return str(parsed.ipv4_mapped or ipaddress.IPv6Address(int(parsed) >> 64 << 64))
 
 
 def _whole(seconds: float) -> int:

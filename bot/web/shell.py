@@ -80,6 +80,7 @@ class Shell:
             parsed = ipaddress.ip_address(address)
         except ValueError:
             return False
+        parsed = getattr(parsed, "ipv4_mapped", None) or parsed  # how IPv4 looks to who listens on ::
         return any(parsed in network for network in self._trusted)
 
 

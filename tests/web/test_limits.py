@@ -7,6 +7,7 @@ import uuid
 from pathlib import Path
 
 import httpx
+import pytest
 from httpx import AsyncClient, Response
 
 from tests.house import Customer, Desk, desk
@@ -64,6 +65,33 @@ async def test_each_conversation_and_each_address(tmp_path: Path) -> None:
             "anybody may claim that"
         )
         assert (await one.http.get(f"/api/web/conversations/{one.token}/messages")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("address", "same", "other"),
+    [
+        ("2001:db8:0:1::1", "2001:0db8:0000:0001:ffff:ffff:ffff:ffff", "2001:db8:0:2::1"),
+        ("192.0.2.1", "::ffff:192.0.2.1", "::ffff:192.0.2.2"),
+        ("192.0.2.1", "::FFFF:C000:0201", "192.0.2.2"),
+        ("fe80::1%eth0", "fe80::2%eth0", "fe80:0:0:1::1%eth0"),
+    ],
+)
+async def test_what_counts_as_one_address(tmp_path: Path, address: str, same: str, other: str) -> None:
+    """An IPv6 customer has a whole /64 to write from; IPv4 looks like IPv6 to who listens on ::."""
+    async with desk(tmp_path, web_rate_limit=2) as at:
+        for number in range(2):
+            assert (await post(reach(at, (address, same)[number]))).status_code == 202
+        assert (await post(reach(at, same))).status_code == 429
+        assert (await post(reach(at, address))).status_code == 429
+        assert (await post(reach(at, other))).status_code == 202
+
+
+async def test_a_trusted_proxy_seen_by_who_listens_on_all_addresses(tmp_path: Path) -> None:
+    async with desk(tmp_path, web_rate_limit=1, trusted_proxies="10.0.0.0/24") as at:
+        proxy = reach(at, "::ffff:10.0.0.1")
+        assert (await post(proxy, X_Forwarded_For="192.0.2.1")).status_code == 202
+        assert (await post(proxy, X_Forwarded_For="192.0.2.1, ::ffff:10.0.0.2")).status_code == 429
+        assert (await post(proxy, X_Forwarded_For="192.0.2.2")).status_code == 202
 
 
 async def test_behind_proxies_that_we_trust(tmp_path: Path) -> None:
