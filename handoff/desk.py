@@ -19,6 +19,7 @@ from store import cases, journey, keys, line, transcripts
 from store.agents import Agent
 from store.changes import Changes, insert_cases
 from store.database import Database
+from store.errors import LineMoved
 from store.journey import Locked
 from store.words import case_id, case_number
 
@@ -226,12 +227,19 @@ class Desk:
         return status
 
     async def take_next(self, agent: Agent, once: Once | None = None) -> dict[str, Any] | None:
-        """Claim the case that is most due. None: nobody waits."""
+        """Claim the case that is most due. None: nobody waits.
+
+        Raises:
+            WrongState: others took each one first.
+        """
         async with self._database.write("next") as connection:
             now = self._clock()
             if (known := await _recalled(connection, agent, once, now)) is not None:
                 return known
-            heads = await line.heads(connection, now)
+            try:
+                heads = await line.heads(connection, now)
+            except LineMoved as error:
+                raise WrongState(str(error)) from error
             chosen = queue.next_class(
                 run=heads.run,
                 first_waits=heads.first is not None,

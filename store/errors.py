@@ -9,7 +9,7 @@ StoreError
 ├── DatabaseNewer     a newer program has migrated this database
 ├── DatabaseAway      the database does not answer, or cannot write
 ├── LeaseGone         somebody else holds the lease now
-└── Stale             what the caller knew has changed meanwhile
+└── LineMoved         others change the line of waiting cases faster than it can be looked at
 """
 
 from __future__ import annotations
@@ -51,5 +51,5 @@ class LeaseGone(StoreError):
     pass
 
 
-class Stale(StoreError):
+class LineMoved(StoreError):
     pass

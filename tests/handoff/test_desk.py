@@ -12,8 +12,10 @@ from sqlalchemy import func, select
 
 from handoff.desk import KeyReused, Once
 from handoff.errors import HeldByOther, NoSuchCase, NotHeld, Stale, WrongState
+from store import journey, line
 from store.agents import Agent
 from store.database import Database
+from store.errors import LineMoved
 from store.tables import case, case_event, conversation, due, idempotency, label, message
 from store.words import case_id
 from tests.people import Office
@@ -623,6 +625,29 @@ async def test_four_of_the_first_class_then_a_late_one_of_the_second(office: Off
         await office.customer(by=f"urgent{n}", tier="billing")
     taken = [(await office.desk.take_next(lea) or {})["number"] for _ in range(7)]
     assert taken.index(late) == 4
+
+
+async def test_two_that_press_next_while_the_first_is_held_get_the_first_two(office: Office) -> None:
+    numbers = [await office.customer(by=f"c{n}", tier="outage", ago=MINUTE * (3 - n)) for n in range(4)]
+    people = [await office.agent(name) for name in ("Lea", "Tom")]
+    async with office.database.write("test") as connection:
+        await journey.lock(connection, [1])
+        pressed = [asyncio.create_task(office.desk.take_next(agent)) for agent in people]
+        await asyncio.sleep(0.2)
+    taken = [(await press or {})["number"] for press in pressed]
+    assert sorted(taken) == numbers[:2]
+    assert [(await office.desk.take_next(people[0]) or {})["number"] for _ in range(2)] == numbers[2:]
+
+
+async def test_an_agent_is_told_when_others_take_each_one_first(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def moved(*_: object) -> None:
+        raise LineMoved("Take the next one again.")
+
+    monkeypatch.setattr(line, "heads", moved)
+    with pytest.raises(WrongState, match="again"):
+        await office.desk.take_next(await office.agent())
 
 
 async def test_the_second_class_waits_while_it_is_not_late(office: Office) -> None:
