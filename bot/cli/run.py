@@ -132,6 +132,8 @@ async def _started(
 def _server(house: Warmline) -> uvicorn.Server:
     import uvicorn
 
+    from bot.web.connection import Connection
+
     return uvicorn.Server(
         uvicorn.Config(
             house.app,
@@ -141,7 +143,7 @@ def _server(house: Warmline) -> uvicorn.Server:
             timeout_graceful_shutdown=FINISH_WITHIN,
             server_header=False,
             proxy_headers=False,  # bot.web.shell believes the proxies that the settings name, and no other
-            http="httptools",
+            http=Connection,
             ws="none",
         )
     )
