@@ -174,6 +174,7 @@ class WebChannel:
 
     async def _take(self, request: Request) -> Response:
         host = self._ready()
+        self._refuse_strangers(request)
         posted = _checked(await _body(request), self._settings.max_length)
         place = self._place(posted.id) if posted.conversation is None else self._place_of(posted.conversation)
         await self._limit(host, request, place)
@@ -273,10 +274,24 @@ class WebChannel:
     async def _preflight(self, request: Request) -> Response:
         return Response(status_code=204, headers=self._cors(request))
 
+    def _refuse_strangers(self, request: Request) -> None:
+        """A browser says which website a message comes from; one that may not embed the chat writes nothing."""
+        origin = request.headers.get("origin")
+        if origin is None or self._allows(origin) or _is_ours(origin, request):
+            return
+        raise Refused(
+            403,
+            "origin_not_allowed",
+            "This website may not use the chat. Have its operator add the address of the website to "
+            "WARMLINE_ALLOWED_ORIGINS.",
+        )
+
+    def _allows(self, origin: str) -> bool:
+        return "*" in self._settings.allowed_origins or origin in self._settings.allowed_origins
+
     def _cors(self, request: Request) -> dict[str, str]:
         origin = request.headers.get("origin")
-        allowed = self._settings.allowed_origins
-        if origin is None or not ("*" in allowed or origin in allowed):
+        if origin is None or not self._allows(origin):
             return {}
         return {
             "Access-Control-Allow-Origin": origin,
@@ -285,6 +300,12 @@ class WebChannel:
             "Access-Control-Max-Age": "600",
             "Vary": "Origin",
         }
+
+
+def _is_ours(origin: str, request: Request) -> bool:
+    """Whether the page is our own. A proxy may have changed the host that was asked; what browsers say it passes on."""
+    host = origin.partition("://")[2]
+    return request.headers.get("sec-fetch-site") == "same-origin" or (host != "" and host == request.headers.get("host"))
 
 
 def _line_of(address: str) -> str:

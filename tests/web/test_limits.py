@@ -142,6 +142,28 @@ async def test_other_websites(tmp_path: Path) -> None:
         assert "access-control-allow-origin" not in api.headers
 
 
+async def test_a_message_from_a_website_that_may_not_is_refused_and_keeps_nothing(tmp_path: Path) -> None:
+    """A browser sends a simple POST before it asks; only the server can refuse it."""
+    async with desk(tmp_path, allowed_origins="https://shop.example", web_rate_limit=1) as at:
+        for origin in ("https://evil.example", "http://shop.example", "https://shop.example.evil.example", "null", ""):
+            refused = await post(at.http, Origin=origin, Sec_Fetch_Site="cross-site")
+            assert refused.status_code == 403
+            assert refused.json()["error"]["code"] == "origin_not_allowed"
+            assert "WARMLINE_ALLOWED_ORIGINS" in refused.json()["error"]["message"]
+        assert (await at.sql("SELECT count(*) FROM conversation"))[0][0] == 0
+        assert (await post(at.http, Origin="https://shop.example")).status_code == 202, "nor does it count"
+
+
+async def test_our_own_pages_may_always_write(tmp_path: Path) -> None:
+    async with desk(tmp_path) as at:
+        assert (await post(at.http)).status_code == 202
+        assert (await post(at.http, Origin="http://desk.test")).status_code == 202
+        assert (await post(at.http, Origin="https://desk.test")).status_code == 202, "behind a proxy that speaks TLS"
+        behind = {"Origin": "https://help.example", "Sec_Fetch_Site": "same-origin"}
+        assert (await post(at.http, **behind)).status_code == 202, "behind a proxy that names another host"
+        assert (await post(at.http, Origin="https://desk.test:8443")).status_code == 403
+
+
 async def test_any_website(tmp_path: Path) -> None:
     async with desk(tmp_path, allowed_origins="*") as at:
         answer = await post(at.http, Origin="https://any.example")
