@@ -9,6 +9,7 @@ import difflib
 import ipaddress
 import json
 import os
+import re
 import tomllib
 from datetime import timedelta
 from pathlib import Path
@@ -30,6 +31,9 @@ from handoff.texts import Voice
 
 PREFIX: Final = "WARMLINE_"
 FILE: Final = "warmline.toml"
+
+_ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@\sA-Z]+")
+"""What browsers send as `Origin`: a scheme, a host, a port only where it is not the usual one."""
 
 Minutes = Annotated[float, Field(gt=0, le=100_000)]
 BusinessHours = Annotated[float, Field(gt=0, le=10_000)]
@@ -110,6 +114,16 @@ class Settings(BaseSettings):
         if wrong := [repr(part) for part in value if not _is_network(part)]:
             is_none = "is no address and no network" if len(wrong) == 1 else "are no addresses and no networks"
             raise ValueError(f"{', '.join(wrong)} {is_none}; write them like 10.0.0.1, 10.0.0.0/24 or 2001:db8::/32")
+        return value
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if wrong := [repr(part) for part in value if part != "*" and not _ORIGIN.fullmatch(part)]:
+            raise ValueError(
+                f"{', '.join(wrong)}: a browser never says this; write scheme and host in small letters and no path, "
+                "like https://shop.example.com, or * for any"
+            )
         return value
 
     @field_validator("channels", mode="before")

@@ -304,8 +304,10 @@ class WebChannel:
 
 def _is_ours(origin: str, request: Request) -> bool:
     """Whether the page is our own. A proxy may have changed the host that was asked; what browsers say it passes on."""
-    host = origin.partition("://")[2]
-    return request.headers.get("sec-fetch-site") == "same-origin" or (host != "" and host == request.headers.get("host"))
+    if request.headers.get("sec-fetch-site") == "same-origin":
+        return True
+    host = request.headers.get("host")
+    return host is not None and origin.partition("://")[2] == host != ""
 
 
 def _line_of(address: str) -> str:

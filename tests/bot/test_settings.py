@@ -108,6 +108,7 @@ BAD: dict[str, Any] = {
     "quiet_seconds": -0.1,
     "log_level": "loud",
     "trusted_proxies": "10.0.0.256",
+    "allowed_origins": "shop.example.com",
 }
 
 
@@ -145,6 +146,8 @@ def test_all_faults_are_told_at_once_each_by_both_its_names(
         ("log_level", "loud", "'debug', 'info', 'warning' or 'error'"),
         ("sla_outage", "nan", "input should be"),
         ("sla_outage", "inf", "less than or equal"),
+        ("allowed_origins", "*,https://a.example/", "'https://a.example/': a browser never says this"),
+        ("allowed_origins", "https://Shop.example", "like https://shop.example.com, or * for any"),
         ("trusted_proxies", "10.0.0.1, proxy, ::1", "'proxy' is no address and no network; write them like 10.0.0.1"),
         ("trusted_proxies", "10.0.0.0/33,10.0.0", "'10.0.0.0/33', '10.0.0' are no addresses and no networks"),
     ],
@@ -194,10 +197,10 @@ def test_lists_are_written_with_commas_or_as_lists(
     toml: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WARMLINE_TRUSTED_PROXIES", " 10.0.0.1, ,10.0.0.7/24,::1,")
-    toml('allowed_origins = ["https://a.example", "https://b.example"]\n')
+    toml('allowed_origins = ["https://a.example", "http://[::1]:8443", "*"]\n')
     found = load_settings()
     assert found.trusted_proxies == ("10.0.0.1", "10.0.0.7/24", "::1")
-    assert found.allowed_origins == ("https://a.example", "https://b.example")
+    assert found.allowed_origins == ("https://a.example", "http://[::1]:8443", "*")
 
 
 def test_hours_are_meant_in_the_zone(toml: Callable[[str], None]) -> None:
