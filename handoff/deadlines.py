@@ -38,5 +38,9 @@ def deadline(sla: str, since: datetime, targets: Targets, hours: Hours) -> datet
 
 
 def at_risk(made: datetime, by: datetime) -> datetime:
-    """When a promise that is still open must be spoken about: a fifth of its time before, 30 s at least."""
-    return max(made, by - max((by - made) / 5, timedelta(seconds=30)))
+    """When a promise that is still open must be spoken about: a fifth of its time before, 30 s at least.
+
+    Never in the first half of its time: a promise of a minute or less is not taken back as soon as it is made.
+    """
+    span = by - made
+    return by - max(span / 5, min(span / 2, timedelta(seconds=30)))

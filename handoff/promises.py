@@ -47,12 +47,14 @@ async def promise_risk(connection: AsyncConnection, due: Due, case: CaseBrief, a
     # Who has been let down once is not given another time that may not be kept either.
     basis = at.footing.basis(case.sla) if not told else None
     new_by = deadline(case.sla, at.now, at.rules.targets, at.rules.hours) if basis is not None else None
+    voice = at.rules.voice
+    if new_by is not None and voice.time(new_by, at.now) == voice.time(oldest["by"], at.now):
+        new_by = None  # it would read like the one that is not kept
     supervisor = await first_supervisor(connection)
     changes.settle_promises(case.id, "replaced", at.now)
     if new_by is not None and basis is not None:
         changes.promise(case.id, case.conversation_id, kind="first_answer", by=new_by, basis=basis, now=at.now)
         changes.due("promise_risk", case.id, at_risk(at.now, new_by), now=at.now)
-    voice = at.rules.voice
     await _say(
         connection,
         changes,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ from sqlalchemy import select
 
 from bot.clock import TRIES
 from handoff import promises
+from handoff.deadlines import Targets
 from handoff.opening import Footing
 from handoff.promises import Moment
 from store.changes import Changes
@@ -143,6 +145,21 @@ async def test_without_a_basis_no_new_time_is_said(office: Office) -> None:
     await office.pass_time(12 * MINUTE)
     assert "New time" not in (await heard(office))[1]
     assert await states(office) == ["replaced"]
+
+
+@pytest.mark.parametrize("seconds", [1, 5, 20, 30, 31, 60, 90])
+async def test_a_short_promise_is_spoken_about_once_and_not_at_once(database: Database, seconds: int) -> None:
+    span = timedelta(seconds=seconds)
+    office = Office(database, rules=replace(rules(notify=True), targets=Targets(billing=span)), footing=ON_DUTY)
+    await office.customer(tier="billing")
+    await office.pass_time(span / 2 - timedelta(milliseconds=1))
+    assert len(await heard(office)) == 1
+    for _ in range(5 * seconds):
+        await office.pass_time(timedelta(seconds=0.5))
+    broken = [text for text in await heard(office) if "will not make it" in text]
+    assert len(broken) == len(set(broken)) == len(await every(office, promise))
+    assert not any("New time: 12:00 UTC" in text for text in broken)  # it reads like the one that is not kept
+    assert await happened(office, "promise_at_risk") == len(broken)
 
 
 async def test_a_new_time_of_the_second_class_lies_in_opening_hours(database: Database) -> None:
