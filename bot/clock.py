@@ -16,7 +16,7 @@ from store import dues, journey
 from store.changes import Changes
 from store.database import Database
 from store.dues import Due
-from store.errors import DatabaseAway
+from store.errors import DatabaseAway, TablesDiffer
 from store.words import case_number
 
 LOOK_EVERY: Final = 1.0
@@ -94,8 +94,8 @@ class Clock:
                 await self._notify(due)
             else:
                 await self._effect(due)
-        except DatabaseAway:
-            raise
+        except (DatabaseAway, TablesDiffer):
+            raise  # nothing is wrong with this row
         except Exception as error:
             log.exception("a due row failed", kind=due.kind, subject=due.subject, attempt=due.attempts + 1)
             async with self._database.write("clock.failed") as connection:

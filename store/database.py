@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,7 +18,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from store import faults
-from store.errors import DatabaseAway, DatabaseSetting
+from store.errors import DatabaseAway, DatabaseSetting, TablesDiffer
 
 Dialect = Literal["sqlite", "postgresql"]
 
@@ -41,8 +43,9 @@ class Database:
 
         Raises:
             DatabaseAway: the database does not answer.
+            TablesDiffer: its tables are not those of this program.
         """
-        with _told_as_away():
+        with _told():
             async with self._reader.connect() as connection:
                 yield connection
 
@@ -54,8 +57,9 @@ class Database:
 
         Raises:
             DatabaseAway: the database does not answer, or its disk is full; nothing was kept.
+            TablesDiffer: its tables are not those of this program; nothing was kept.
         """
-        with _told_as_away():
+        with _told():
             if self._turn is None:
                 async with self._transaction(unit) as connection:
                     yield connection
@@ -85,17 +89,39 @@ class Database:
             await self._writer.dispose()
 
 
-class _told_as_away:
-    """Turns what drivers raise for a lost, full or locked database into `DatabaseAway`."""
+class _told:
+    """Turns what drivers raise for a lost, full or locked database into `DatabaseAway`, for other tables into
+    `TablesDiffer`."""
 
     def __enter__(self) -> None:
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        lost = error is not None and _lost(error)
-        if lost and error is not None:
-            reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+        if error is None:
+            return
+        reason = (str(getattr(error, "orig", None) or error).strip() or type(error).__name__).splitlines()[0]
+        if _differs(error):
+            raise TablesDiffer(
+                f"The database's tables are not those of this program: {reason}. Another version of Warmline is or was "
+                "at work on them. Stop every desk on this database and start the newest version, or restore the backup "
+                "that goes with this one."
+            ) from error
+        if _lost(error):
             raise DatabaseAway(f"The database refused: {reason}") from error
+
+
+def _differs(error: BaseException) -> bool:
+    """Is a table or a column missing? SQLite tells it in words only."""
+    if not isinstance(error, DBAPIError):
+        return False
+    if getattr(error.orig, "sqlstate", None) in ("42P01", "42703"):
+        return True
+    return _is_sql_error(error) and re.search("no such (table|column)|has no column named", str(error.orig)) is not None
+
+
+def _is_sql_error(error: DBAPIError) -> bool:
+    """SQLite's word for a statement that it cannot run, whatever the state of the file."""
+    return (getattr(error.orig, "sqlite_errorcode", None) or 0) & 0xFF == sqlite3.SQLITE_ERROR
 
 
 def _lost(error: BaseException) -> bool:
@@ -106,7 +132,7 @@ def _lost(error: BaseException) -> bool:
     """
     if isinstance(error, (OSError, PoolTimeout)):
         return True
-    if not isinstance(error, DBAPIError):
+    if not isinstance(error, DBAPIError) or _is_sql_error(error):
         return False
     state = str(getattr(error.orig, "sqlstate", None) or "")
     cause = getattr(error.orig, "__cause__", None)

@@ -8,6 +8,7 @@ StoreError
 ├── DatabaseSetting   the database address makes no sense
 ├── DatabaseNewer     a newer program has migrated this database
 ├── DatabaseAway      the database does not answer, or cannot write
+├── TablesDiffer      its tables are not those of this program
 ├── LeaseGone         somebody else holds the lease now
 └── LineMoved         others change the line of waiting cases faster than it can be looked at
 """
@@ -44,6 +45,10 @@ class DatabaseNewer(StoreError):
 
 
 class DatabaseAway(StoreError):
+    pass
+
+
+class TablesDiffer(StoreError):
     pass
 
 
