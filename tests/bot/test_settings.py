@@ -107,6 +107,8 @@ BAD: dict[str, Any] = {
     "web_rate_limit": -1,
     "quiet_seconds": -0.1,
     "log_level": "loud",
+    "host": "",
+    "encoder": "hf:",
     "trusted_proxies": "10.0.0.256",
     "allowed_origins": "shop.example.com",
 }
@@ -146,6 +148,9 @@ def test_all_faults_are_told_at_once_each_by_both_its_names(
         ("log_level", "loud", "'debug', 'info', 'warning' or 'error'"),
         ("sla_outage", "nan", "input should be"),
         ("sla_outage", "inf", "less than or equal"),
+        ("encoder", "", "write auto, a folder, hf:OWNER/NAME or pypi:NAME"),
+        ("encoder", "hf:all-MiniLM-L6-v2", "hf:OWNER/NAME"),
+        ("encoder", "pypi:--index-url=x", "pypi:NAME"),
         ("allowed_origins", "*,https://a.example/", "'https://a.example/': a browser never says this"),
         ("allowed_origins", "https://Shop.example", "like https://shop.example.com, or * for any"),
         ("trusted_proxies", "10.0.0.1, proxy, ::1", "'proxy' is no address and no network; write them like 10.0.0.1"),
