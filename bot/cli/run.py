@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import signal
 import socket
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from bot.cli.terminal import INTERRUPTED, Refused, Steps, say, steps, tell
@@ -55,6 +57,8 @@ def listening(settings: Settings) -> socket.socket:
     Raises:
         Refused: the address cannot be had.
     """
+    from store.errors import HomeUnusable
+
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listener = socket.socket(family)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -62,14 +66,54 @@ def listening(settings: Settings) -> socket.socket:
         listener.bind((settings.host, settings.port))
     except (OSError, OverflowError, UnicodeError) as error:
         listener.close()
-        raise _taken(settings.host, settings.port, error) from error
+        runs = None
+        with contextlib.suppress(HomeUnusable):
+            runs = holder(settings.home)
+        raise _refused(settings, error, runs) from error
     return listener
 
 
-def _taken(host: str, port: int, error: Exception) -> Refused:
+def holder(home: Path) -> str | None:
+    """The process number of the desk that runs in this home folder ("?" before it has said so); None: no desk does.
+
+    Raises:
+        HomeUnusable: the folder cannot be looked into.
+    """
+    from store.errors import HomeInUse
+    from store.homelock import FILE, HomeLock
+
+    if not home.exists():
+        return None  # the lock would make it
+    try:
+        with HomeLock(home):
+            return None
+    except HomeInUse:
+        return (home / FILE).read_text(errors="replace").strip() or "?"
+
+
+def _refused(settings: Settings, error: Exception, runs: str | None = None) -> Refused:
+    host, port = settings.host, settings.port
+    match error:
+        case OSError(errno=errno.EADDRINUSE) if runs is not None:
+            return Refused(
+                f"Port {port} of {host} is in use, and a desk of this home ({settings.home}) seems to run already "
+                f"(process {runs}). Use that one, or stop it first. A second desk needs WARMLINE_PORT set to another "
+                "port and WARMLINE_HOME to another folder."
+            )
+        case OSError(errno=errno.EADDRINUSE):
+            return Refused(
+                f"Port {port} of {host} is in use by another program. Stop that one, or set WARMLINE_PORT to another "
+                "port (0 takes a free one)."
+            )
+        case OSError(errno=errno.EACCES):
+            return Refused(
+                f"This user may not listen on port {port} of {host}. Set WARMLINE_PORT to one above 1023, or give the "
+                "right."
+            )
+    reason = getattr(error, "strerror", None) or error
     return Refused(
-        f"Cannot listen on {host}:{port} ({getattr(error, 'strerror', None) or error}). "
-        "Stop what uses it, or set WARMLINE_PORT to another port and WARMLINE_HOST to an address of this machine."
+        f"Cannot listen on {host}: it is no address of this machine ({reason}). Set WARMLINE_HOST to 127.0.0.1 (this "
+        "machine alone), 0.0.0.0 (all addresses), or one address of this machine."
     )
 
 
@@ -154,7 +198,7 @@ async def _until_up(server: uvicorn.Server, serving: asyncio.Task[None], setting
     while not server.started and not serving.done():  # noqa: ASYNC110 - the server has no event to wait for
         await asyncio.sleep(0.01)
     if serving.done() and isinstance(error := serving.exception(), OSError):
-        raise _taken(settings.host, settings.port, error)
+        raise _refused(settings, error)
 
 
 async def _told_to_stop(stopped: asyncio.Event, serving: asyncio.Task[None]) -> None:

