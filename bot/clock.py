@@ -12,7 +12,7 @@ import structlog
 from handoff import promises
 from handoff.notifier import Call, Notifier
 from handoff.opening import Footing, Rules, notify_again
-from store import dues, journey
+from store import dues, journey, sweep
 from store.changes import Changes
 from store.database import Database
 from store.dues import Due
@@ -26,12 +26,13 @@ TRIES: Final = 5
 """Then a row is given up, for people to look at. A call for people is never given up: nobody would know."""
 LONGEST_WAIT: Final = 600
 """Seconds between two tries."""
+SWEEP_LOOK_EVERY: Final = 60.0
 
 log = structlog.get_logger(__name__)
 
 
 class Clock:
-    """Promises, deadlines, snoozes and calls."""
+    """Promises, deadlines, snoozes and calls; and once a day it sweeps."""
 
     def __init__(
         self,
@@ -57,15 +58,28 @@ class Clock:
     async def run(self) -> None:
         """Tick until cancelled. Calls go beside the rest: a pager that hangs holds up no promise."""
         async with asyncio.TaskGroup() as tasks:
-            for step in (self._effects, self._calls):
-                tasks.create_task(self._forever(step))
+            for step, pause in (
+                (self._effects, LOOK_EVERY),
+                (self._calls, LOOK_EVERY),
+                (self.sweep, SWEEP_LOOK_EVERY),
+            ):
+                tasks.create_task(self._forever(step, pause))
 
     async def tick(self) -> bool:
         """Run what is due now; whether there may be more."""
         more = await self._effects()
         return await self._calls() or more
 
-    async def _forever(self, step: Callable[[], Awaitable[bool]]) -> None:
+    async def sweep(self) -> bool:
+        """Delete some of what nobody needs any more, if it is time; whether there is more."""
+        now = self._now()
+        async with self._database.read() as connection:
+            if not await sweep.is_due(connection, now):
+                return False
+        async with self._database.write("clock.sweep") as connection:
+            return await sweep.bite(connection, now)
+
+    async def _forever(self, step: Callable[[], Awaitable[bool]], pause: float) -> None:
         while True:
             try:
                 more = await step()
@@ -73,7 +87,7 @@ class Clock:
                 log.warning("clock waits for the database", error=str(error))
                 more = False
             if not more:
-                await asyncio.sleep(LOOK_EVERY)
+                await asyncio.sleep(pause)
 
     async def _effects(self) -> bool:
         async with self._database.read() as connection:

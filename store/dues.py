@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.tables import due
@@ -100,3 +100,14 @@ async def revive(connection: AsyncConnection, due_id: int, now: datetime) -> boo
         .values(consumed_at=None, at=now, attempts=0, error=None)
     )
     return bool(result.rowcount)
+
+
+async def purge(connection: AsyncConnection, before: datetime, *, limit: int) -> int:
+    """Delete rows that were consumed before then, the oldest first; how many. What was given up stays for people."""
+    done = (
+        select(due.c.id)
+        .where(due.c.consumed_at.is_not(None), due.c.error.is_(None), due.c.consumed_at < before)
+        .order_by(due.c.consumed_at)
+        .limit(limit)
+    )
+    return int((await connection.execute(delete(due).where(due.c.id.in_(done)))).rowcount)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.inbox import upsert
@@ -45,3 +45,10 @@ async def remember(connection: AsyncConnection, agent_id: int, key: str, respons
 async def forget(connection: AsyncConnection, agent_id: int, key: str) -> None:
     """Nothing was done; the key is free again."""
     await connection.execute(delete(idempotency).where(idempotency.c.agent_id == agent_id, idempotency.c.key == key))
+
+
+async def purge(connection: AsyncConnection, before: datetime, *, limit: int) -> int:
+    """Delete keys that were taken before then, the oldest first; how many."""
+    key = (idempotency.c.agent_id, idempotency.c.key)
+    old = select(*key).where(idempotency.c.created_at < before).order_by(idempotency.c.created_at).limit(limit)
+    return int((await connection.execute(delete(idempotency).where(tuple_(*key).in_(old)))).rowcount)

@@ -371,6 +371,7 @@ due = Table(
 _partial("ix_due_waiting", due, "at", where="consumed_at IS NULL")
 _partial("ix_due_subject", due, "subject", "kind", where="consumed_at IS NULL")
 _partial("ix_due_failed", due, "id", where="error IS NOT NULL")
+_partial("ix_due_done", due, "consumed_at", where="consumed_at IS NOT NULL AND error IS NULL")
 
 cursor = Table(
     "cursor",

@@ -18,7 +18,7 @@ import pytest
 from sqlalchemy import event, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store import articles, cases, dues, inbox, journey, line, outbox, quarantine, transcripts
+from store import articles, cases, dues, inbox, journey, keys, line, outbox, quarantine, transcripts
 from store.cases import Filter
 from store.changes import NEVER, Changes
 from store.database import Database, open_database
@@ -38,6 +38,7 @@ BIG = (
     "case_event",
     "attachment",
     "verdict",
+    "idempotency",
 )
 ROWS = 3000
 LATER = NOW + timedelta(days=1)
@@ -173,7 +174,7 @@ def faults(statement: str, plan: str, *, ordered: bool) -> list[str]:
 
 PARTIAL = re.compile(
     r"INDEX (ix_message_(undecided|outbox|unsettled|undelivered)|ix_case_(unresolved|resolved|answered)\w*"
-    r"|uq_case_unresolved|ix_promise_open|ix_due_(waiting|failed)|ix_quarantine_waiting)"
+    r"|uq_case_unresolved|ix_promise_open|ix_due_(waiting|failed|done)|ix_quarantine_waiting)"
 )
 
 
@@ -270,6 +271,8 @@ WRITES: dict[str, Query] = {
     "look at unclear ones": lambda c: outbox.unclear(c, LATER, limit=10),
     "send again": lambda c: outbox.send_again(c, 3, NOW),
     "consume": lambda c: dues.consume(c, 10, NOW),
+    "purge dues": lambda c: dues.purge(c, NOW, limit=500),
+    "purge keys": lambda c: keys.purge(c, NOW, limit=500),
     "withdraw": lambda c: dues.withdraw(c, "breach", 10, NOW),
     "a unit of work": lambda c: _a_unit_of_work().write(c),
 }

@@ -72,6 +72,13 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("due", schema=None) as batch_op:
         batch_op.create_index(
+            "ix_due_done",
+            ["consumed_at"],
+            unique=False,
+            sqlite_where=sa.text("consumed_at IS NOT NULL AND error IS NULL"),
+            postgresql_where=sa.text("consumed_at IS NOT NULL AND error IS NULL"),
+        )
+        batch_op.create_index(
             "ix_due_failed",
             ["id"],
             unique=False,

@@ -1,0 +1,41 @@
+"""What nobody needs any more leaves once a day, a bite at a time, whichever of several desks comes by."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from store import dues, keys, settings
+
+EVERY: Final = timedelta(days=1)
+KEYS_FOR: Final = timedelta(hours=24)
+"""So long an idempotency key is remembered, at least."""
+DUES_FOR: Final = timedelta(days=7)
+"""So long a due row that has run can be looked at."""
+BITE: Final = 500
+"""Rows of each kind in one transaction: others write in between."""
+_SWEPT: Final = "sweep.done"
+
+
+async def is_due(connection: AsyncConnection, now: datetime) -> bool:
+    """Has nobody swept within the last day?"""
+    return _is_due(await settings.read(connection, _SWEPT), now)
+
+
+async def bite(connection: AsyncConnection, now: datetime) -> bool:
+    """Delete the oldest of what is too old; whether there is more. One desk at a time; a full sweep is done once."""
+    if not _is_due(await settings.hold(connection, _SWEPT, None, now), now):
+        return False
+    gone = await keys.purge(connection, now - KEYS_FOR, limit=BITE)
+    done = await dues.purge(connection, now - DUES_FOR, limit=BITE)
+    if BITE in (gone, done):
+        return True
+    await settings.write(connection, _SWEPT, now.isoformat(), now)
+    return False
+
+
+def _is_due(swept: str | None, now: datetime) -> bool:
+    # Either way: a clock that was put back must not stop it, and two that differ by seconds sweep once.
+    return swept is None or abs(now - datetime.fromisoformat(swept)) >= EVERY
