@@ -229,15 +229,15 @@ async def settle(connection: AsyncConnection, settlements: Sequence[Settlement],
     )
 
 
-async def abandon(connection: AsyncConnection, now: datetime, *, holder: str | None = None) -> list[int]:
-    """`sending` rows that nobody settles any more become `unknown`, to be reconciled at once; their ids.
+async def abandon(connection: AsyncConnection, now: datetime) -> list[int]:
+    """`sending` rows over their time, whoever held them, become `unknown`, to be reconciled at once; their ids.
 
-    With `holder`: all rows of that dead holder. Without: those over their time, whoever held them.
+    Not sooner, also where their holder is known to be gone: until then a slow platform may still deliver them, and
+    nothing of their conversation may overtake that.
     """
-    stale = message.c.holder == holder if holder is not None else message.c.next_try_at <= now
     result = await connection.execute(
         update(message)
-        .where(_LEAVING, message.c.status == "sending", stale)
+        .where(_LEAVING, message.c.status == "sending", message.c.next_try_at <= now)
         .values(status="unknown", next_try_at=now, error="cut off while it was being sent")
         .returning(message.c.id)
     )

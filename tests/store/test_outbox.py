@@ -137,20 +137,20 @@ async def test_what_is_over_its_time_becomes_unclear_and_not_before(database: Da
         assert await state(database, row) == expected
 
 
-async def test_the_rows_of_a_dead_holder_become_unclear_at_once(database: Database) -> None:
-    mine, theirs = [await put_out(database, await place(database, by)) for by in ("a", "b")]
-    await claim(database, "dead", limit=1)
-    await claim(database, "alive")
-    async with database.write("test") as connection:
-        assert await outbox.abandon(connection, NOW, holder="dead") == [mine]
-    assert [await state(database, row) for row in (mine, theirs)] == ["unknown", "sending"]
+async def test_a_send_whose_holder_is_gone_holds_back_its_conversation_for_its_whole_time(database: Database) -> None:
+    here = await place(database)
+    row, later = [await put_out(database, here, body) for body in ("first", "second")]
+    await claim(database, "dead")
+    for waited, expected in ((SETTLE_WITHIN - SECOND, []), (SETTLE_WITHIN, [row])):
+        async with database.write("test") as connection:
+            assert await outbox.abandon(connection, NOW + waited) == expected
+        assert [parcel.id for parcel in await claim(database, "next", at=NOW + waited)] == [later] * len(expected)
 
 
 async def test_abandoning_touches_nothing_that_is_not_being_sent(database: Database) -> None:
-    rows = await one_of_each(database, holder="dead")
+    rows = await one_of_each(database)
     async with database.write("test") as connection:
         assert await outbox.abandon(connection, NOW + MINUTE) == [rows["sending"]]
-        assert await outbox.abandon(connection, NOW, holder="dead") == []
     for status, row in rows.items():
         assert await state(database, row) == ("unknown" if status == "sending" else status)
 
