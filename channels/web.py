@@ -50,6 +50,8 @@ BUTTONS: Final = {
     "survey:poor": "Poor",
 }
 """What may be tapped, with the words that are on it."""
+ONLY_NOTED: Final = frozenset({"helped:yes", "survey:good", "survey:fair", "survey:poor"})
+"""Of these the ones after which nothing is said."""
 _ID_BYTES: Final = 16
 
 
@@ -364,14 +366,24 @@ def _checked(body: bytes, max_length: int) -> _Posted:
     conversation = data.get("conversation")
     if conversation is not None and not isinstance(conversation, str):
         raise Refused(422, "wrong_type", '"conversation" is the token you were given, or null.', field="conversation")
+    id_, text, (name, email) = _uuid(data.get("id")), _text(data.get("text"), max_length), who(data)
     return _Posted(
         conversation=conversation,
-        id=_uuid(data.get("id")),
-        text=_text(data.get("text"), max_length),
-        name=_short(data, "name", 200) or "",
-        email=_email(_short(data, "email", 320)),
+        id=id_,
+        text=text,
+        name=name,
+        email=email,
         button=_tapped(_short(data, "button", 100), data["text"]),
     )
+
+
+def who(data: Mapping[str, Any]) -> tuple[str, str | None]:
+    """Name and address that a customer claims.
+
+    Raises:
+        Refused: the `name` or the `email` can be none.
+    """
+    return _short(data, "name", 200) or "", _email(_short(data, "email", 320))
 
 
 def _tapped(button: str | None, text: str) -> str | None:

@@ -44,6 +44,7 @@ def chat(
     ] = 8.0,
 ) -> None:
     """Write to a running desk as a customer would. Ctrl-D ends."""
+    _check_who(name, email)
     base = _checked(url) if url is not None else _here()
     try:
         asyncio.run(_converse(base, name=name, email=email, wait=wait))
@@ -56,6 +57,16 @@ def _checked(url: str) -> str:
     if parts.scheme not in ("http", "https") or not parts.netloc:
         raise typer.BadParameter("Write it whole, like http://127.0.0.1:8000.", param_hint="--url")
     return url.rstrip("/")
+
+
+def _check_who(name: str | None, email: str | None) -> None:
+    from channels.web import Refused as NotTaken
+    from channels.web import who
+
+    try:
+        who({"name": name, "email": email})
+    except NotTaken as error:
+        raise typer.BadParameter(str(error), param_hint=f"--{error.field}") from error
 
 
 def _here() -> str:
@@ -142,6 +153,7 @@ class Talk:
         """(id, label) of the newest choices."""
         self._offered = asyncio.Event()
         self._sent_at = self._heard_at = 0.0
+        """When something was last sent that is answered, and when something was last heard."""
 
     def meaning(self, text: str) -> tuple[str, str | None]:
         """(text, button) of a line: the number of a choice stands for its label."""
@@ -186,7 +198,7 @@ class Talk:
         except httpx.TransportError as error:
             return 0.0, f"The desk does not answer ({_reason(error)}). Is it running?"
         if answer.status_code == 202:
-            self._accepted(str(answer.json()["conversation"]))
+            self._accepted(str(answer.json()["conversation"]), body["button"])
             return 0.0, ""
         told = _told(answer)
         if answer.status_code == 404 and body["conversation"] is not None:
@@ -196,8 +208,11 @@ class Talk:
             return _seconds(answer.headers.get("retry-after")), told
         return None, told
 
-    def _accepted(self, token: str) -> None:
-        self._sent_at = time.monotonic()
+    def _accepted(self, token: str, button: str | None) -> None:
+        from channels.web import ONLY_NOTED
+
+        if button not in ONLY_NOTED:
+            self._sent_at = time.monotonic()
         if token != self._token:
             self._token, self._seen = token, 0
             self._begun.set()
@@ -277,7 +292,7 @@ class Talk:
                 return
             await asyncio.sleep(0.05)
         if self._heard_at < self._sent_at:
-            tell(f"Nothing came back within {patience:.0f} s. The message lies at the desk, and a person can see it.")
+            tell(f"Nothing came back within {patience:.0f} s. Your message is kept; thanks and the like get no answer.")
 
 
 def _pauses() -> Iterator[float]:

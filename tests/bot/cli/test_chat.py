@@ -95,6 +95,24 @@ def test_something_else_is_no_desk(invoke: Invoke, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize(
+    ("option", "value", "told"),
+    [
+        ("--email", "nonsense", "is not an address like ana@example.com"),
+        ("--email", "a@b", "is not an address like ana@example.com"),
+        ("--email", "x" * 320 + "@b.example", "has over 320 characters"),
+        ("--name", "x" * 201, "has over 200 characters"),
+        ("--name", "Ana\x1b[2J", "cannot be shown"),
+    ],
+)
+def test_who_one_cannot_be_is_wrong_usage(invoke: Invoke, option: str, value: str, told: str) -> None:
+    """Before anything is sent, also where nothing is to be sent."""
+    result = invoke("chat", "--url", DOWN, option, value, given="")
+    assert result.exit_code == 2
+    assert option in result.stderr
+    assert told in " ".join(result.stderr.replace("│", " ").split())
+
+
+@pytest.mark.parametrize(
     ("host", "url"),
     [("0.0.0.0", "http://127.0.0.1:81"), ("::", "http://[::1]:81"), ("10.0.0.1", "http://10.0.0.1:81")],  # noqa: S104 - compared
 )
@@ -207,3 +225,29 @@ async def test_the_stream_goes_on_where_it_broke_and_shows_nothing_twice() -> No
         assert talk.meaning("2") == ("2", None)
         assert talk.meaning("1") == ("Yes\x07", "yes")
         assert talk.meaning("1") == ("1", None), "a choice is taken once"
+
+
+async def test_a_yes_is_not_answered_and_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(chat, "AFTERGLOW", 0.05)
+    buttons = [{"id": "helped:yes", "label": "Yes"}, {"id": "helped:no", "label": "No"}]
+    message = {"seq": 2, "from": "bot", "author": "Bo", "text": "Press Add.", "kind": "answer", "buttons": buttons}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.method == "POST":
+            return httpx.Response(202, json={"conversation": "token", "message": "m"})
+        return httpx.Response(200, text=f"id: 2\ndata: {json.dumps(message)}\n\n")
+
+    async with talker(answer, show=lambda _: None) as (_, talk):
+        await talk.send("how do I add an alias?")
+        listening = asyncio.create_task(talk.listen())
+        await talk.await_buttons(5)
+        assert await talk.send(*talk.meaning("1"))
+        async with asyncio.timeout(5):
+            await talk.linger(60)
+        assert capsys.readouterr().err == ""
+        await talk.send("thank you")
+        await talk.linger(0.2)
+        assert "thanks and the like get no answer" in capsys.readouterr().err
+        listening.cancel()
