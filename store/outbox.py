@@ -1,7 +1,6 @@
 """What is to leave: rows first, requests second, and the fence between them.
 
-held ──undo──> cancelled            next_try_at is when it leaves
-held/queued ──fence──> sending      one UPDATE, committed before the request
+held/queued ──fence──> sending      one UPDATE, not before next_try_at, committed before the request
 held/queued ──fence fails──> cancelled
 sending ──> sent                    the platform took it
 sending ──> queued                  certainly not sent, tried again
