@@ -182,7 +182,7 @@ class Courier:
         for _ in range(5):
             try:
                 async with self._database.write("courier.settle") as connection:
-                    await outbox.settle(connection, [settlement], self._clock())
+                    await outbox.settle(connection, settlement, self._clock())
             except DatabaseAway as error:
                 log.warning("a send could not be settled", message=parcel.id, error=str(error))
                 await asyncio.sleep(1)

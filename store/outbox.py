@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
-from sqlalchemy import ColumnElement, and_, bindparam, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.tables import (
@@ -194,37 +194,19 @@ async def parcels(connection: AsyncConnection, ids: Collection[int]) -> list[Par
     return [_parcel(row) for row in (await connection.execute(query)).mappings()]
 
 
-async def settle(connection: AsyncConnection, settlements: Sequence[Settlement], now: datetime) -> None:
-    """Write how sends ended. A row that is not `sending` or `unknown` any more keeps its state."""
-    if not settlements:
-        return
-    since = bindparam("of_since", type_=message.c.sending_since.type)
+async def settle(connection: AsyncConnection, settlement: Settlement, now: datetime) -> None:
+    """Write how a send ended. A row that is not `sending` or `unknown` any more keeps its state."""
+    written = update(message).where(message.c.id == settlement.id, message.c.status.in_(("sending", "unknown")))
+    if settlement.sending_since is not None:
+        written = written.where(message.c.sending_since == settlement.sending_since)
     await connection.execute(
-        update(message)
-        .where(
-            message.c.id == bindparam("row"),
-            message.c.status.in_(("sending", "unknown")),
-            or_(since.is_(None), message.c.sending_since == since),
+        written.values(
+            status=settlement.status,
+            external_id=func.coalesce(settlement.external_id, message.c.external_id),
+            error=settlement.error,
+            next_try_at=settlement.next_try_at,
+            sent_at=now if settlement.status == "sent" else None,
         )
-        .values(
-            status=bindparam("new_status"),
-            external_id=func.coalesce(bindparam("new_external"), message.c.external_id),
-            error=bindparam("new_error"),
-            next_try_at=bindparam("new_try", type_=message.c.next_try_at.type),
-            sent_at=bindparam("new_sent", type_=message.c.sent_at.type),
-        ),
-        [
-            {
-                "row": item.id,
-                "of_since": item.sending_since,
-                "new_status": item.status,
-                "new_external": item.external_id,
-                "new_error": item.error,
-                "new_try": item.next_try_at,
-                "new_sent": now if item.status == "sent" else None,
-            }
-            for item in settlements
-        ],
     )
 
 
@@ -234,13 +216,17 @@ async def abandon(connection: AsyncConnection, now: datetime) -> list[int]:
     Not sooner, also where their holder is known to be gone: until then a slow platform may still deliver them, and
     nothing of their conversation may overtake that.
     """
-    result = await connection.execute(
-        update(message)
+    stale = (
+        select(message.c.id)
         .where(_LEAVING, message.c.status == "sending", message.c.next_try_at <= now)
-        .values(status="unknown", next_try_at=now, error="cut off while it was being sent")
-        .returning(message.c.id)
+        .order_by(message.c.next_try_at)
+        .with_for_update(skip_locked=True)  # somebody settles it, or abandons it, at this moment
     )
-    return [row[0] for row in result]
+    ids = [row[0] for row in await connection.execute(stale)]
+    if ids:
+        cut_off = {"status": "unknown", "next_try_at": now, "error": "cut off while it was being sent"}
+        await connection.execute(update(message).where(message.c.id.in_(ids)).values(cut_off))
+    return ids
 
 
 async def unclear(connection: AsyncConnection, now: datetime, *, limit: int) -> list[Parcel]:

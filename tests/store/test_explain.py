@@ -266,7 +266,7 @@ WRITES: dict[str, Query] = {
     "claim": lambda c: outbox.claim(c, "me", LATER, limit=32, busy=[7, 8]),
     "claim when nothing is due": lambda c: outbox.claim(c, "me", NOW - timedelta(days=1), limit=32),
     "abandon": lambda c: outbox.abandon(c, LATER),
-    "settle": lambda c: outbox.settle(c, [Settlement(id=3, status="sent")], NOW),
+    "settle": lambda c: outbox.settle(c, Settlement(id=3, status="sent"), NOW),
     "look at unclear ones": lambda c: outbox.unclear(c, LATER, limit=10),
     "send again": lambda c: outbox.send_again(c, 3, NOW),
     "consume": lambda c: dues.consume(c, 10, NOW),

@@ -28,7 +28,7 @@ async def claim(
 
 async def settle(database: Database, id_: int, status: Any, *, at: Any = NOW, **more: Any) -> None:
     async with database.write("test") as connection:
-        await outbox.settle(connection, [Settlement(id=id_, status=status, **more)], at)
+        await outbox.settle(connection, Settlement(id=id_, status=status, **more), at)
 
 
 async def state(database: Database, id_: int) -> str:
@@ -108,11 +108,6 @@ async def test_settling_moves_only_what_is_sending_or_unknown(database: Database
             assert (found["status"], found["external_id"], found["error"]) == (status, "before", None)
 
 
-async def test_settling_nothing_is_nothing(database: Database) -> None:
-    async with database.write("test") as connection:
-        await outbox.settle(connection, [], NOW)
-
-
 async def test_settling_without_an_external_id_keeps_the_known_one(database: Database) -> None:
     row = await put_out(database, await place(database), status="sending", external_id="known")
     await settle(database, row, "unknown")
@@ -145,6 +140,27 @@ async def test_a_send_whose_holder_is_gone_holds_back_its_conversation_for_its_w
         async with database.write("test") as connection:
             assert await outbox.abandon(connection, NOW + waited) == expected
         assert [parcel.id for parcel in await claim(database, "next", at=NOW + waited)] == [later] * len(expected)
+
+
+async def test_abandoning_waits_for_nobody_who_settles_at_this_moment(database: Database) -> None:
+    rows = [await put_out(database, await place(database, by)) for by in ("a", "b", "c")]
+    await claim(database)
+    later = NOW + SETTLE_WITHIN
+
+    found: list[int] = []
+
+    async def abandon() -> None:
+        async with database.write("test") as connection:
+            found.extend(await outbox.abandon(connection, later))
+
+    async with database.write("test") as connection:
+        await outbox.settle(connection, Settlement(id=rows[1], status="sent"), later)
+        several = asyncio.gather(abandon(), abandon())
+        if database.dialect == "postgresql":  # SQLite has one writer
+            await asyncio.wait_for(several, 5)
+    await several
+    assert sorted(found) == [rows[0], rows[2]]
+    assert [await state(database, row) for row in rows] == ["unknown", "sent", "unknown"]
 
 
 async def test_abandoning_touches_nothing_that_is_not_being_sent(database: Database) -> None:
