@@ -149,6 +149,17 @@ class Desk:
         await self._published(work.conversation, work.id)
         return answer
 
+    async def recalled(self, agent: Agent, once: Once | None) -> dict[str, Any] | None:
+        """The answer that this request was given before; None: it is new, or has no key.
+
+        Raises:
+            KeyReused: the key stands for another request.
+        """
+        if once is None:
+            return None
+        async with self._database.read() as connection:
+            return await _known(connection, agent, once)
+
     async def _on_case(
         self, connection: AsyncConnection, agent: Agent, id_: int, action: Action
     ) -> tuple[dict[str, Any], _Work]:
@@ -487,7 +498,9 @@ class Desk:
 
         return await self._act("snooze", agent, number, action, once)
 
-    async def correct(self, agent: Agent, number: str, *, tier: str, intent: str | None = None) -> dict[str, Any]:
+    async def correct(
+        self, agent: Agent, number: str, *, tier: str, intent: str | None = None, once: Once | None = None
+    ) -> dict[str, Any]:
         """A person's word on what this is: the case moves to its class, and the classifier gets a label."""
 
         async def action(work: _Work) -> dict[str, Any]:
@@ -518,7 +531,7 @@ class Desk:
             work.event("corrected", tier=tier, intent=intent, before=work.row["tier"])
             return _state(work.number, work.row["status"], work.row["assignee"])
 
-        return await self._act("correct", agent, number, action)
+        return await self._act("correct", agent, number, action, once)
 
     async def take_over(self, agent: Agent, conversation_id: int, once: Once | None = None) -> dict[str, Any]:
         """Step into a conversation that the machine holds; nothing of the machine's leaves after that.
@@ -614,6 +627,10 @@ async def _recalled(
     """The answer given before; None: the key is this request's. Of two at once the second waits for the first."""
     if once is None or await keys.reserve(connection, agent.id, once.key, once.digest, now):
         return None
+    return await _known(connection, agent, once)
+
+
+async def _known(connection: AsyncConnection, agent: Agent, once: Once) -> dict[str, Any] | None:
     known = await keys.recall(connection, agent.id, once.key)
     if known is None:
         return None

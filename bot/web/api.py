@@ -156,6 +156,20 @@ def _once(key: str | None, act: str, **request: Any) -> Once | None:
     return None if key is None else Once(key=clean(key), request={"act": act, **request})
 
 
+async def _act(
+    office: Office, agent: Agent, act: gate.Act, once: Once | None, work: Callable[[], Awaitable[dict[str, Any]]]
+) -> dict[str, Any]:
+    """Do it if the agent may. What was done before is answered as it was then, whatever they may do since."""
+    try:
+        gate.allow(agent, act)
+        return await work()
+    except (gate.Forbidden, NoSuchCase):
+        known = await office.desk.recalled(agent, once)
+        if known is None:
+            raise
+        return known
+
+
 @api.get("/me", tags=["people"])
 async def me(agent: Me) -> dict[str, Any]:
     """Who you are here."""
@@ -249,45 +263,52 @@ async def one_case(number: Number, agent: Me, office: There) -> dict[str, Any]:
 @api.post("/cases/next", tags=["cases"])
 async def take_next(agent: Me, office: There, key: Key = None) -> dict[str, Any]:
     """Claim the case that is most due; the server picks. `{"number": null}`: nobody waits."""
-    gate.allow(agent, "answer")
-    taken = await office.desk.take_next(agent, _once(key, "next"))
-    return taken or {"number": None, "status": None, "assignee": None}
+    once = _once(key, "next")
+
+    async def work() -> dict[str, Any]:
+        taken = await office.desk.take_next(agent, once)
+        return taken or {"number": None, "status": None, "assignee": None}
+
+    return await _act(office, agent, "answer", once, work)
 
 
 @api.post("/cases/{number}/claim", tags=["cases"])
 async def claim(number: Number, agent: Me, office: There, key: Key = None) -> dict[str, Any]:
     """Take it. 409 says who was faster."""
-    gate.allow(agent, "answer")
-    return await office.desk.claim(agent, number, _once(key, "claim", case=number))
+    once = _once(key, "claim", case=number)
+    return await _act(office, agent, "answer", once, lambda: office.desk.claim(agent, number, once))
 
 
 @api.post("/cases/{number}/reply", tags=["cases"])
 async def reply(number: Number, body: Reply, agent: Me, office: There, key: Key = None) -> dict[str, Any]:
     """Write to the customer. 409: not yours, or (with `after_seq`) something came since; `since` shows it."""
-    gate.allow(agent, "answer")
     once = _once(key, "reply", case=number, text=body.text, after=body.after_seq)
-    return await office.desk.reply(agent, number, body.text, after_seq=body.after_seq, once=once)
+
+    def work() -> Awaitable[dict[str, Any]]:
+        return office.desk.reply(agent, number, body.text, after_seq=body.after_seq, once=once)
+
+    return await _act(office, agent, "answer", once, work)
 
 
 @api.post("/cases/{number}/note", tags=["cases"])
 async def note(number: Number, body: Note, agent: Me, office: There, key: Key = None) -> dict[str, Any]:
     """Write to colleagues. It never reaches the customer."""
-    gate.allow(agent, "note")
-    return await office.desk.note(agent, number, body.text, once=_once(key, "note", case=number, text=body.text))
+    once = _once(key, "note", case=number, text=body.text)
+    return await _act(office, agent, "note", once, lambda: office.desk.note(agent, number, body.text, once=once))
 
 
 @api.post("/cases/{number}/release", tags=["cases"])
 async def release(number: Number, agent: Me, office: There, key: Key = None) -> dict[str, Any]:
     """Give it back to the queue."""
-    gate.allow(agent, "answer")
-    return await office.desk.release(agent, number, _once(key, "release", case=number))
+    once = _once(key, "release", case=number)
+    return await _act(office, agent, "answer", once, lambda: office.desk.release(agent, number, once))
 
 
 @api.post("/cases/{number}/return", tags=["cases"])
 async def return_to_bot(number: Number, agent: Me, office: There, key: Key = None) -> dict[str, Any]:
     """Let the machine take over again, from the next message on."""
-    gate.allow(agent, "answer")
-    return await office.desk.return_to_bot(agent, number, _once(key, "return", case=number))
+    once = _once(key, "return", case=number)
+    return await _act(office, agent, "answer", once, lambda: office.desk.return_to_bot(agent, number, once))
 
 
 @api.post("/cases/{number}/resolve", tags=["cases"])
@@ -295,52 +316,59 @@ async def resolve(
     number: Number, agent: Me, office: There, body: Resolve | None = None, key: Key = None
 ) -> dict[str, Any]:
     """Done. The customer is told, and asked how it was."""
-    gate.allow(agent, "answer")
     outcome = (body or Resolve()).outcome
     once = _once(key, "resolve", case=number, outcome=outcome)
-    return await office.desk.resolve(agent, number, outcome=outcome, once=once)
+    return await _act(
+        office, agent, "answer", once, lambda: office.desk.resolve(agent, number, outcome=outcome, once=once)
+    )
 
 
 @api.post("/cases/{number}/reopen", tags=["cases"])
 async def reopen(number: Number, agent: Me, office: There, key: Key = None) -> dict[str, Any]:
     """Take a resolved case up again."""
-    gate.allow(agent, "answer")
-    return await office.desk.reopen(agent, number, _once(key, "reopen", case=number))
+    once = _once(key, "reopen", case=number)
+    return await _act(office, agent, "answer", once, lambda: office.desk.reopen(agent, number, once))
 
 
 @api.post("/cases/{number}/assign", tags=["cases"])
 async def assign(number: Number, body: Assign, agent: Me, office: There, key: Key = None) -> dict[str, Any]:
     """Give it to a colleague. From somebody else's hands: supervisors only."""
-    gate.allow(agent, "assign")
-    to: Agent | None = None
-    async with office.database.read() as connection:
-        id_ = case_id(number)
-        row = await cases.read_row(connection, id_) if id_ is not None else None
-        if row is None:
-            raise NoSuchCase(f"There is no case {number!r}.")
-        if body.to is not None:
-            to = await find_agent(connection, clean(body.to))
-            if to is None or not to.active or gate.rank(to.role) < gate.rank("agent"):
-                raise NoSuchCase(f"Nobody with the address {body.to!r} answers customers here.")
-    if row["assignee_id"] not in (None, agent.id):
-        gate.allow(agent, "repair")
     once = _once(key, "assign", case=number, to=body.to)
-    return await office.desk.assign(agent, number, to, held_by=row["assignee_id"], once=once)
+
+    async def work() -> dict[str, Any]:
+        to: Agent | None = None
+        async with office.database.read() as connection:
+            id_ = case_id(number)
+            row = await cases.read_row(connection, id_) if id_ is not None else None
+            if row is None:
+                raise NoSuchCase(f"There is no case {number!r}.")
+            if body.to is not None:
+                to = await find_agent(connection, clean(body.to))
+                if to is None or not to.active or gate.rank(to.role) < gate.rank("agent"):
+                    raise NoSuchCase(f"Nobody with the address {body.to!r} answers customers here.")
+        if row["assignee_id"] not in (None, agent.id):
+            gate.allow(agent, "repair")
+        return await office.desk.assign(agent, number, to, held_by=row["assignee_id"], once=once)
+
+    return await _act(office, agent, "assign", once, work)
 
 
 @api.post("/cases/{number}/snooze", tags=["cases"])
 async def snooze(number: Number, body: Snooze, agent: Me, office: There, key: Key = None) -> dict[str, Any]:
     """Let it sleep until then; the customer's next word wakes it."""
-    gate.allow(agent, "answer")
     once = _once(key, "snooze", case=number, until=body.until.isoformat())
-    return await office.desk.snooze(agent, number, body.until, once)
+    return await _act(office, agent, "answer", once, lambda: office.desk.snooze(agent, number, body.until, once))
 
 
 @api.post("/cases/{number}/correct", tags=["cases"])
-async def correct(number: Number, body: Correct, agent: Me, office: There) -> dict[str, Any]:
+async def correct(number: Number, body: Correct, agent: Me, office: There, key: Key = None) -> dict[str, Any]:
     """Say what this really is: the case moves to its class, and the classifier learns from it."""
-    gate.allow(agent, "answer")
-    return await office.desk.correct(agent, number, tier=body.tier, intent=body.intent)
+    once = _once(key, "correct", case=number, tier=body.tier, intent=body.intent)
+
+    def work() -> Awaitable[dict[str, Any]]:
+        return office.desk.correct(agent, number, tier=body.tier, intent=body.intent, once=once)
+
+    return await _act(office, agent, "answer", once, work)
 
 
 # --- conversations ---------------------------------------------------------------------------
@@ -367,8 +395,8 @@ async def take_over(
     conversation: Annotated[int, Field(ge=1, le=2**53)], agent: Me, office: There, key: Key = None
 ) -> dict[str, Any]:
     """Step into a conversation that the machine holds."""
-    gate.allow(agent, "answer")
-    return await office.desk.take_over(agent, conversation, _once(key, "takeover", conversation=conversation))
+    once = _once(key, "takeover", conversation=conversation)
+    return await _act(office, agent, "answer", once, lambda: office.desk.take_over(agent, conversation, once))
 
 
 # --- the state of the house ------------------------------------------------------------------

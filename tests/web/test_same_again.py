@@ -1,0 +1,105 @@
+"""The same request with the same key: answered as it was then, whatever the agent may do now."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.house import AgentClient, Customer, Desk, desk
+
+PREPARED: dict[str, tuple[str, ...]] = {
+    "cases/next": (),
+    "cases/{case}/claim": (),
+    "cases/{case}/note": (),
+    "cases/{case}/correct": (),
+    "cases/{case}/assign": ("claim",),
+    "cases/{case}/reply": ("claim",),
+    "cases/{case}/release": ("claim",),
+    "cases/{case}/return": ("claim",),
+    "cases/{case}/snooze": ("claim",),
+    "cases/{case}/resolve": ("claim",),
+    "cases/{case}/reopen": ("claim", "resolve"),
+    "conversations/{conversation}/takeover": (),
+}
+"""Each action that takes a key, with what must be done to the case before."""
+BODIES: dict[str, Any] = {
+    "assign": {"to": "tom@desk.example"},
+    "reply": {"text": "hello"},
+    "note": {"text": "hm"},
+    "correct": {"tier": "billing"},
+    "snooze": {"until": (datetime.now(UTC) + timedelta(seconds=30)).isoformat()},
+}
+
+
+async def case_of(at: Desk, ana: Customer, lea: AgentClient) -> str:
+    await ana.write("your whole site is down")
+    await ana.hears("acknowledgement")
+    conversation = await at.conversation(ana)
+    return next(row["number"] for row in (await lea.get("cases"))["cases"] if row["conversation"] == conversation)
+
+
+async def demote(at: Desk, agent: AgentClient) -> None:
+    await at.sql("UPDATE agent SET role = 'colleague' WHERE name = :name", name=agent.name)
+
+
+@pytest.mark.parametrize("path", PREPARED)
+async def test_what_was_done_is_answered_as_it_was_after_the_right_is_lost(tmp_path: Path, path: str) -> None:
+    async with desk(tmp_path) as at:
+        lea, _, ana = await at.agent("Lea"), await at.agent("Tom"), at.customer()
+        number = await case_of(at, ana, lea)
+        for before in PREPARED[path]:
+            await lea.done(f"cases/{number}/{before}")
+        address = path.format(case=number, conversation=await at.conversation(ana))
+        body = BODIES.get(path.rpartition("/")[2])
+        done = await lea.done(address, body, key="k")
+        rows = await at.sql("SELECT count(*) FROM case_event")
+        await demote(at, lea)
+        assert await lea.done(address, body, key="k") == done
+        assert await at.sql("SELECT count(*) FROM case_event") == rows
+        if path != "cases/{case}/note":  # the right that everybody has
+            assert (await lea.post(address, body, key="another")).status_code == 403
+            assert (await lea.post(address, body)).status_code == 403
+
+
+async def test_every_action_on_a_case_takes_a_key(tmp_path: Path) -> None:
+    async with desk(tmp_path) as at:
+        paths = (await at.http.get("/api/openapi.json")).json()["paths"]
+    taking = {
+        path.removeprefix("/api/v1/")
+        for path, methods in paths.items()
+        for parameter in methods.get("post", {}).get("parameters", ())
+        if parameter["name"] == "Idempotency-Key"
+    }
+    assert taking == {path.replace("{case}", "{number}") for path in PREPARED}
+    posts = {path.removeprefix("/api/v1/") for path, methods in paths.items() if "post" in methods}
+    assert {path for path in posts if path.startswith("cases/")} <= taking
+
+
+async def test_who_has_given_a_case_away_hears_so_again(tmp_path: Path) -> None:
+    """With the case the right to assign it is gone; and the colleague may be gone since."""
+    async with desk(tmp_path) as at:
+        lea, _, ana = await at.agent("Lea"), await at.agent("Tom"), at.customer()
+        number = await case_of(at, ana, lea)
+        await lea.done(f"cases/{number}/claim")
+        gave = {"to": "tom@desk.example"}
+        answers = await asyncio.gather(*(lea.post(f"cases/{number}/assign", gave, key="k") for _ in range(10)))
+        assert {answer.status_code for answer in answers} == {200}, [answer.text for answer in answers]
+        assert len({answer.text for answer in answers}) == 1
+        await at.sql("UPDATE agent SET active = false WHERE name = 'Tom'")
+        assert (await lea.post(f"cases/{number}/assign", gave, key="k")).text == answers[0].text
+        reused = await lea.post(f"cases/{number}/assign", {"to": None}, key="k")
+        assert (reused.status_code, reused.json()["error"]["code"]) == (409, "key_reused")
+        assert (await lea.post(f"cases/{number}/assign", {"to": None}, key="new")).status_code == 403
+
+
+async def test_a_correction_sent_again_teaches_once(tmp_path: Path) -> None:
+    async with desk(tmp_path) as at:
+        lea, ana = await at.agent("Lea"), at.customer()
+        number = await case_of(at, ana, lea)
+        for _ in range(3):
+            await lea.done(f"cases/{number}/correct", {"tier": "billing"}, key="k")
+        assert (await at.sql("SELECT count(*) FROM label"))[0][0] == 1
