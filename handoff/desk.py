@@ -485,12 +485,11 @@ class Desk:
             work.must_be_unresolved()
             work.must_hold()
             if until <= work.now:
-                raise WrongState(f"{until.isoformat()} has passed. Choose a later time.")
+                raise WrongState(f"{until.astimezone(UTC):%Y-%m-%d %H:%M} UTC has passed. Choose a later time.")
             due_at = work.row["deadline"]
             if due_at is not None and until > due_at:
-                raise WrongState(
-                    f"The customer waits for an answer by {due_at.isoformat()}. Reply first, or wake earlier than that."
-                )
+                by = self._rules.voice.time(due_at, work.now)
+                raise WrongState(f"The customer waits for an answer by {by}. Reply first, or wake earlier than that.")
             work.changes.case(work.id, status="snoozed", snoozed_until=until)
             work.changes.due("snooze_over", work.id, until, now=work.now)
             work.event("snoozed", until=until.isoformat())

@@ -501,6 +501,16 @@ async def test_a_sleep_that_cannot_be_is_refused(office: Office, until: timedelt
         await office.desk.snooze(lea, number, NOW + until)
 
 
+async def test_times_are_told_to_the_minute(office: Office) -> None:
+    office.now = NOW + timedelta(seconds=30, microseconds=123456)
+    number, lea = await office.customer(), await office.agent()
+    await office.desk.claim(lea, number)
+    with pytest.raises(WrongState, match=r"^2025-03-03 12:00 UTC has passed\. Choose"):
+        await office.desk.snooze(lea, number, office.now - timedelta(seconds=1))
+    with pytest.raises(WrongState, match=r"waits for an answer by 16:00 UTC\. Reply first"):
+        await office.desk.snooze(lea, number, office.now + 5 * HOUR)
+
+
 async def test_a_sleeper_wakes_when_its_time_comes_to_who_has_it(office: Office) -> None:
     number, lea = await office.customer(), await office.agent()
     await office.desk.claim(lea, number)
