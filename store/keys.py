@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, select, tuple_, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.inbox import upsert
@@ -48,7 +48,8 @@ async def forget(connection: AsyncConnection, agent_id: int, key: str) -> None:
 
 
 async def purge(connection: AsyncConnection, before: datetime, *, limit: int) -> int:
-    """Delete keys that were taken before then, the oldest first; how many."""
-    key = (idempotency.c.agent_id, idempotency.c.key)
-    old = select(*key).where(idempotency.c.created_at < before).order_by(idempotency.c.created_at).limit(limit)
-    return int((await connection.execute(delete(idempotency).where(tuple_(*key).in_(old)))).rowcount)
+    """Delete keys that were taken before then, the oldest first, about `limit` of them; how many."""
+    at = idempotency.c.created_at
+    oldest = select(at).where(at < before).order_by(at).limit(limit).subquery()
+    newest_of_them = select(func.max(oldest.c.created_at)).scalar_subquery()
+    return int((await connection.execute(delete(idempotency).where(at <= newest_of_them))).rowcount)

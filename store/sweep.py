@@ -15,7 +15,7 @@ KEYS_FOR: Final = timedelta(hours=24)
 DUES_FOR: Final = timedelta(days=7)
 """So long a due row that has run can be looked at."""
 BITE: Final = 500
-"""Rows of each kind in one transaction: others write in between."""
+"""About so many rows of each kind in one transaction: others write in between."""
 _SWEPT: Final = "sweep.done"
 
 
@@ -30,7 +30,7 @@ async def bite(connection: AsyncConnection, now: datetime) -> bool:
         return False
     gone = await keys.purge(connection, now - KEYS_FOR, limit=BITE)
     done = await dues.purge(connection, now - DUES_FOR, limit=BITE)
-    if BITE in (gone, done):
+    if max(gone, done) >= BITE:
         return True
     await settings.write(connection, _SWEPT, now.isoformat(), now)
     return False

@@ -78,11 +78,18 @@ async def test_only_what_is_too_old_leaves(office: Office) -> None:
 
 async def test_it_takes_bites(office: Office) -> None:
     await put_dues(office.database, *[DUES_FOR * 2] * (2 * BITE + 5))
+    await put_keys(office.database, *(KEYS_FOR + n * SECOND for n in range(1, 2 * BITE + 6)))
     clock = office.clock()
     assert await clock.sweep()
-    assert await left(office.database, due) == BITE + 5
+    assert (await left(office.database, due), await left(office.database, idempotency)) == (BITE + 5, BITE + 5)
     assert await swept(clock) == 2
-    assert await left(office.database, due) == 0
+    assert (await left(office.database, due), await left(office.database, idempotency)) == (0, 0)
+
+
+async def test_keys_of_one_moment_leave_together(office: Office) -> None:
+    await put_keys(office.database, *[KEYS_FOR * 2] * (BITE + 5))
+    assert await swept(office.clock()) == 2
+    assert await left(office.database, idempotency) == 0
 
 
 async def test_it_sweeps_once_a_day_also_after_a_long_sleep(office: Office) -> None:
