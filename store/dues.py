@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.tables import due
@@ -65,30 +65,16 @@ async def give_up(connection: AsyncConnection, due_id: int, now: datetime, error
     )
 
 
-async def withdraw(connection: AsyncConnection, kind: str, subject: int, now: datetime) -> None:
-    """No longer wanted."""
-    await connection.execute(
-        update(due)
-        .where(due.c.subject == subject, due.c.kind == kind, due.c.consumed_at.is_(None))
-        .values(consumed_at=now, error=None)
-    )
-
-
-async def next_at(connection: AsyncConnection) -> datetime | None:
-    """When the next one comes due."""
-    query = select(func.min(due.c.at)).where(due.c.consumed_at.is_(None))
-    found: datetime | None = (await connection.execute(query)).scalar_one()
-    return found
-
-
-async def dead(connection: AsyncConnection, *, limit: int = 100) -> list[dict[str, Any]]:
-    """Those given up, newest first."""
+async def dead(connection: AsyncConnection, *, before: int | None = None, limit: int = 100) -> list[dict[str, Any]]:
+    """Those given up, newest first. `before`: the last id of a page."""
     query = (
         select(*_COLUMNS, due.c.error)
         .where(due.c.error.is_not(None), due.c.consumed_at.is_not(None))
         .order_by(due.c.id.desc())
         .limit(limit)
     )
+    if before is not None:
+        query = query.where(due.c.id < before)
     return [dict(row) for row in (await connection.execute(query)).mappings()]
 
 

@@ -253,8 +253,10 @@ async def next_leaving(connection: AsyncConnection) -> datetime | None:
     return found
 
 
-async def undelivered(connection: AsyncConnection, *, limit: int = 100) -> list[dict[str, Any]]:
-    """What did not arrive or may not have: newest first, for people to look at."""
+async def undelivered(
+    connection: AsyncConnection, *, before: int | None = None, limit: int = 100
+) -> list[dict[str, Any]]:
+    """What did not arrive or may not have, for people to look at: newest first. `before`: the last id of a page."""
     query = (
         select(
             message.c.id,
@@ -272,6 +274,8 @@ async def undelivered(connection: AsyncConnection, *, limit: int = 100) -> list[
         .order_by(message.c.id.desc())
         .limit(limit)
     )
+    if before is not None:
+        query = query.where(message.c.id < before)
     return [dict(row) for row in (await connection.execute(query)).mappings()]
 
 

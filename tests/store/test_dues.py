@@ -103,22 +103,11 @@ async def test_what_recovered_after_being_put_off_is_not_among_the_dead(database
         assert await dues.dead(connection) == []
 
 
-async def test_withdrawing_takes_one_kind_of_one_subject(database: Database) -> None:
-    gone, other_kind, other_subject = [
-        await put(database, kind, subject) for kind, subject in (("breach", 1), ("notify", 1), ("breach", 2))
-    ]
+async def test_pages_of_those_given_up(database: Database) -> None:
+    ids = [await put(database) for _ in range(5)]
     async with database.write("test") as connection:
-        await dues.withdraw(connection, "breach", 1, NOW)
-    assert sorted(await arrived(database)) == [other_kind, other_subject]
-    assert gone not in await arrived(database)
-
-
-async def test_when_the_next_comes(database: Database) -> None:
-    async with database.read() as connection:
-        assert await dues.next_at(connection) is None
-    await put(database, at=MINUTE)
-    first = await put(database, at=SECOND)
-    async with database.write("test") as connection:
-        assert await dues.next_at(connection) == NOW + SECOND
-        await dues.consume(connection, first, NOW)
-        assert await dues.next_at(connection) == NOW + MINUTE
+        for id_ in ids:
+            await dues.give_up(connection, id_, NOW, "why")
+        assert [row["id"] for row in await dues.dead(connection, limit=2)] == [ids[4], ids[3]]
+        assert [row["id"] for row in await dues.dead(connection, before=ids[3], limit=2)] == [ids[2], ids[1]]
+        assert [row["id"] for row in await dues.dead(connection, before=ids[1])] == [ids[0]]

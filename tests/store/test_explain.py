@@ -222,7 +222,9 @@ ORDERED: dict[str, Query] = {
     "transcript on the web": lambda c: transcripts.public(c, 7, after=0, limit=50),
     "dues that have come": lambda c: dues.arrived(c, LATER, limit=50),
     "dues given up": lambda c: dues.dead(c),
+    "more dues given up": lambda c: dues.dead(c, before=900),
     "not delivered": lambda c: outbox.undelivered(c),
+    "more that is not delivered": lambda c: outbox.undelivered(c, before=900),
     "unclear sends": lambda c: outbox.unclear(c, NOW - timedelta(days=9), limit=10),
     "quarantine": lambda c: quarantine.waiting(c),
     "open promises": lambda c: cases.promises(c, 7),
@@ -237,7 +239,6 @@ LOOKED_UP: dict[str, Query] = {
     "a case": lambda c: cases.read_row(c, 7),
     "who waits ahead": lambda c: cases.waiting_ahead(c, LATER),
     "next leaving": lambda c: outbox.next_leaving(c),
-    "next due": lambda c: dues.next_at(c),
     "delivery": lambda c: transcripts.delivery(c, 7, [1, 2, 3]),
     "files": lambda c: transcripts.files(c, 7),
     "verdicts": lambda c: transcripts.verdicts(c, 7),
@@ -272,7 +273,6 @@ WRITES: dict[str, Query] = {
     "consume": lambda c: dues.consume(c, 10, NOW),
     "purge dues": lambda c: dues.purge(c, NOW, limit=500),
     "purge keys": lambda c: keys.purge(c, NOW, limit=500),
-    "withdraw": lambda c: dues.withdraw(c, "breach", 10, NOW),
     "a unit of work": lambda c: _a_unit_of_work().write(c),
 }
 

@@ -219,6 +219,21 @@ async def test_people_see_the_newest_undelivered_first(database: Database) -> No
         assert len(await outbox.undelivered(connection, limit=2)) == 2
 
 
+async def test_pages_of_the_undelivered_hold_each_once_while_others_come_and_go(database: Database) -> None:
+    rows = [await put_out(database, await place(database, f"p{n}"), status="failed") for n in range(7)]
+    seen: list[int] = []
+    while True:
+        async with database.write("test") as connection:
+            page = await outbox.undelivered(connection, before=seen[-1] if seen else None, limit=2)
+            if page:
+                await outbox.send_again(connection, page[0]["id"], NOW)
+        if not page:
+            break
+        seen += [row["id"] for row in page]
+        await put_out(database, 1, status="parked")
+    assert seen == rows[::-1]
+
+
 async def test_a_holder_that_slept_does_not_settle_the_send_of_another(database: Database) -> None:
     row = await put_out(database, await place(database))
     (first,) = await claim(database, "sleeper")
