@@ -232,8 +232,8 @@ class WebChannel:
         try:
             host = self._ready()
             conversation = await self._conversation(host, request)
-            last = request.headers.get("last-event-id") or request.query_params.get("after", "0")
-            after = _number(last, "Last-Event-ID")
+            last = request.headers.get("last-event-id")
+            after = _number(last, "Last-Event-ID") if last else _number(request.query_params.get("after", "0"), "after")
         except Refused as refused:
             response = refused.response()
             response.headers.update(self._cors(request))
@@ -365,7 +365,9 @@ def _checked(body: bytes, max_length: int) -> _Posted:
         raise Refused(422, "not_an_object", 'The request is JSON, but not an object with "id" and "text".')
     conversation = data.get("conversation")
     if conversation is not None and not isinstance(conversation, str):
-        raise Refused(422, "wrong_type", '"conversation" is the token you were given, or null.', field="conversation")
+        raise Refused(
+            422, "wrong_type", '"conversation" must be the token you were given, or null.', field="conversation"
+        )
     id_, text, (name, email) = _uuid(data.get("id")), _text(data.get("text"), max_length), who(data)
     return _Posted(
         conversation=conversation,
@@ -398,12 +400,12 @@ def _uuid(value: object) -> str:
             return str(UUID(value))
         except ValueError:
             pass
-    raise Refused(422, "wrong_type", '"id" is a UUID that you make for each new message.', field="id")
+    raise Refused(422, "wrong_type", '"id" must be a UUID that you make for each new message.', field="id")
 
 
 def _text(value: object, max_length: int) -> str:
     if not isinstance(value, str):
-        raise Refused(422, "wrong_type", '"text" is the message, a string.', field="text")
+        raise Refused(422, "wrong_type", '"text" must be the message, as a string.', field="text")
     text = value.replace("\r\n", "\n").replace("\r", "\n")
     if not text.strip():
         raise Refused(422, "empty", "The message is empty. Write something.", field="text")
@@ -438,9 +440,9 @@ def _short(data: Mapping[str, Any], field: str, longest: int) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str):
-        raise Refused(422, "wrong_type", f'"{field}" is a string.', field=field)
+        raise Refused(422, "wrong_type", f'"{field}" must be a string, or be left out.', field=field)
     if len(value) > longest:
-        raise Refused(422, "too_long", f'"{field}" has over {longest} characters.', field=field)
+        raise Refused(422, "too_long", f'"{field}" has over {longest} characters. Shorten it.', field=field)
     _refuse_controls(value, field)
     return value.strip() or None
 
@@ -457,7 +459,7 @@ def _email(value: str | None) -> str | None:
 def _number(value: str, field: str) -> int:
     if value.isascii() and value.isdigit() and len(value) <= 9:
         return int(value)
-    raise Refused(422, "wrong_type", f'"{field}" is the number of the last message you have.', field=field)
+    raise Refused(422, "wrong_type", f'"{field}" must be the number of the last message you have.', field=field)
 
 
 def _shown(line: Line) -> dict[str, Any]:

@@ -73,7 +73,9 @@ class _Body(BaseModel):
 
 class Reply(_Body):
     text: Words
-    after_seq: Annotated[int | None, Field(ge=0, le=SEQ_AT_MOST, description="The last message you have seen.")] = None
+    after_seq: Annotated[
+        int | None, Field(ge=0, le=SEQ_AT_MOST, strict=True, description="The last message you have seen.")
+    ] = None
 
 
 class Note(_Body):
@@ -143,6 +145,7 @@ api = APIRouter(
     prefix="/api/v1",
     dependencies=[Depends(HTTPBearer(auto_error=False, description="Yours: `warmline agents add --token`."))],
     responses={
+        400: {"model": Refusal, "description": "not JSON, or a cursor that is none of ours"},
         401: {"model": Refusal, "description": "no token, or not a valid one"},
         403: {"model": Refusal, "description": "your role does not include this"},
         404: {"model": Refusal, "description": "there is no such thing"},

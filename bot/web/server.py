@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from fastapi import FastAPI
@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bot.web import reference
 from bot.web.api import BadCursor, Office, Unauthorised, api
+from bot.web.faults import breaks_at, faults
 from bot.web.gate import Forbidden
 from bot.web.shell import BODY_AT_MOST, FAILED, Shell, error_body, shown_path
 from handoff.desk import KeyReused
@@ -78,11 +79,13 @@ def _reference(inner: FastAPI) -> HTMLResponse:
 
 async def _invalid(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for it alone
-    faults = [
-        {"field": ".".join(str(part) for part in fault["loc"][1:]) or str(fault["loc"][0]), "message": fault["msg"]}
-        for fault in error.errors()
-    ]
-    return JSONResponse(error_body("invalid", "Some fields are wrong.", fields=faults), 422)
+    errors = error.errors()
+    if (at := breaks_at(errors)) is not None:
+        text = f"The request is not JSON: it breaks at character {at}. Send an object as /api/docs shows it."
+        return JSONResponse(error_body("not_json", text), 400)
+    fields = faults(errors)
+    text = " ".join(field["message"] for field in fields[:_TOLD_AT_ONCE])
+    return JSONResponse(error_body("invalid", text, fields=fields), 422)
 
 
 async def _http(request: Request, error: Exception) -> JSONResponse:
@@ -113,6 +116,7 @@ async def _refused(_: Request, error: Exception) -> JSONResponse:
     return JSONResponse(error_body(code, str(error), **more), status, headers=headers)
 
 
+_TOLD_AT_ONCE: Final = 5
 _HTTP: dict[int, tuple[str, str]] = {
     400: ("not_json", "The request is not JSON in UTF-8. Send an object as /api/docs shows it."),
     404: ("not_found", "There is nothing at this address."),
