@@ -231,26 +231,37 @@ def _row(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _cursor(row: dict[str, Any]) -> str:
-    value = [row["status"] == "resolved", row["urgent"], row["sort_at"].timestamp(), row["id"]]
-    return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
+    return _folded([row["status"] == "resolved", row["urgent"], row["sort_at"].timestamp(), row["id"]])
+
+
+def _folded(place: list[Any]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(place).encode()).decode().rstrip("=")
+
+
+def _unfolded(cursor: str) -> list[Any]:
+    place: list[Any] = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    return place
 
 
 class BadCursor(Exception):
     """A cursor that we did not give out."""
+
+    def __init__(self) -> None:
+        super().__init__("This cursor is not one of ours. Start again without one.")
 
 
 def _after(cursor: str | None) -> cases.Place | None:
     if cursor is None:
         return None
     try:
-        resolved, urgent, at, id_ = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        resolved, urgent, at, id_ = _unfolded(cursor)
         if not 0 <= int(id_) < 2**63:
             raise ValueError(id_)
         return cases.Place(
             resolved=bool(resolved), urgent=bool(urgent), at=datetime.fromtimestamp(float(at), UTC), id=int(id_)
         )
     except (ValueError, TypeError, OverflowError, OSError) as error:
-        raise BadCursor("This cursor is not one of ours. Start again without one.") from error
+        raise BadCursor from error
 
 
 @api.get("/cases/{number}", tags=["cases"])
@@ -414,10 +425,32 @@ async def stats(agent: Me, office: There) -> dict[str, Any]:
 
 
 @api.get("/undelivered", tags=["house"])
-async def undelivered(agent: Me, office: There) -> dict[str, Any]:
-    """Messages that failed, were parked, or may not have arrived; and due rows that were given up."""
+async def undelivered(
+    agent: Me,
+    office: There,
+    cursor: Annotated[str | None, Query(max_length=300)] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 100,
+) -> dict[str, Any]:
+    """Messages that failed, were parked, or may not have arrived; and due rows that were given up. Newest first."""
+    after_message, after_due = _after_both(cursor or None)
     async with office.database.read() as connection:
-        return {"messages": await outbox.undelivered(connection), "dues": await dues.dead(connection)}
+        messages = await outbox.undelivered(connection, before=after_message, limit=limit + 1)
+        given_up = await dues.dead(connection, before=after_due, limit=limit + 1)
+    ends = [rows[limit - 1]["id"] if len(rows) > limit else 0 for rows in (messages, given_up)]
+    return {"messages": messages[:limit], "dues": given_up[:limit], "next": _folded(ends) if any(ends) else None}
+
+
+def _after_both(cursor: str | None) -> tuple[int | None, int | None]:
+    """The last id of either list; 0 where there is no more, for no id is less."""
+    if cursor is None:
+        return None, None
+    try:
+        message, due = _unfolded(cursor)
+        if not (0 <= message < 2**63 and 0 <= due < 2**63):
+            raise ValueError(cursor)
+        return int(message), int(due)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise BadCursor from error
 
 
 @api.post("/undelivered/{message}/send-again", tags=["house"])

@@ -321,6 +321,11 @@ AGENTS: dict[str, tuple[str, str, Any, int]] = {
             "7",
         )
     },
+    **{
+        f"a cursor of undelivered of {inside}": ("GET", f"undelivered?cursor={_cursor(inside)}", None, 400)
+        for inside in ("[1]", "[-1, 0]", "[0, 9223372036854775808]", "[NaN, 1]", '["1", 1]', "[null, 1]", "7", "{}")
+    },
+    "a cursor of cases for what is undelivered": ("GET", f"undelivered?cursor={_cursor('[0, 1, 1.0, 1]')}", None, 400),
     "a long cursor": ("GET", "cases?cursor=" + "A" * 301, None, 422),
     "an unknown status": ("GET", "cases?status=lost", None, 422),
     "an unknown tier in the list": ("GET", "cases?tier=%27%20OR%201=1", None, 422),
