@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Literal
 
-from sqlalchemy import Select, event, text
+from sqlalchemy import Select, create_engine, event, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, OperationalError
@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from store import faults
 from store.errors import DatabaseAway, DatabaseSetting, TablesDiffer
+from store.threads import LOOKERS, T, Threads, Work
 
 Dialect = Literal["sqlite", "postgresql"]
 
@@ -30,11 +31,14 @@ class Database:
     locked") and a few that only read; PostgreSQL has one pool for both.
     """
 
-    def __init__(self, *, url: str, dialect: Dialect, reader: AsyncEngine, writer: AsyncEngine) -> None:
+    def __init__(
+        self, *, url: str, dialect: Dialect, reader: AsyncEngine, writer: AsyncEngine, threads: Threads | None = None
+    ) -> None:
         self.url = url
         self.dialect: Dialect = dialect
         self._reader = reader
         self._writer = writer
+        self._threads = threads
         self._turn = asyncio.Lock() if dialect == "sqlite" else None
 
     @asynccontextmanager
@@ -67,6 +71,30 @@ class Database:
             async with self._turn, self._transaction(unit) as connection:
                 yield connection
 
+    async def commit(self, unit: str, work: Work[T]) -> T:
+        """`write` for the paths that every message takes: on SQLite all of `work` is done in the writer's thread.
+
+        `write` crosses to that thread and back for each statement, and each crossing waits for the interpreter while
+        the classifier's threads compute. If the caller is cancelled, the transaction may still be committed.
+
+        Raises:
+            DatabaseAway: as `write`.
+        """
+        if self._threads is None or self._turn is None:
+            async with self.write(unit) as connection:
+                return await work(connection)
+        with _told():
+            async with self._turn:
+                return await self._threads.write(unit, work)
+
+    async def look(self, work: Work[T]) -> T:
+        """`read` for the paths that every message takes, as `commit` is for `write`."""
+        if self._threads is None:
+            async with self.read() as connection:
+                return await work(connection)
+        with _told():
+            return await self._threads.read(work)
+
     @asynccontextmanager
     async def _transaction(self, unit: str) -> AsyncIterator[AsyncConnection]:
         async with self._writer.begin() as connection:
@@ -84,6 +112,8 @@ class Database:
         return "\n".join(str(row[-1]) for row in rows)
 
     async def close(self) -> None:
+        if self._threads is not None:
+            await asyncio.to_thread(self._threads.close)
         await self._reader.dispose()
         if self._writer is not self._reader:
             await self._writer.dispose()
@@ -183,11 +213,17 @@ def open_database(url: str) -> Database:
 def _open_sqlite(url: str) -> Database:
     writer = create_async_engine(url, pool_size=1, max_overflow=0, connect_args={"timeout": 30}, hide_parameters=True)
     reader = create_async_engine(url, pool_size=4, max_overflow=4, connect_args={"timeout": 30}, hide_parameters=True)
-    event.listen(writer.sync_engine, "connect", _prepare_sqlite_writer)
-    event.listen(writer.sync_engine, "begin", _begin_immediate)
-    event.listen(reader.sync_engine, "connect", _prepare_sqlite_reader)
-    event.listen(reader.sync_engine, "begin", _begin_deferred)
-    return Database(url=url, dialect="sqlite", reader=reader, writer=writer)
+    plain = make_url(url).set(drivername="sqlite+pysqlite")
+    writing = create_engine(plain, pool_size=1, max_overflow=0, connect_args={"timeout": 30}, hide_parameters=True)
+    reading = create_engine(plain, pool_size=LOOKERS, connect_args={"timeout": 30}, hide_parameters=True)
+    for engine in (writer.sync_engine, writing):
+        event.listen(engine, "connect", _prepare_sqlite_writer)
+        event.listen(engine, "begin", _begin_immediate)
+    for engine in (reader.sync_engine, reading):
+        event.listen(engine, "connect", _prepare_sqlite_reader)
+        event.listen(engine, "begin", _begin_deferred)
+    threads = Threads(reader=reading, writer=writing)
+    return Database(url=url, dialect="sqlite", reader=reader, writer=writer, threads=threads)
 
 
 def _open_postgresql(url: str) -> Database:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 from sqlalchemy import insert, select, text, update
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.database import Database, open_database
 from store.errors import DatabaseAway, TablesDiffer
@@ -106,3 +109,79 @@ async def test_a_row_that_is_held_for_too_long_is_away() -> None:
         with pytest.raises(DatabaseAway):
             await wait()
     await database.close()
+
+
+async def test_work_is_committed_whole_or_not_at_all(own: Database) -> None:
+    async def keep(connection: AsyncConnection, *, fail: bool) -> str:
+        await connection.execute(insert(setting).values(key=f"k{fail}", value=1, updated_at=NOW))
+        if fail:
+            raise LookupError("no")
+        return "kept"
+
+    assert await own.commit("test", partial(keep, fail=False)) == "kept"
+    with pytest.raises(LookupError, match="no"):
+        await own.commit("test", partial(keep, fail=True))
+
+    async def keys(connection: AsyncConnection) -> list[str]:
+        return list((await connection.execute(select(setting.c.key))).scalars())
+
+    assert await own.look(keys) == ["kFalse"]
+
+
+async def test_work_and_blocks_take_turns(own: Database) -> None:
+    """However they are mixed, each sees what was committed before it, and no count is lost."""
+
+    async def add(connection: AsyncConnection) -> None:
+        value = (await connection.execute(select(setting.c.value).with_for_update())).scalar_one()
+        await connection.execute(update(setting).values(value=value + 1))
+
+    async def add_in_a_block() -> None:
+        async with own.write("test") as connection:
+            await add(connection)
+
+    async with own.write("test") as connection:
+        await connection.execute(insert(setting).values(key="count", value=0, updated_at=NOW))
+    await asyncio.gather(*(own.commit("test", add) if n % 2 else add_in_a_block() for n in range(40)))
+    async with own.read() as connection:
+        assert (await connection.execute(select(setting.c.value))).scalar_one() == 40
+
+
+async def test_work_that_looks_may_not_write(tmp_path: Path) -> None:
+    database = open_database(f"sqlite:///{tmp_path}/w.db")
+    await migrate(database)
+
+    async def write(connection: AsyncConnection) -> None:
+        await connection.execute(insert(setting).values(key="k", value=1, updated_at=NOW))
+
+    with pytest.raises(DatabaseAway, match="readonly"):
+        await database.look(write)
+    await database.close()
+
+
+async def test_work_that_waits_for_something_else_is_refused_and_rolled_back(tmp_path: Path) -> None:
+    database = open_database(f"sqlite:///{tmp_path}/w.db")
+    await migrate(database)
+
+    async def wait(connection: AsyncConnection) -> None:
+        await connection.execute(insert(setting).values(key="k", value=1, updated_at=NOW))
+        await asyncio.sleep(0)
+
+    with pytest.raises(RuntimeError, match="await nothing but its connection"):
+        await database.commit("test", wait)
+    async with database.read() as connection:
+        assert (await connection.execute(select(setting.c.key))).all() == []
+    await database.close()
+
+
+async def test_work_on_a_database_that_is_away(tmp_path: Path) -> None:
+    for address in (f"sqlite:///{tmp_path}/nowhere/w.db", "postgresql://nobody@127.0.0.1:1/none"):
+        database = open_database(address)
+
+        async def ask(connection: AsyncConnection) -> object:
+            return await connection.execute(select(setting))
+
+        with pytest.raises(DatabaseAway):
+            await database.look(ask)
+        with pytest.raises(DatabaseAway):
+            await database.commit("test", ask)
+        await database.close()
