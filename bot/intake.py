@@ -15,8 +15,10 @@ from typing import Final
 
 import structlog
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot import metrics
+from bot.pace import Pace
 from channels.contract import Attachment, Cursor, Delivered, InboundMessage, LeaseLost, Undecodable
 from store import inbox
 from store.bus import Bus
@@ -73,6 +75,7 @@ class Intake:
         self._clock = clock
         self._waiting: list[_Delivery] = []
         self._news = asyncio.Event()
+        self._pace = Pace()
 
     async def deliver(
         self, messages: Sequence[InboundMessage | Undecodable], *, cursor: Cursor | None = None
@@ -103,6 +106,7 @@ class Intake:
         try:
             while True:
                 await self._news.wait()
+                await self._pace.turn()
                 await self._commit_waiting()
         finally:
             for delivery in self._waiting:
@@ -117,6 +121,7 @@ class Intake:
         batch = [delivery for delivery in batch if not delivery.done.cancelled()]
         if not batch:
             return
+        self._pace.took(len(batch))
         try:
             await self._commit(batch)
         except Exception as error:
@@ -142,15 +147,20 @@ class Intake:
 
     async def _commit(self, batch: list[_Delivery]) -> None:
         now = self._clock()
-        async with self._database.write("intake") as connection:
-            items = [item for delivery in batch for item in delivery.items]
+        items = [item for delivery in batch for item in delivery.items]
+        unreadable = [item for delivery in batch for item in delivery.unreadable]
+
+        async def keep(connection: AsyncConnection) -> list[inbox.Kept]:
             kept = await inbox.keep(connection, items, now) if items else []
-            if unreadable := [item for delivery in batch for item in delivery.unreadable]:
+            if unreadable:
                 await inbox.set_aside(connection, unreadable, now)
             for delivery in batch:
                 if delivery.cursor is not None:
                     move = delivery.cursor
                     await inbox.move_cursor(connection, move.name, move.value, now, token=move.token)
+            return kept
+
+        kept = await self._database.commit("intake", keep)
         results = iter(kept)
         for delivery in batch:
             mine = [next(results) for _ in delivery.items]

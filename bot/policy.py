@@ -97,11 +97,13 @@ class Decision:
     acknowledge: str = "unknown"
     flags: Mapping[str, Any] = field(default_factory=dict)
     survey: str | None = None
+    unfinished: bool = False
+    """A calm question that nothing answers as it stands: the next line may be the rest of it."""
 
     @property
     def may_wait(self) -> bool:
-        """The machine would speak by itself: in a chat it first waits for quiet."""
-        return self.act in ("answer", "thank", "greet", "own_up")
+        """The machine would speak by itself, or would with the rest of the question: a chat first falls quiet."""
+        return self.unfinished or self.act in ("answer", "thank", "greet", "own_up")
 
 
 def decide(now: Situation) -> Decision:
@@ -221,7 +223,8 @@ def _of_words(
         if now.articles and now.articles == now.questions and now.questions <= SECTIONS_AT_MOST:
             return _all(rest, ends, "answer", "answered", said.reason, tier="howto")
         reason = "no article answers all of it" if now.questions > 1 else "no article answers this"
-        return _hand_off(rest, ends, reason, tier="howto", acknowledge="unknown", said=said)
+        handed = _hand_off(rest, ends, reason, tier="howto", acknowledge="unknown", said=said)
+        return replace(handed, unfinished=True)
     if said.tier == "feedback" and said.automatable:
         return _all(rest, ends, "thank", "filed", said.reason, tier="feedback", sla="feedback", acknowledge="feedback")
     known = said.tier if said.tier in ("problem", "feedback") else "unknown"

@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 from bot.policy import SECTIONS_AT_MOST, Understanding
 from bot.retrieval import Hit, Library
 from intents.verdict import Nearest, Verdict
 
 SHARE: Final = 4
-"""Texts that a thread takes at once: few enough to keep all threads busy, more than one to keep the loop idle."""
+"""Texts that a thread takes at once when many wait: fewer would keep the loop busy with passing them on."""
+READ_AT_MOST: Final = 10.0
+"""Seconds of a thread for one text. The longest texts need a third of one."""
 REMEMBERED: Final = 1024
 """Readings kept while a chat waits for quiet, so that waiting does not mean understanding twice."""
 _WIRE_TIER: Final = {"down": "outage", "money": "billing", "person": "person", "legal": "person"}
 _NAMED_FROM: Final = 0.3
 """A tier with this probability in the whole text is listed on the case."""
+
+T = TypeVar("T")
 
 
 class Classifies(Protocol):
@@ -73,17 +81,46 @@ class Reading:
         }  # fmt: skip
 
 
+class _Job:
+    """Texts for one thread, and since when it has had them."""
+
+    def __init__(self, texts: Sequence[str], library: Library, read: Callable[[str, Library], Reading]) -> None:
+        self.texts = texts
+        self._library = library
+        self._read = read
+        self._began: float | None = None
+
+    def run(self) -> dict[str, Reading]:
+        self._began = time.monotonic()
+        return {text: self._read(text, self._library) for text in self.texts}
+
+    def overdue(self, each: float) -> bool:
+        return self._began is not None and time.monotonic() - self._began >= each * len(self.texts)
+
+
 class Reader:
     """Understands texts on a pool of threads. The library is replaced as a whole when articles change."""
 
     def __init__(self, *, classifier: Classifies, library: Callable[[], Library], threads: int) -> None:
         self._classifier = classifier
         self._library = library
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="reader")
+        self._threads = threads
+        self._pool = self._new_pool()
         self._known: dict[str, tuple[Library, Reading]] = {}
 
+    def _new_pool(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(self._threads, thread_name_prefix="reader", initializer=_stand_back)
+
+    def shares(self, items: Sequence[T]) -> list[Sequence[T]]:
+        """What to read together: one each while threads are free for it, a few each when many wait."""
+        size = min(SHARE, max(1, len(items) // self._threads))
+        return [items[start : start + size] for start in range(0, len(items), size)]
+
     async def read(self, texts: Sequence[str]) -> list[Reading | None]:
-        """A reading for each text; None for one without words. Each stands alone: neighbours change nothing."""
+        """A reading for each text; None for one without words. Each stands alone: neighbours change nothing.
+
+        One thread reads them, in order. Raises what the classifier raises, and `TimeoutError` if it does not come back.
+        """
         library = self._library()
         found: dict[str, Reading] = {}
         for text in texts:
@@ -91,24 +128,37 @@ class Reader:
             if known is not None and known[0] is library:
                 found[text] = known[1]
         missing = [text for text in dict.fromkeys(texts) if text.strip() and text not in found]
-        loop = asyncio.get_running_loop()
-        shares = [missing[start : start + SHARE] for start in range(0, len(missing), SHARE)]
-        for share in await asyncio.gather(
-            *(loop.run_in_executor(self._pool, self._read_all, share, library) for share in shares)
-        ):
-            found |= share
-            for text, reading in share.items():
-                if reading.verdict.automatable:  # only these may have to wait for quiet
-                    self._remember(text, library, reading)
+        if missing:
+            found |= await self._in_a_thread(_Job(missing, library, self._read))
+        for text in missing:
+            if found[text].verdict.automatable:  # only these may have to wait for quiet
+                self._remember(text, library, found[text])
         return [found.get(text) for text in texts]
+
+    async def _in_a_thread(self, job: _Job) -> dict[str, Reading]:
+        while True:
+            pool = self._pool
+            future = asyncio.get_running_loop().run_in_executor(pool, job.run)
+            while not future.done():
+                await asyncio.wait({future}, timeout=READ_AT_MOST)
+                if not future.done() and job.overdue(READ_AT_MOST):
+                    self._leave(pool)
+                    raise TimeoutError(
+                        f"nothing came back within {READ_AT_MOST:.0f} s for each of {len(job.texts)} texts"
+                    )
+            if not future.cancelled() or pool is self._pool:
+                return future.result()
+
+    def _leave(self, pool: ThreadPoolExecutor) -> None:
+        """A thread that does not come back is left alone with its text; who waits behind it gets another."""
+        if pool is self._pool:
+            self._pool = self._new_pool()
+            pool.shutdown(wait=False, cancel_futures=True)
 
     def _remember(self, text: str, library: Library, reading: Reading) -> None:
         if len(self._known) >= REMEMBERED:
             self._known.clear()
         self._known[text] = (library, reading)
-
-    def _read_all(self, texts: Sequence[str], library: Library) -> dict[str, Reading]:
-        return {text: self._read(text, library) for text in texts}
 
     def _read(self, text: str, library: Library) -> Reading:
         verdict = self._classifier.verdict(text)
@@ -139,6 +189,12 @@ class Reader:
 
     def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _stand_back() -> None:
+    """Let the loop and the database go before this thread's computing: they need little and are waited for."""
+    with suppress(AttributeError, OSError):  # Linux alone has a priority for each thread
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), os.getpriority(os.PRIO_PROCESS, 0) + 10)
 
 
 def understand(verdict: Verdict) -> Understanding:

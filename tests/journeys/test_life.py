@@ -170,6 +170,21 @@ async def test_a_burst_of_lines_is_one_matter(tmp_path: Path) -> None:
         assert case["tier"] == "billing"
 
 
+async def test_a_question_in_two_lines_is_one_question(tmp_path: Path) -> None:
+    """Of its first line alone nothing could be answered; a person would get half a sentence."""
+    async with desk(tmp_path, quiet_seconds=1.0, quiet_at_most=4.0) as at:
+        lea = await at.agent()
+        ana, ben = at.customer(), at.customer()
+        await ana.write("How do I")
+        await ben.write("How do I frobnicate the wug")
+        await asyncio.sleep(0.3)
+        await ana.write("create an email alias?")
+        await ana.hears("answer")
+        assert await ends(at, lea, ana) == ["answered"] * 2
+        await ben.hears("acknowledgement")  # nothing more came: a person gets it as it stands
+        assert await ends(at, lea, ben) == ["handed_off"]
+
+
 # --- people ------------------------------------------------------------------------------------
 
 

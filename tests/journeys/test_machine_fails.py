@@ -77,6 +77,35 @@ async def test_a_text_that_takes_three_seconds_holds_up_no_intake(tmp_path: Path
         await slow.hears("acknowledgement", within=5.0)
 
 
+async def test_a_machine_that_does_not_come_back_keeps_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many texts hang as there are threads: a person gets these, and whoever waits behind them is read."""
+    monkeypatch.setattr("bot.understanding.READ_AT_MOST", 0.3)
+    async with desk(tmp_path, mind=_sleepy(4.0), encoder_threads=2) as at:
+        lea = await at.agent()
+        stuck = [at.customer() for _ in range(2)]
+        behind = [at.customer() for _ in range(6)]
+        for ana in stuck:
+            await ana.write("sleepy, how do I do that?")
+        for ben in behind:
+            await ben.write(ALIAS)
+        for ana in stuck:
+            (row,) = await lea.decided(await at.conversation(ana), within=3.0)
+            assert (row["end"], row["end_reason"]) == ("handed_off", "the machine failed to read this")
+        for ben in behind:
+            (row,) = await lea.decided(await at.conversation(ben), within=3.0)
+            assert row["end"] == "answered"
+
+
+async def test_nobody_waits_for_a_neighbour_who_writes_at_length(tmp_path: Path) -> None:
+    """They come in one batch; the one that is quickly read is told at once."""
+    async with desk(tmp_path, mind=_sleepy(3.0), encoder_threads=2) as at:
+        slow, quick = at.customer(), at.customer()
+        await asyncio.gather(slow.write("sleepy, your whole site is down"), quick.write("your whole site is down"))
+        await quick.hears("acknowledgement", within=1.5)
+        assert [line["kind"] for line in await slow.read()] == ["text"]
+        await slow.hears("acknowledgement", within=5.0)
+
+
 async def test_stopping_in_the_moment_of_news(tmp_path: Path) -> None:
     """A cancellation and a piece of news in the same turn of the loop: the desk stops all the same."""
     async with asyncio.timeout(15):

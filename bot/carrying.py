@@ -1,0 +1,217 @@
+"""A decision as rows: what the case, the customer and the queue get from it, inside the caller's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot import answers
+from bot.policy import Decision
+from bot.situation import spoken, unresolved, words
+from bot.understanding import Reading
+from handoff import opening as handing
+from handoff import texts
+from handoff.opening import Footing, Opening, Rules
+from store import cases
+from store.changes import Changes, insert_cases
+from store.journey import Burst, Locked
+
+PLACES_SAID: Final = 20
+"""A number in line beyond this helps nobody."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """One conversation's decision, with what it was made from."""
+
+    burst: Burst
+    reading: Reading | None
+    decision: Decision
+
+    @property
+    def conversation(self) -> int:
+        return self.burst.conversation.id
+
+
+def still_so(plan: Plan, now: Locked | None) -> bool:
+    """Nobody has decided, taken over, edited or (where the decision may wait) written since we read."""
+    if now is None or now.version != plan.burst.conversation.version:
+        return False
+    read = {message.id for message in plan.burst.undecided}
+    if not read <= now.undecided:
+        return False
+    return not (plan.decision.may_wait and now.undecided - read)
+
+
+class Carrier:
+    """Carries decisions out."""
+
+    def __init__(self, *, rules: Rules, pull: Callable[[str], bool], link: answers.Link) -> None:
+        self._rules = rules
+        self._pull = pull
+        self._link = link
+
+    def pulls(self, burst: Burst) -> bool:
+        """This customer comes for the words themselves; nothing has to be sent."""
+        return self._pull(burst.conversation.channel)
+
+    async def carry_out(
+        self,
+        connection: AsyncConnection,
+        plans: Iterable[Plan],
+        locked: Mapping[int, Locked],
+        *,
+        now: datetime,
+        footing: Footing,
+    ) -> set[int]:
+        """Write all rows of these plans, whose conversations are held; the cases that they touch."""
+        plans = list(plans)
+        openings = {plan.conversation: self._opening(plan) for plan in plans if _opens(plan)}
+        fresh = [opening for opening in openings.values() if opening.reopens is None]
+        ahead = 0
+        if any(opening.acknowledge == "person" for opening in openings.values()):
+            ahead = await cases.waiting_ahead(connection, now + self._rules.targets.person)
+        ids = await insert_cases(connection, [handing.new_case(opening, now, self._rules) for opening in fresh])
+        numbers = {opening.conversation.id: id_ for opening, id_ in zip(fresh, ids, strict=True)}
+        changes = Changes()
+        for plan in plans:
+            opening = openings.get(plan.conversation)
+            case_id = None
+            if opening is not None:
+                case_id = numbers.get(plan.conversation)
+                if case_id is None:
+                    case_id = handing.reopen_case(changes, opening, now, self._rules)
+                    numbers[plan.conversation] = case_id
+            self._rows(
+                changes, plan, locked[plan.conversation], opening, case_id, now=now, footing=footing,
+                place=_place(opening, fresh, ahead),
+            )  # fmt: skip
+        await changes.write(connection)
+        return {*numbers.values(), *(plan.burst.case.id for plan in plans if plan.burst.case is not None)}
+
+    def _rows(
+        self,
+        changes: Changes,
+        plan: Plan,
+        locked: Locked,
+        opening: Opening | None,
+        case_id: int | None,
+        *,
+        now: datetime,
+        footing: Footing,
+        place: int | None,
+    ) -> None:
+        """All rows of one decision."""
+        decision, burst = plan.decision, plan.burst
+        for message_id, (end, reason) in decision.ends.items():
+            changes.end(message_id, end, reason)
+        if plan.reading is not None:
+            changes.verdicts.append(plan.reading.row(spoken(burst)[0].id, now))
+        seq, owner, epoch = locked.next_seq, locked.owner, locked.epoch
+        match decision.act:
+            case "hand_off" | "reopen" if opening is not None and case_id is not None:
+                owner, epoch = "human", epoch + 1
+                changes.cancel_bot_rows.append(plan.conversation)
+                seq = handing.tell(
+                    changes, opening, case_id, seq=seq, now=now, rules=self._rules, footing=footing, place=place
+                )
+            case "append" if burst.case is not None:
+                self._append(changes, plan, now)
+            case "answer" | "thank" | "greet" | "own_up":
+                if opening is not None and case_id is not None:
+                    changes.event(case_id, "filed", actor="bot", now=now, data={"reason": decision.reason})
+                    changes.due("breach", case_id, handing.new_case(opening, now, self._rules)["deadline"], now=now)
+                seq = self._speak(changes, plan, seq, epoch, now)
+            case _:
+                pass
+        if decision.survey is not None and burst.case is not None:
+            changes.case(burst.case.id, satisfaction=decision.survey)
+            changes.event(burst.case.id, "surveyed", actor="customer", now=now, data={"mark": decision.survey})
+        changes.advance(plan.conversation, next_seq=seq, version=locked.version + 1, owner=owner, epoch=epoch)
+
+    def _append(self, changes: Changes, plan: Plan, now: datetime) -> None:
+        case = plan.burst.case
+        rows = tuple(row for row in plan.burst.undecided if plan.decision.ends[row.id][0] == "appended")
+        if case is None or not rows or case.status == "resolved":
+            return
+        said = plan.reading.understanding if plan.reading else None
+        graver = ("outage" if said.security else said.grave) if said is not None else None
+        handing.append(
+            changes, case, rows, now=now, rules=self._rules, flags=plan.decision.flags,
+            tier=said.grave if said else None, sla=graver,
+        )  # fmt: skip
+
+    def _speak(self, changes: Changes, plan: Plan, seq: int, epoch: int, now: datetime) -> int:
+        """The machine's own words: an answer, a thank-you, a greeting."""
+        decision, burst, voice = plan.decision, plan.burst, self._rules.voice
+        meta: dict[str, Any] = {}
+        buttons: list[dict[str, str]] | None = None
+        rich = None
+        kind = "text"
+        match decision.act:
+            case "answer":
+                assert plan.reading is not None  # noqa: S101 - the policy answers only what was read
+                answer = answers.compose(plan.reading.hits, self._link)
+                kind, body, rich = "answer", answer.plain, answer.text.to_json()
+                buttons = [dict(button) for button in texts.ANSWER_BUTTONS]
+                meta = {"sections": answer.sections, "question": words(burst)[:500]}
+            case "thank":
+                body = texts.FEEDBACK
+            case "greet":
+                body, meta = texts.GREETING.format(company=voice.company), {"greeting": True}
+                buttons = [dict(texts.PERSON)]
+            case _:
+                body = texts.I_AM_A_BOT.format(bot=voice.bot, company=voice.company)
+                buttons = [dict(texts.PERSON)]
+        changes.say(
+            plan.conversation, seq, author="bot", author_name=voice.bot, kind=kind, body=body, rich=rich,
+            buttons=buttons, meta=meta, now=now, status="sent" if self.pulls(burst) else "queued", epoch=epoch,
+        )  # fmt: skip
+        return seq + 1
+
+    def _opening(self, plan: Plan) -> Opening:
+        burst, decision, reading = plan.burst, plan.decision, plan.reading
+        case = burst.case
+        rows = tuple(row for row in burst.undecided if decision.ends[row.id][0] in ("handed_off", "filed"))
+        still_open = case if unresolved(burst) else None
+        return Opening(
+            conversation=burst.conversation,
+            tier=decision.tier,
+            sla=decision.sla,
+            reason=decision.reason,
+            acknowledge=decision.acknowledge,
+            messages=rows,
+            pull=self.pulls(burst),
+            context=reading.context() if reading else {},
+            flags=decision.flags,
+            language=reading.understanding.language if reading and reading.understanding.foreign else None,
+            workaround=answers.workaround(reading.hits, self._link)
+            if reading and decision.acknowledge == "problem"
+            else None,
+            reopens=case if decision.act == "reopen" else still_open,
+            previous=case if case is not None and decision.act != "reopen" and still_open is None else None,
+        )
+
+
+def _opens(plan: Plan) -> bool:
+    """A case comes of it: at once for a person, or filed beside a thank-you."""
+    act = plan.decision.act
+    return act in ("hand_off", "reopen") or (act == "thank" and not unresolved(plan.burst))
+
+
+def _place(opening: Opening | None, batch: list[Opening], ahead: int) -> int | None:
+    """Which number in line a call for a person is: behind who waited before, and who came sooner in this batch."""
+    if opening is None or opening.acknowledge != "person":
+        return None
+    mine = (opening.messages[0].created_at, opening.messages[0].id)
+    sooner = sum(
+        other.urgent and (other.sla == "outage" or (other.messages[0].created_at, other.messages[0].id) < mine)
+        for other in batch
+        if other is not opening
+    )
+    place = ahead + sooner + 1
+    return place if place <= PLACES_SAID else None
