@@ -57,7 +57,8 @@ def trips(text: str, *, english: bool = False) -> tuple[Trip, ...]:
         simple = window.isascii()
         for wire, patterns in _WIRES:
             for pattern, names, when in patterns:
-                if not ((when == "abroad" and english) or (when == "beyond ascii" and simple)):
+                idle = (when == "abroad" and english) or (when == "beyond ascii" and simple)
+                if not idle and pattern.search(seen):
                     found.extend(_search(pattern, names, wire, seen, text, offset))
     return _tidy(found)
 
