@@ -243,6 +243,7 @@ async def warmline(
                     ready=lambda: {"database": router.healthy, "bus": bus.alive, "router": not router.stuck},
                     measure=lambda: metrics.measure(database),
                     page=shelf.page,
+                    pages=shelf.pages,
                     company=settings.company,
                 ),
             ],

@@ -63,6 +63,10 @@ class Shelf:
         """The article with that slug, if it is in use."""
         return self._pages.get(slug)
 
+    def pages(self) -> list[Article]:
+        """All articles in use."""
+        return list(self._pages.values())
+
     async def run(self) -> None:
         """Follow changes that other processes make, until cancelled."""
         while True:

@@ -145,6 +145,7 @@ api = APIRouter(
     prefix="/api/v1",
     dependencies=[Depends(HTTPBearer(auto_error=False, description="Yours: `warmline agents add --token`."))],
     responses={
+        200: {"description": "done"},
         400: {"model": Refusal, "description": "not JSON, or a cursor that is none of ours"},
         401: {"model": Refusal, "description": "no token, or not a valid one"},
         403: {"model": Refusal, "description": "your role does not include this"},
@@ -190,8 +191,8 @@ async def list_cases(
     tier: Annotated[
         Literal["outage", "billing", "problem", "howto", "feedback", "person", "unknown"] | None, _EmptyIsNone
     ] = None,
-    assignee: Annotated[str | None, Query(description="An address, `me`, or `none`.", max_length=320)] = None,
-    q: Annotated[str | None, Query(description="A number, an address, or how a name begins.", max_length=200)] = None,
+    assignee: Annotated[str | None, Query(description="an address, `me`, or `none`", max_length=320)] = None,
+    q: Annotated[str | None, Query(description="a number, an address, or how a name begins", max_length=200)] = None,
     cursor: Annotated[str | None, Query(max_length=300)] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = cases.PAGE,
 ) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from html import escape
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -11,17 +11,11 @@ from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route
 
 from bot.articles import Article
+from bot.web import look
 from channels.richtext import Block, RichText, Span
 
+_BACK = '<p class="back"><a href="/help">All articles</a></p>'
 _TAGS = {"paragraph": "p", "heading": "h3", "quote": "blockquote"}
-_PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
-<meta name="color-scheme" content="light dark"><title>{title} · {company}</title></head>
-<body><main><h1>{title}</h1>
-{body}
-</main></body></html>
-"""
-_POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 
 def routes(
@@ -29,6 +23,7 @@ def routes(
     ready: Callable[[], dict[str, bool]],
     measure: Callable[[], Awaitable[None]],
     page: Callable[[str], Article | None],
+    pages: Callable[[], Iterable[Article]],
     company: str,
 ) -> list[Route]:
     """Health, readiness, metrics and articles."""
@@ -44,20 +39,40 @@ def routes(
         await measure()
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
+    def shown(title: str, body: str, status: int = 200) -> Response:
+        html = look.framed(body, title=f"{title} · {company}", brand=f"{company} help", home="/help")
+        return HTMLResponse(html, status, headers={"Content-Security-Policy": look.POLICY})
+
+    async def contents(_: Request) -> Response:
+        entries = "\n".join(
+            _entry(article) for article in sorted(pages(), key=lambda article: article.title.casefold())
+        )
+        return shown("Help", f'<h1>How can we help?</h1>\n<ul class="list">\n{entries}\n</ul>')
+
     async def article(request: Request) -> Response:
         found = page(request.path_params["slug"])
         if found is None:
-            return PlainTextResponse("There is no such article.", 404)
+            return shown(
+                "Not found", f"<h1>There is no such article</h1>\n<p>It may have a new name.</p>\n{_BACK}", 404
+            )
         body = "\n".join(_section(section.anchor, section.heading, section.text) for section in found.sections)
-        html = _PAGE.format(title=escape(found.title), company=escape(company), body=body)
-        return HTMLResponse(html, headers={"Content-Security-Policy": _POLICY})
+        return shown(found.title, f'<article dir="auto"><h1>{escape(found.title)}</h1>\n{body}</article>\n{_BACK}')
 
     return [
         Route("/healthz", healthz),
         Route("/readyz", readyz),
         Route("/metrics", metrics),
+        Route("/help", contents),
         Route("/help/{slug}", article),
     ]
+
+
+def _entry(article: Article) -> str:
+    """A line of the contents; an article that is published elsewhere is read there."""
+    href = article.url or f"/help/{article.slug}"
+    headings = " · ".join(section.heading for section in article.sections if section.anchor)
+    about = f"<span>{escape(headings)}</span>" if headings else ""
+    return f'<li><a href="{escape(href)}"><strong>{escape(article.title)}</strong>{about}</a></li>'
 
 
 def _section(anchor: str, heading: str, text: RichText) -> str:

@@ -2,40 +2,23 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
+import re
 from collections.abc import Mapping
 from html import escape
 from typing import Any, Final
 
-_STYLE: Final = """
-:root{color-scheme:light dark}
-body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}
-h3{margin:2.5rem 0 .25rem}code,pre{font:14px/1.45 ui-monospace,monospace}
-pre{padding:.75rem;overflow-x:auto;border:1px solid #8886;border-radius:6px}
-table{border-collapse:collapse;width:100%}td,th{padding:.25rem .75rem .25rem 0;text-align:left;vertical-align:top}
-th{font-weight:600}nav ul{columns:2;list-style:none;padding:0}.method{font-weight:700}
-@media(max-width:40rem){nav ul{columns:1}}
-"""
-POLICY: Final = (
-    "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
-    f"style-src 'sha256-{base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()}'"
-)
-_PAGE: Final = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
-<title>{title}</title><style>{style}</style></head>
-<body><main><h1>{title}</h1>
+from bot.web import look
+
+_BODY: Final = """<h1>{title}</h1>
 <p>Send <code>Authorization: Bearer wl_…</code> with each request; <code>warmline agents add --token</code> prints a
 token. A <code>POST</code> to a case takes an <code>Idempotency-Key</code>: the same request with the same key is done
 once and answered alike. Every refusal has the shape <code>{{"error": {{"code": …, "message": …}}}}</code>. The same as
 data: <a href="/api/openapi.json">/api/openapi.json</a>.</p>
-<nav aria-label="Requests"><ul>
+<nav aria-label="Requests"><ul class="requests">
 {contents}
 </ul></nav>
-{body}
-</main></body></html>
-"""
+{operations}"""
 
 
 def page(document: Mapping[str, Any]) -> str:
@@ -50,19 +33,22 @@ def page(document: Mapping[str, Any]) -> str:
         for anchor, method, path, _ in operations
     )
     schemas = document.get("components", {}).get("schemas", {})
-    body = "\n".join(_operation(*operation, schemas) for operation in operations)
-    return _PAGE.format(title=escape(document["info"]["title"]), style=_STYLE, contents=contents, body=body)
+    shown = "\n".join(_operation(*operation, schemas) for operation in operations)
+    title = document["info"]["title"]
+    body = _BODY.format(title=escape(title), contents=contents, operations=shown)
+    return look.framed(body, title=title, brand="Warmline", wide=True)
 
 
 def _operation(anchor: str, method: str, path: str, operation: Mapping[str, Any], schemas: Mapping[str, Any]) -> str:
     title = f'<span class="method">{method.upper()}</span> {escape(path)}'
     parts = [
-        f'<section><h3 id="{escape(anchor)}"><code>{title}</code></h3>',
-        f"<p>{escape(operation.get('description') or operation.get('summary', ''))}</p>",
+        f'<section><h2 id="{escape(anchor)}"><code>{title}</code></h2>',
+        f"<p>{_prose(operation.get('description') or operation.get('summary', ''))}</p>",
     ]
     if parameters := operation.get("parameters"):
         rows = "".join(_parameter(parameter) for parameter in parameters)
-        parts.append(f"<table><tr><th>parameter</th><th>in</th><th>what</th></tr>{rows}</table>")
+        head = "<thead><tr><th>parameter</th><th>in</th><th>what</th></tr></thead>"
+        parts.append(f"<table>{head}<tbody>{rows}</tbody></table>")
     content = operation.get("requestBody", {}).get("content", {}).get("application/json")
     if content:
         shape = json.dumps(_shape(content.get("schema", {}), schemas), indent=2, ensure_ascii=False)
@@ -74,12 +60,17 @@ def _operation(anchor: str, method: str, path: str, operation: Mapping[str, Any]
     return "\n".join(parts)
 
 
+def _prose(text: str) -> str:
+    """Text in which `this` is code."""
+    return re.sub("`([^`]+)`", r"<code>\1</code>", escape(text))
+
+
 def _parameter(parameter: Mapping[str, Any]) -> str:
     must = "" if parameter.get("required") else " (may be left out)"
-    what = " ".join(filter(None, (_kind(parameter.get("schema", {})), parameter.get("description", ""))))
+    what = "; ".join(filter(None, (_kind(parameter.get("schema", {})), parameter.get("description", ""))))
     return (
         f"<tr><td><code>{escape(parameter['name'])}</code>{must}</td><td>{escape(parameter['in'])}</td>"
-        f"<td>{escape(what)}</td></tr>"
+        f"<td>{_prose(what)}</td></tr>"
     )
 
 
@@ -108,4 +99,4 @@ def _kind(schema: Mapping[str, Any]) -> str:
         for bound, word in (("minimum", "from"), ("maximum", "to"), ("maxLength", "of at most"))
         if bound in schema
     ]
-    return " ".join((kind, *bounds))
+    return " ".join((kind, *bounds)) + (" characters" if "maxLength" in schema else "")

@@ -15,7 +15,7 @@ from starlette.responses import HTMLResponse, JSONResponse
 from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from bot.web import reference
+from bot.web import look, reference
 from bot.web.api import BadCursor, Office, Unauthorised, api
 from bot.web.faults import breaks_at, faults
 from bot.web.gate import Forbidden
@@ -74,7 +74,7 @@ class _Shortcut:
 
 
 def _reference(inner: FastAPI) -> HTMLResponse:
-    return HTMLResponse(reference.page(inner.openapi()), headers={"Content-Security-Policy": reference.POLICY})
+    return HTMLResponse(reference.page(inner.openapi()), headers={"Content-Security-Policy": look.POLICY})
 
 
 async def _invalid(_: Request, error: Exception) -> JSONResponse:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
 import re
 from contextlib import AsyncExitStack
 from html.parser import HTMLParser
@@ -12,6 +14,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy.exc import OperationalError
 
+from bot.articles import load_articles
+from bot.library import DEMO
 from store.valkey import EmbeddedValkey
 from tests.house import Desk, desk, until
 
@@ -146,6 +150,7 @@ async def test_a_database_that_is_away(tmp_path: Path, monkeypatch: pytest.Monke
         with monkeypatch.context() as patched:
             patched.setattr(at.house.database, "_reader", Lost())
             patched.setattr(at.house.database, "_writer", Lost())
+            patched.setattr(at.house.database, "_threads", None)  # which have a connection of their own
             if path.endswith("messages"):
                 response = await at.customer().write("florp")
             else:
@@ -215,8 +220,45 @@ async def test_the_api_is_described_without_anything_from_elsewhere(tmp_path: Pa
 
 
 async def test_help_pages(tmp_path: Path) -> None:
+    """The contents lead to every article, each page leads back; one style sheet, in the page, allowed by its hash."""
+    async with desk(tmp_path, company="Harbour & Sons") as at:
+        contents = await at.http.get("/help")
+        page = Page()
+        page.feed(contents.text)
+        links = [address for address in page.addresses if address != "/help"]
+        assert len(links) == len(load_articles(DEMO))
+        assert "/help/aliases" in links
+        assert "Harbour &amp; Sons help" in contents.text
+        for path, status in (("/help", 200), *((link, 200) for link in links), ("/help/nothing", 404)):
+            response = await at.http.get(path)
+            assert response.status_code == status
+            assert response.headers["content-type"].startswith("text/html")
+            policy = response.headers["content-security-policy"]
+            assert policy.startswith("default-src 'none'; ")
+            assert "unsafe" not in policy
+            style = re.findall(r"<style>(.*?)</style>", response.text, re.DOTALL)
+            digest = base64.b64encode(hashlib.sha256("".join(style).encode()).digest()).decode()
+            assert f"style-src 'sha256-{digest}'" in policy
+            shown = Page()
+            shown.feed(response.text)
+            assert not shown.tags & {"script", "img", "link", "iframe", "object", "embed", "form"}
+            assert "/help" in shown.addresses
+        article = (await at.http.get("/help/aliases")).text
+        assert "alias" in article
+        assert "prefers-color-scheme: dark" in article
+        assert ":focus-visible" in article
+
+
+async def test_an_article_that_is_published_elsewhere_is_listed_with_its_own_address(tmp_path: Path) -> None:
     async with desk(tmp_path) as at:
-        response = await at.http.get("/help/aliases")
-        assert response.status_code == 200
-        assert "default-src 'none'" in response.headers["content-security-policy"]
-        assert "alias" in response.text
+        text = "---\nurl: https://help.example.com/locks?a=1&b=2\n---\n# Locks & keys\n\nTurn it.\n"
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        await at.sql(
+            "INSERT INTO article (slug, title, markdown, digest, source, updated_at)"
+            " VALUES ('locks', 'Locks & keys', :text, :digest, 'own', 1)",
+            text=text,
+            digest=digest,
+        )
+        await at.house.shelf.refresh()
+        contents = (await at.http.get("/help")).text
+        assert '<a href="https://help.example.com/locks?a=1&amp;b=2"><strong>Locks &amp; keys</strong>' in contents
