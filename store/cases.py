@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select, tuple_, union_all
 from sqlalchemy import case as case_when
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -25,6 +25,7 @@ from store.tables import (
     is_one_of,
     message,
     promise,
+    unresolved_with,
 )
 from store.words import case_id, case_number
 
@@ -67,9 +68,10 @@ def list_query(wanted: Filter, *, after: tuple[bool, datetime, int] | None, limi
 
 def _conditions(wanted: Filter) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
-    found.append(RESOLVED_ONLY if wanted.status == "resolved" else UNRESOLVED_ONLY)
-    if wanted.status and wanted.status != "resolved":
-        found.append(case.c.status == wanted.status)
+    if wanted.status is None:
+        found.append(UNRESOLVED_ONLY)
+    else:
+        found.append(RESOLVED_ONLY if wanted.status == "resolved" else unresolved_with(wanted.status))
     if wanted.tier:
         found.append(case.c.tier == wanted.tier)
     if wanted.assignee is not None:
@@ -82,17 +84,18 @@ def _conditions(wanted: Filter) -> list[ColumnElement[bool]]:
 
 
 def _search(words: str) -> ColumnElement[bool]:
-    """A case number, an address, or how a name begins: each has its index."""
+    """A case number, an address, or how a name begins: each is found by its own index, before anything is listed."""
     text = words.strip()
     name = text.casefold()
-    options: list[ColumnElement[bool]] = [
-        and_(case.c.customer_key >= name, case.c.customer_key < name + "\U0010ffff"),
-        case.c.customer_id.in_(select(customer.c.id).where(customer.c.email == text.lower())),
+    other = case.alias("other")
+    found = [
+        select(other.c.id).where(other.c.customer_key >= name, other.c.customer_key < name + "\U0010ffff"),
+        select(other.c.id).join(customer, customer.c.id == other.c.customer_id).where(customer.c.email == text.lower()),
     ]
     number = case_id(text)
     if number is not None:
-        options.append(case.c.id == number)
-    return or_(*options)
+        found.append(select(other.c.id).where(other.c.id == number))
+    return case.c.id.in_(union_all(*found))
 
 
 def _behind(urgent: bool, at: datetime, id_: int) -> ColumnElement[bool]:
@@ -233,7 +236,7 @@ async def waiting_ahead(connection: AsyncConnection, by: datetime, *, cap: int =
     """How many first-class cases wait with an earlier deadline; at most `cap`."""
     ahead = (
         select(case.c.id)
-        .where(UNRESOLVED_ONLY, case.c.status == "waiting", case.c.urgent.is_(True), case.c.sort_at < by)
+        .where(unresolved_with("waiting"), case.c.urgent.is_(True), case.c.sort_at < by)
         .limit(cap)
         .subquery()
     )

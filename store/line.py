@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import journey, settings
 from store.errors import LineMoved
-from store.tables import UNRESOLVED_ONLY, case
+from store.tables import case, unresolved_with
 
 _RUN: Final = "queue.first_class_run"
 
@@ -69,7 +69,7 @@ async def _look(connection: AsyncConnection) -> dict[bool, _Head]:
     for urgent in (True, False):
         query = (
             select(case.c.id, case.c.conversation_id, case.c.deadline)
-            .where(UNRESOLVED_ONLY, case.c.status == "waiting", case.c.urgent.is_(urgent))
+            .where(unresolved_with("waiting"), case.c.urgent.is_(urgent))
             .order_by(case.c.sort_at, case.c.id)
             .limit(1)
         )

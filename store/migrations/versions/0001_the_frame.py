@@ -279,7 +279,7 @@ def upgrade() -> None:
     with op.batch_alter_table("case", schema=None) as batch_op:
         batch_op.create_index(
             "ix_case_answered",
-            ["first_answer_at"],
+            ["first_answer_at", "sla", "answered_in_time"],
             unique=False,
             sqlite_where=sa.text("first_answer_at IS NOT NULL"),
             postgresql_where=sa.text("first_answer_at IS NOT NULL"),
