@@ -44,6 +44,7 @@ YES_AFTER: Final = (0.5, 1.0, 2.0, 3.0, 10.0)
 """Seconds between looks at a send whose answer was lost, while its ten seconds last."""
 LOOKS: Final = (0.0, 5.0, 15.0, 60.0, 300.0)
 """Seconds until each next look at a send that has stayed unclear."""
+DOUBTFUL: Final = "we cannot tell whether this arrived; sending again may double it"
 SWEEP_EVERY: Final = 2.0
 SETTLE_AT_STOP: Final = 3.0
 """Seconds that a send may still take when the desk stops."""
@@ -196,6 +197,8 @@ class Courier:
             return self._again(parcel, f"no channel {parcel.channel}:{parcel.account} is running", None)
         if channel.capabilities.pull:
             return Settlement(id=parcel.id, status="sent")
+        if parcel.unclear_since is not None and not self._may_repeat(channel, parcel):
+            return Settlement(id=parcel.id, status="unknown", error=DOUBTFUL, next_try_at=self._clock())
         try:
             message = await self._outbound(parcel)
         except Exception as error:
@@ -283,9 +286,15 @@ class Courier:
                 log.warning("reconciling waits for the database", error=str(error))
             await asyncio.sleep(1.0)
 
+    def _may_repeat(self, channel: Channel, parcel: Parcel) -> bool:
+        """Would the platform drop this, if it has it already? It must know the key until a request has arrived."""
+        since = parcel.unclear_since or parcel.created_at
+        age = (self._clock() - since).total_seconds()
+        return channel.capabilities.idempotent_sends and age + SEND_WITHIN < channel.capabilities.idempotent_within
+
     async def _look(self, parcel: Parcel) -> Settlement:
         channel = self._find(parcel.channel, parcel.account)
-        error = "we cannot tell whether this arrived; sending again may double it"
+        error = DOUBTFUL
         if channel is not None and channel.capabilities.pull:
             return Settlement(id=parcel.id, status="queued", next_try_at=self._clock())
         if channel is not None and isinstance(channel, Reconciles):
@@ -298,8 +307,8 @@ class Courier:
                 self._looks.pop(parcel.id, None)
                 if receipt is not None:
                     return Settlement(id=parcel.id, status="sent", external_id=receipt.external_id)
-                return Settlement(id=parcel.id, status="queued", next_try_at=self._clock())
-        if channel is not None and channel.capabilities.idempotent_sends:
+                return Settlement(id=parcel.id, status="queued", next_try_at=self._clock(), absent=True)
+        if channel is not None and self._may_repeat(channel, parcel):
             self._looks.pop(parcel.id, None)
             return Settlement(id=parcel.id, status="queued", next_try_at=self._clock())
         look = self._looks.get(parcel.id, 0) + 1

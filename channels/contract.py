@@ -231,6 +231,9 @@ class Capabilities:
     """Customers read our own table: a row is delivered when it is committed, no request leaves."""
     idempotent_sends: bool = False
     """The platform drops a second send with the same key: an unknown outcome may simply be sent again."""
+    idempotent_within: float = 120.0
+    """Seconds for which the platform remembers a key, at least. What has been unclear for longer is never sent again
+    without a person's word."""
     sends_per_second: float | None = None
     """Of the whole account; None: no limit known."""
 

@@ -58,6 +58,8 @@ class Parcel:
     reply_to: str | None
     attempts: int
     sending_since: datetime | None
+    unclear_since: datetime | None
+    """When it was first sent without an answer: if now it is sent again, a platform may have forgotten its key."""
     created_at: datetime
 
 
@@ -76,6 +78,8 @@ class Settlement:
     """Of the parcel: a holder that slept does not settle what others have sent since. None: whichever send it is."""
     next_try_at: datetime | None = None
     """queued: when to send; unknown: when to look again, None: never, an agent decides."""
+    absent: bool = False
+    """queued: no earlier attempt has arrived either, for certain."""
 
 
 _PARCEL = [
@@ -98,11 +102,13 @@ _PARCEL = [
     message.c.reply_to,
     message.c.attempts,
     message.c.sending_since,
+    message.c.unclear_since,
     message.c.created_at,
 ]
 
 _WAITING = ("held", "queued")
 _LEAVING = is_one_of(message.c.status, LEAVING)
+_UNCLEAR_SINCE = func.coalesce(message.c.unclear_since, message.c.sending_since)
 
 
 def _parcel(row: Mapping[Any, Any]) -> Parcel:
@@ -199,6 +205,10 @@ async def settle(connection: AsyncConnection, settlement: Settlement, now: datet
     written = update(message).where(message.c.id == settlement.id, message.c.status.in_(("sending", "unknown")))
     if settlement.sending_since is not None:
         written = written.where(message.c.sending_since == settlement.sending_since)
+    if settlement.status == "unknown":
+        written = written.values(unclear_since=_UNCLEAR_SINCE)
+    elif settlement.absent:
+        written = written.values(unclear_since=None)
     await connection.execute(
         written.values(
             status=settlement.status,
@@ -224,8 +234,16 @@ async def abandon(connection: AsyncConnection, now: datetime) -> list[int]:
     )
     ids = [row[0] for row in await connection.execute(stale)]
     if ids:
-        cut_off = {"status": "unknown", "next_try_at": now, "error": "cut off while it was being sent"}
-        await connection.execute(update(message).where(message.c.id.in_(ids)).values(cut_off))
+        await connection.execute(
+            update(message)
+            .where(message.c.id.in_(ids))
+            .values(
+                status="unknown",
+                next_try_at=now,
+                error="cut off while it was being sent",
+                unclear_since=_UNCLEAR_SINCE,
+            )
+        )
     return ids
 
 
@@ -280,11 +298,11 @@ async def undelivered(
 
 
 async def send_again(connection: AsyncConnection, message_id: int, now: datetime) -> bool:
-    """An agent's word: try once more. False: it is not among the undelivered."""
+    """An agent's word: try once more, even if it should double. False: it is not among the undelivered."""
     result = await connection.execute(
         update(message)
         .where(message.c.id == message_id, message.c.status.in_(("failed", "unknown", "parked")))
-        .values(status="queued", next_try_at=now, created_at=message.c.created_at, error=None, attempts=0)
+        .values(status="queued", next_try_at=now, error=None, attempts=0, unclear_since=None)
     )
     return bool(result.rowcount)
 

@@ -207,6 +207,7 @@ message = Table(
     Column("next_try_at", Moment),
     Column("holder", String(40)),
     Column("sending_since", Moment),
+    Column("unclear_since", Moment),  # when that first was sent of which nobody knows whether it arrived
     Column("sent_at", Moment),
     Column("error", Text),
 )

@@ -73,6 +73,8 @@ class LoopbackSettings:
     """Of push: what the platform shows to prove itself."""
     idempotent: bool = False
     """The platform drops a second send with the same key."""
+    window: float = 300.0
+    """So long it remembers a key."""
     timeout: float = 10.0
     poll_wait: float = 25.0
     retry_base: float = 0.5
@@ -237,6 +239,7 @@ class LoopbackChannel:
             length_unit="utf16",
             rich_text=False,
             idempotent_sends=settings.idempotent,
+            idempotent_within=settings.window,
         )
         self._settings = settings
         self._cursor = f"{NAME}:{settings.account}:updates"

@@ -251,6 +251,37 @@ async def test_a_holder_that_slept_does_not_settle_the_send_of_another(database:
     assert await state(database, row) == "sent"
 
 
+async def test_since_when_a_row_is_unclear_is_kept_until_it_is_certain_or_a_person_decides(database: Database) -> None:
+    row = await put_out(database, await place(database))
+
+    async def since() -> Any:
+        return (await row_of(database, message, row))["unclear_since"]
+
+    await claim(database)
+    await settle(database, row, "queued", next_try_at=NOW)  # certainly not sent
+    assert await since() is None
+    await claim(database)
+    await settle(database, row, "unknown", next_try_at=NOW)
+    await settle(database, row, "queued", next_try_at=NOW)
+    later = NOW + SECOND
+    (parcel,) = await claim(database, at=later)
+    assert (parcel.sending_since, parcel.unclear_since) == (later, NOW)
+    await settle(database, row, "queued", next_try_at=later)  # not this time; but what of the first?
+    await claim(database, at=later)
+    async with database.write("test") as connection:
+        await outbox.abandon(connection, later + SETTLE_WITHIN)
+    assert await since() == NOW
+    await settle(database, row, "queued", next_try_at=later, absent=True)
+    assert await since() is None
+    await claim(database, at=later)
+    async with database.write("test") as connection:
+        await outbox.abandon(connection, later + SETTLE_WITHIN)
+    assert await since() == later
+    async with database.write("test") as connection:
+        assert await outbox.send_again(connection, row, later)
+    assert await since() is None
+
+
 # --- order -----------------------------------------------------------------------------------------
 
 

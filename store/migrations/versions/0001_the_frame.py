@@ -375,6 +375,7 @@ def upgrade() -> None:
         sa.Column("next_try_at", store.tables.Moment(), nullable=True),
         sa.Column("holder", sa.String(length=40), nullable=True),
         sa.Column("sending_since", store.tables.Moment(), nullable=True),
+        sa.Column("unclear_since", store.tables.Moment(), nullable=True),
         sa.Column("sent_at", store.tables.Moment(), nullable=True),
         sa.Column("error", sa.Text(), nullable=True),
         sa.ForeignKeyConstraint(["agent_id"], ["agent.id"], name=op.f("fk_message_agent_id")),
