@@ -142,7 +142,7 @@ class Carrier:
         graver = ("outage" if said.security else said.grave) if said is not None else None
         handing.append(
             changes, case, rows, now=now, rules=self._rules, flags=plan.decision.flags,
-            tier=said.grave if said else None, sla=graver,
+            tier=said.grave if said else None, sla=graver, wants_reply=plan.decision.wants_reply,
         )  # fmt: skip
 
     def _speak(self, changes: Changes, plan: Plan, seq: int, epoch: int, now: datetime) -> int:

@@ -78,6 +78,8 @@ class Situation:
     questions: int = 1
     articles: int = 0
     """For how many of the questions a good enough section was found."""
+    asked_by_a_person: bool = False
+    """The last word from our side is a person's, and asks something."""
     failed: bool = False
     """Reading this raised twice."""
 
@@ -97,6 +99,8 @@ class Decision:
     acknowledge: str = "unknown"
     flags: Mapping[str, Any] = field(default_factory=dict)
     survey: str | None = None
+    wants_reply: bool = True
+    """False: thanks for what a person said. It is kept with the case and starts no clock."""
     unfinished: bool = False
     """A calm question that nothing answers as it stands: the next line may be the rest of it."""
 
@@ -121,7 +125,10 @@ def decide(now: Situation) -> Decision:
 
     if now.owner == "human":
         flags = {"works_now": True} if _says_it_works(rest, now.understanding) else {}
-        return _all(rest, ends, "append", "appended", "a person has this conversation", flags=flags)
+        return _all(
+            rest, ends, "append", "appended", "a person has this conversation",
+            flags=flags, wants_reply=not _thanks_only(now, rest),
+        )  # fmt: skip
 
     buttons = [message.button for message in rest if message.kind == "button" and message.button]
     survey = next((mark for button in buttons if (mark := SURVEY.get(button)) is not None), None)
@@ -242,6 +249,13 @@ def _gravest(said: Understanding | None) -> str | None:
         return None
     named = {said.tier, said.grave, "person" if said.person else None}
     return next((tier for tier in GRAVE if tier in named), None)
+
+
+def _thanks_only(now: Situation, rest: Sequence[Said]) -> bool:
+    """Thanks or an "ok" that answers no question of ours, and nothing else."""
+    talk = now.understanding.small_talk if now.understanding else None
+    plain = all(message.kind == "text" and not message.files for message in rest)
+    return talk == "thanks" and plain and not now.asked_by_a_person
 
 
 def _says_it_works(rest: Sequence[Said], said: Understanding | None) -> bool:

@@ -21,18 +21,20 @@ def situation(burst: Burst, reading: Reading | None, now: datetime) -> Situation
     resolved = None
     if case is not None and case.status == "resolved" and case.outcome != "returned":
         resolved = now - (case.resolved_at or now)
+    last = _last_out(burst.before)
     return Situation(
         said=tuple(_said(message, burst) for message in burst.undecided),
         understanding=reading.understanding if reading else None,
         owner=burst.conversation.owner,
         case_open=unresolved(burst),
         resolved_for=resolved,
-        asked_if_helped=bool(recent) and _last_out(burst.before) is recent[-1],
+        asked_if_helped=bool(recent) and last is recent[-1],
         same_question=_asked_before(burst, recent, reading),
         answers_last_hour=sum(now - row.created_at <= timedelta(hours=1) for row in given),
         greeted=any(row.meta.get("greeting") for row in burst.before),
         questions=reading.questions if reading else 1,
         articles=len(reading.hits) if reading else 0,
+        asked_by_a_person=last is not None and last.author == "agent" and "?" in last.body,
     )
 
 

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any, Final, Protocol, TypeVar
 
 from bot.policy import SECTIONS_AT_MOST, Understanding
-from bot.retrieval import Hit, Library
+from bot.retrieval import GOOD, Hit, Library
 from intents.verdict import Nearest, Verdict
 
 SHARE: Final = 4
@@ -24,6 +24,10 @@ READ_AT_MOST: Final = 10.0
 REMEMBERED: Final = 1024
 """Readings kept while a chat waits for quiet, so that waiting does not mean understanding twice."""
 _WIRE_TIER: Final = {"down": "outage", "money": "billing", "person": "person", "legal": "person"}
+LOOK_AT: Final = 3
+"""Sections that the person who takes over is shown beside what the machine would have answered with."""
+WORTH_A_LOOK: Final = 0.2
+"""From this score on. It is far below what the machine may answer with: a person sees at once what does not fit."""
 _NAMED_FROM: Final = 0.3
 """A tier with this probability in the whole text is listed on the case."""
 
@@ -50,6 +54,8 @@ class Reading:
     questions: int
     hits: tuple[Hit, ...]
     """The best section for each question that has one; for a problem, a likely workaround."""
+    near: tuple[Hit, ...] = ()
+    """What came near an answer, best first, for a person to look at."""
     model: str
     evidence: dict[str, Any] = field(default_factory=dict)
 
@@ -76,7 +82,7 @@ class Reading:
             "articles": [
                 {"slug": hit.article.slug, "title": hit.article.title, "section": hit.section.heading,
                  "anchor": hit.section.anchor, "score": round(float(hit.score), 3)}
-                for hit in self.hits
+                for hit in {(hit.article.slug, hit.section.anchor): hit for hit in (*self.hits, *self.near)}.values()
             ],
         }  # fmt: skip
 
@@ -165,16 +171,21 @@ class Reader:
         understanding = understand(verdict)
         questions = 1
         hits: tuple[Hit, ...] = ()
+        near: tuple[Hit, ...] = ()
+        if verdict.tier in ("problem", "howto", "unknown") and understanding.grave is None:
+            found = library.search(text, verdict.vector, limit=LOOK_AT)
+            near = tuple(hit for hit in found if hit.score >= WORTH_A_LOOK)
+            hits = near[:1] if near and near[0].score >= GOOD and verdict.tier != "unknown" else ()
         if verdict.automatable and verdict.tier == "howto":
-            questions, hits = _look_up(text, verdict, library)
-        elif verdict.tier in ("problem", "howto") and understanding.grave is None:
-            best = library.best(text, verdict.vector)
-            hits = (best,) if best is not None else ()
+            asked = _questions(text)
+            if len(asked) > 1:
+                questions, hits = _look_up(asked, library)
         return Reading(
             verdict=verdict,
             understanding=understanding,
             questions=questions,
             hits=hits,
+            near=near,
             model=self._classifier.identity[:80],
             evidence=_evidence(verdict),
         )
@@ -223,12 +234,12 @@ def understand(verdict: Verdict) -> Understanding:
     )
 
 
-def _look_up(text: str, verdict: Verdict, library: Library) -> tuple[int, tuple[Hit, ...]]:
-    """How many questions the text asks, and the best section for each that has one."""
-    asked = [part.strip() + "?" for part in text.replace("\n", " ").split("?")[:-1] if part.strip()]
-    if len(asked) <= 1:
-        best = library.best(text, verdict.vector)
-        return 1, (best,) if best is not None else ()
+def _questions(text: str) -> list[str]:
+    return [part.strip() + "?" for part in text.replace("\n", " ").split("?")[:-1] if part.strip()]
+
+
+def _look_up(asked: Sequence[str], library: Library) -> tuple[int, tuple[Hit, ...]]:
+    """How many different things are asked, and the best section for each that has one."""
     found = [library.best(question) for question in asked[: SECTIONS_AT_MOST + 1]]
     hits: dict[tuple[str, str], Hit] = {}
     missing = 0

@@ -76,6 +76,10 @@ def preview(text: str) -> str:
     return line if len(line) <= PREVIEW else line[: PREVIEW - 1].rstrip() + "…"
 
 
+def _first_words(opening: Opening) -> str:
+    return next((row.body for row in opening.messages if row.body.strip()), "")
+
+
 def new_case(opening: Opening, now: datetime, rules: Rules) -> dict[str, Any]:
     """The row of a case that does not exist yet."""
     first = opening.messages[0]
@@ -91,7 +95,7 @@ def new_case(opening: Opening, now: datetime, rules: Rules) -> dict[str, Any]:
         "unanswered_since": first.created_at,
         "reason": opening.reason,
         "customer_name": opening.conversation.customer_name,
-        "preview": preview(next((row.body for row in opening.messages if row.body.strip()), "")),
+        "preview": preview(str(opening.context.get("deciding_sentence") or _first_words(opening))),
         "context": dict(opening.context),
         "flags": dict(opening.flags),
         "opened_at": now,
@@ -214,10 +218,20 @@ def append(
     flags: Mapping[str, Any] | None = None,
     tier: str | None = None,
     sla: str | None = None,
+    wants_reply: bool = True,
 ) -> None:
-    """More from the customer while people own the conversation: the clock runs again, a graver matter counts."""
+    """More from the customer while people own the conversation: the clock runs again, a graver matter counts.
+
+    What wants no reply, as thanks do, starts no clock.
+    """
     first = rows[0]
-    columns: dict[str, Any] = {"preview": preview(rows[-1].body)}
+    changes.event(case.id, "customer_wrote", actor="customer", now=now, data={"seq": first.seq})
+    columns: dict[str, Any] = {"flags": {**case.flags, **flags}} if flags else {}
+    if not wants_reply:
+        if columns:
+            changes.case(case.id, **columns)
+        return
+    columns |= {"preview": preview(rows[-1].body)}
     serves = case.sla
     if sla is not None and _graver(sla, case.sla, rules.targets) != case.sla:
         serves = sla
@@ -236,10 +250,7 @@ def append(
     if case.status in ("pending", "snoozed"):
         columns["status"] = "open" if case.assignee_id is not None else "waiting"
         columns["snoozed_until"] = None
-    if flags:
-        columns["flags"] = {**case.flags, **flags}
     changes.case(case.id, **columns)
-    changes.event(case.id, "customer_wrote", actor="customer", now=now, data={"seq": first.seq})
     if rules.notify and serves in FIRST_CLASS and serves != case.sla:
         changes.due("notify", case.id, now, now=now)
 

@@ -47,6 +47,7 @@ _THANKS = (
     r"is perfect|is great|solved it|fixed it|was it)"
     r"(?: (?:now|perfectly|great|a lot|fine|well))?|(?:all )?(?:solved|sorted|fixed|done)(?: now)?|"
     r"works now|works(?: perfectly| fine| great)?"
+    r"|never mind|nevermind|nvm|no worries"
     r"|you (?:rock|guys rock|are the best|are great|are amazing|are awesome|are a star|are welcome|"
     r"too)|you're (?:the best|great|amazing|awesome|a star|welcome)"
     r"|have a (?:nice|good|great|lovely) (?:day|evening|weekend|one)|bye|goodbye|see you|take care|"
@@ -63,7 +64,9 @@ _NO = (
     r"it didn't|it doesn't|no it didn't"
     r"|no it did not|no it doesn't|no that didn't help|that didn't help|it didn't help|not helpful|"
     r"that did not help|didn't help"
-    r"|no that's not it|not what i asked|no that's wrong)"
+    r"|no that's not it|not what i asked|no that's wrong"
+    r"|(?:no |nope |nah |sorry )?(?:sorry )?(?:that|this|it)(?: really)? (?:did not|didn't|didnt|does not|doesn't|"
+    r"doesnt) (?:really )?help(?: me)?(?: at all| much)?|(?:no |nope )?not helpful(?: at all)?)"
 )
 _BOT = (
     r"(?:so |wait |hey |hi |hello )?(?:are (?:you|u) (?:an? |even )?(?:real |live |actual |living |"

@@ -46,6 +46,11 @@ class FakeEncoder:
         return np.stack([self.encode(text) for text in texts]) if texts else np.zeros((0, 384), dtype=np.float32)
 
 
+def _deciding(text: str, tier: str) -> str:
+    sentences = re.split(r"(?<=[.!?])\s+", text)
+    return next((part for part in sentences if re.search(_WORDS.get(tier, "$^"), part.lower())), text)
+
+
 class FakeClassifier:
     """Knows tiers by a word each. `poison` raises and `sleepy` takes `nap` seconds, as a machine may."""
 
@@ -70,7 +75,7 @@ class FakeClassifier:
             confidence=0.97,
             tiers=tiers,
             runner_up=RunnerUp("none", "unknown", 0.005),
-            deciding_sentence=text,
+            deciding_sentence=_deciding(text, tier),
             grave=0.97 if tier in ("outage", "billing", "problem", "person") else 0.005,
             wires=tuple(trip for trip in trips(text) if trip.hard),
             signs=(),

@@ -32,6 +32,10 @@ from intents.small_talk import small_talk
         ("no", "no"),
         ("no", "Nope."),
         ("no", "that didn't help"),
+        ("no", "No, that did not help"),
+        ("no", "sorry, this doesn't really help me"),
+        ("no", "not helpful at all"),
+        ("thanks", "never mind"),
     ],
 )
 def test_recognised(kind: str, text: str) -> None:
@@ -59,6 +63,8 @@ def test_recognised(kind: str, text: str) -> None:
         "?",
         "are you a bot? everything is down",
         "thanks 🙃",
+        "never mind the docs, it is down",
+        "that didn't help, still broken",
     ],
 )
 def test_anything_more_is_a_message(text: str) -> None:

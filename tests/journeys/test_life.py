@@ -264,6 +264,15 @@ async def test_a_question_after_the_case_is_the_case(at: Desk, lea: AgentClient)
     assert (await lea.case(case["number"]))["status"] == "waiting"
 
 
+async def test_the_queue_shows_the_sentence_that_decided(at: Desk, lea: AgentClient) -> None:
+    long = "Hello, I have been with you for many years and tell everybody. " * 4
+    _, case = await handed(at, lea, f"{long}You charged me twice.")
+    (row,) = [row for row in (await lea.get("cases"))["cases"] if row["number"] == case["number"]]
+    assert row["preview"] == "You charged me twice."
+    _, case = await handed(at, lea, "florp the wug")
+    assert case["preview"] == "florp the wug"
+
+
 async def test_a_graver_matter_raises_an_open_case(at: Desk, lea: AgentClient) -> None:
     ana, case = await handed(at, lea, "the editor is broken")
     assert case["urgent"] is False
@@ -272,6 +281,25 @@ async def test_a_graver_matter_raises_an_open_case(at: Desk, lea: AgentClient) -
     raised = await lea.case(case["number"])
     assert (raised["tier"], raised["urgent"]) == ("outage", True)
     assert raised["deadline"] < case["deadline"]
+
+
+async def test_thanks_to_a_person_start_no_clock(at: Desk, lea: AgentClient) -> None:
+    ana, case = await handed(at, lea, "the editor is broken")
+    number = case["number"]
+    await lea.done(f"cases/{number}/claim")
+    await lea.done(f"cases/{number}/reply", {"text": "It is mended now."})
+    await ana.write("thank you so much!")
+    rows = await lea.decided(await at.conversation(ana))
+    assert rows[-1]["end"] == "appended"
+    after = await lea.case(number)
+    assert (after["status"], after["deadline"]) == ("pending", None)
+    assert "customer_wrote" in [event["kind"] for event in after["events"]]
+    await lea.done(f"cases/{number}/reply", {"text": "Shall I move the other site too?"})
+    await ana.write("ok")  # the same words are an answer to a question
+    await lea.decided(await at.conversation(ana))
+    after = await lea.case(number)
+    assert after["status"] == "open"
+    assert after["deadline"] is not None
 
 
 async def test_thanks_after_a_resolved_case_is_noted_and_more_reopens_it(at: Desk, lea: AgentClient) -> None:
