@@ -26,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import numpy as np
 import redis.asyncio as redis
+import uvloop
 from numpy.typing import NDArray
 
 from benchmarks.load import Client, quantile, running_desk, texts
@@ -200,7 +201,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=20)
     parser.add_argument("--home", type=Path, default=Path("var"))
     given = parser.parse_args()
-    print(json.dumps(asyncio.run(measure(given.home, given.messages, given.rounds, given.seconds)), indent=2))
+    print(json.dumps(uvloop.run(measure(given.home, given.messages, given.rounds, given.seconds)), indent=2))
 
 
 if __name__ == "__main__":
