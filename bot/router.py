@@ -31,7 +31,7 @@ from handoff.opening import Footing, Rules
 from store import journey
 from store.bus import Bus
 from store.database import Database
-from store.errors import DatabaseAway
+from store.errors import DatabaseAway, TablesDiffer
 from store.journey import Burst
 
 AT_ONCE: Final = 96
@@ -253,6 +253,8 @@ class Router:
             except DatabaseAway as error:
                 log.warning("router waits for the database; the sweep finds these again", error=str(error))
                 await asyncio.sleep(0.5)
+            except TablesDiffer:
+                raise  # no fault of these conversations; the desk stops and says so
             except Exception:
                 log.exception("a write failed; each conversation is written alone", conversations=len(plans))
                 for plan in plans:

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from operator import itemgetter
 from typing import Any, Literal
 
-from sqlalchemy import bindparam, insert, or_, select, update
+from sqlalchemy import and_, bindparam, case, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -315,19 +316,24 @@ async def _identities(connection: AsyncConnection, items: list[Incoming], now: d
 
 async def _introduce(connection: AsyncConnection, items: list[Incoming], found: Mapping[str, tuple[int, int]]) -> None:
     """A name or an address that somebody known tells later. It is claimed, and fills only what was empty."""
-    told = {
-        column: [
-            {"person": found[item.identity_key][1], "told": value} for item in items if (value := getattr(item, source))
-        ]
-        for column, source in (("name", "author_name"), ("email", "email"))
-    }
-    for column, rows in told.items():
-        if rows:
-            empty = or_(customer.c[column].is_(None), customer.c[column] == "")
-            await connection.execute(
-                update(customer).where(customer.c.id == bindparam("person"), empty).values({column: bindparam("told")}),
-                rows,
-            )
+    told = [
+        {"person": found[item.identity_key][1], "told_name": item.author_name or None, "told_email": item.email or None}
+        for item in items
+        if item.author_name or item.email
+    ]
+    if not told:
+        return
+    new = {}
+    for column in ("name", "email"):
+        said = bindparam(f"told_{column}", type_=customer.c[column].type)
+        empty = or_(customer.c[column].is_(None), customer.c[column] == "")
+        new[column] = (and_(empty, said.is_not(None)), said)
+    await connection.execute(
+        update(customer)
+        .where(customer.c.id == bindparam("person"), or_(*(fills for fills, _ in new.values())))
+        .values({name: case((fills, said), else_=customer.c[name]) for name, (fills, said) in new.items()}),
+        sorted(told, key=itemgetter("person")),  # in one order for everybody, so that no two wait for each other
+    )
 
 
 async def _conversations(
