@@ -31,7 +31,7 @@ BODIES: dict[str, Any] = {
     "reply": {"text": "hello"},
     "note": {"text": "hm"},
     "correct": {"tier": "billing"},
-    "snooze": {"until": (datetime.now(UTC) + timedelta(seconds=30)).isoformat()},
+    "snooze": {"until": (datetime.now(UTC) + timedelta(days=1)).isoformat()},
 }
 
 
