@@ -31,8 +31,14 @@ BODIES: dict[str, Any] = {
     "reply": {"text": "hello"},
     "note": {"text": "hm"},
     "correct": {"tier": "billing"},
-    "snooze": {"until": (datetime.now(UTC) + timedelta(days=1)).isoformat()},
 }
+
+
+def body_of(path: str) -> Any:
+    action = path.rpartition("/")[2]
+    if action == "snooze":
+        return {"until": (datetime.now(UTC) + timedelta(minutes=2)).isoformat()}
+    return BODIES.get(action)
 
 
 async def case_of(at: Desk, ana: Customer, lea: AgentClient) -> str:
@@ -54,7 +60,7 @@ async def test_what_was_done_is_answered_as_it_was_after_the_right_is_lost(tmp_p
         for before in PREPARED[path]:
             await lea.done(f"cases/{number}/{before}")
         address = path.format(case=number, conversation=await at.conversation(ana))
-        body = BODIES.get(path.rpartition("/")[2])
+        body = body_of(path)
         done = await lea.done(address, body, key="k")
         rows = await at.sql("SELECT count(*) FROM case_event")
         await demote(at, lea)
