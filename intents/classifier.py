@@ -76,17 +76,18 @@ class Classifier:
 
     def verdict(self, text: str) -> Verdict:
         """What the message means. Takes any str; runs the encoder once per piece, six times at most."""
-        whole = text.strip()
         matters = sentences.matters(text)
         pieces = sentences.groups(text, matters)
+        texts = (text.strip(), *(pieces if len(pieces) > 1 else ()))
+        # First all that the encoder does: it leaves nothing of the rest in the processor's caches.
+        vectors = [self._encoder.encode(piece) for piece in texts]
+        parts = [self._model.probabilities(piece, vector) for piece, vector in zip(texts, vectors, strict=True)]
         tongue = language.detect(text)
         tripped = wires.trips(text, english=tongue.code == "en" and not tongue.foreign)
         talk = small_talk.small_talk(text)
         if talk == "are_you_a_bot":  # "am I talking to a person?" is answered honestly, with a button for one
             tripped = tuple(trip for trip in tripped if trip.wire != "person")
-        vector, whole_odds = self._judge(whole)
-        parts = [whole_odds] if len(pieces) < 2 else [whole_odds, *(self._judge(piece)[1] for piece in pieces)]
-        return self._verdict(text, (whole, *pieces), parts, vector, tongue, tripped, talk, len(matters))
+        return self._verdict(text, texts, parts, vectors[0], tongue, tripped, talk, len(matters))
 
     def nearest(self, text: str) -> tuple[Nearest, ...]:
         """The utterances of the catalogue closest to a text, closest first."""
@@ -95,10 +96,6 @@ class Classifier:
     def explain(self, verdict: Verdict) -> Verdict:
         """The same verdict with `nearest` filled in, for a page where a person reads it."""
         return replace(verdict, nearest=self._nearest(verdict.vector))
-
-    def _judge(self, text: str) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-        vector = self._encoder.encode(text)
-        return vector, self._model.probabilities(text, vector)
 
     def _verdict(
         self,
