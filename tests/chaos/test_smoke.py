@@ -24,7 +24,9 @@ async def test_kills_under_load(tmp_path: Path) -> None:
 def test_every_labelled_point_is_documented() -> None:
     """A unit of work is named where it is written; `docs/testing.md` lists them all and no other."""
     sources = [path.read_text() for folder in ("bot", "handoff", "store") for path in (ROOT / folder).rglob("*.py")]
-    named = {unit for source in sources for unit in re.findall(r"(?:\.write|\.commit|\._act)\(\s*\"([a-z.-]+)\"", source)}
+    named = {
+        unit for source in sources for unit in re.findall(r"(?:\.write|\.commit|\._act)\(\s*\"([a-z.-]+)\"", source)
+    }
     sends = {point for source in sources for point in re.findall(r"faults\.reach\(\"([a-z.-]+)\"\)", source)}
     table = (ROOT / "docs/testing.md").read_text().partition("## The labelled points")[2]
     assert set(re.findall(r"^\| `([a-z.-]+)`", table, re.MULTILINE)) == named | sends
