@@ -46,6 +46,8 @@ class Understanding:
     automatable: bool
     reason: str
     security: bool = False
+    hurt: bool = False
+    """Somebody may come to harm: a matter of security that passwords have nothing to do with."""
     person: bool = False
     """A call for a person, by verdict or by wire."""
     grave: str | None = None
@@ -189,7 +191,7 @@ def _of_words(
 
     if said is not None and said.security:
         return _hand_off(rest, ends, "security or safety", tier=grave or said.tier, sla="outage",
-                         acknowledge="security", said=said)  # fmt: skip
+                         acknowledge="hurt" if said.hurt else "security", said=said)  # fmt: skip
     if grave is not None:
         reason = {"outage": "reports that it is down", "billing": "money is in question"}.get(
             grave, "asked for a person"

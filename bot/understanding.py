@@ -28,6 +28,8 @@ LOOK_AT: Final = 3
 """Sections that the person who takes over is shown beside what the machine would have answered with."""
 WORTH_A_LOOK: Final = 0.2
 """From this score on. It is far below what the machine may answer with: a person sees at once what does not fit."""
+_HURT: Final = frozenset({"self-harm", "self-harm abroad"})
+"""What security wires call it. "It is killing me" trips them too, and is a manner of speaking."""
 _NAMED_FROM: Final = 0.3
 """A tier with this probability in the whole text is listed on the case."""
 
@@ -224,6 +226,7 @@ def understand(verdict: Verdict) -> Understanding:
         automatable=verdict.automatable,
         reason=verdict.reason,
         security=verdict.security,
+        hurt=any(trip.evidence in _HURT and not trip.words.lower().endswith(" me") for trip in verdict.wires),
         person="person" in named,
         grave=grave,
         complaint=verdict.complaint,

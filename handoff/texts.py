@@ -39,6 +39,7 @@ OUTCOMES: Final = {
 _OPENING: Final = {
     "outage": "This looks serious, so it goes straight to a person.",
     "security": "This is about safety, so it goes straight to a person.",
+    "hurt": "Thank you for telling us. A person reads this before anything else.",
     "billing": "Money matters.",
     "problem": "Thank you for telling us.",
     "person": "Of course.",
@@ -53,6 +54,7 @@ _OPENING: Final = {
 _WITH_TIME: Final = {
     "outage": "You hear from one here by {by}. Your case is {case}.",
     "security": "You hear from one here by {by}. Your case is {case}. Never send passwords or card numbers.",
+    "hurt": "You hear from one here by {by}. If you are in danger now, call your emergency number. Case {case}.",
     "billing": "A person checks this and writes by {by}. Case {case}. Never send card numbers.",
     "person": "A person writes here by {by}{place}. Case {case}.",
     "not_helped": "A person takes over, sees all of this, and writes by {by}. Case {case}.",
@@ -62,6 +64,7 @@ _WITH_TIME: Final = {
 _WITHOUT_TIME: Final = {
     "outage": "It is among the first in line. Your case is {case}; the answer comes here.",
     "security": "It is among the first in line. Your case is {case}. Never send passwords or card numbers.",
+    "hurt": "The answer comes here. If you are in danger now, call your emergency number. Case {case}.",
     "billing": "A person checks this and writes here. Case {case}. Never send card numbers.",
     "person": "A person writes here{place}. Case {case}.",
     "not_helped": "A person takes over, sees all of this, and writes here. Case {case}.",

@@ -170,6 +170,7 @@ def test_no_line_of_the_table_is_there_twice() -> None:
         (now(replace(meant("billing"), grave="outage")), "outage", "outage", "outage"),
         (now(replace(meant("billing"), person=True)), "billing", "billing", "billing"),
         (now(replace(HOWTO, security=True)), "howto", "outage", "security"),
+        (now(replace(HOWTO, security=True, hurt=True)), "howto", "outage", "hurt"),
         (now(replace(HOWTO, security=True, grave="billing")), "billing", "outage", "security"),
         (now(None, tap("person")), "person", "person", "person"),
         (now(meant("outage"), tap("person"), said(id=2)), "outage", "outage", "outage"),
