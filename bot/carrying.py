@@ -160,7 +160,8 @@ class Carrier:
                 buttons = [dict(button) for button in texts.ANSWER_BUTTONS]
                 meta = {"sections": answer.sections, "question": words(burst)[:500]}
             case "thank":
-                body = texts.FEEDBACK
+                praise = plan.reading is not None and plan.reading.verdict.intent == "praise"
+                body = texts.PRAISE if praise else texts.FEEDBACK
             case "greet":
                 body, meta = texts.GREETING.format(company=voice.company), {"greeting": True}
                 buttons = [dict(texts.PERSON)]

@@ -22,7 +22,8 @@ SURVEY_BUTTONS: Final = (
 DID_THIS_HELP: Final = "Did this help?"
 GREETING: Final = "Hello, you have reached {company}. Tell us what you need, in your own words."
 I_AM_A_BOT: Final = "Yes, I am {bot}, the automatic part of {company}. A person is one tap away."
-FEEDBACK: Final = "Thank you. This goes to the product team; nothing more to do."
+FEEDBACK: Final = "Thank you for the idea. It goes to the product team; nothing more for you to do."
+PRAISE: Final = "Thank you, that is good to hear. We pass it on to the people who made it."
 SURVEY: Final = "How was this? One tap is enough."
 TAKEOVER: Final = "{agent} here. I have read everything above; {case} is mine now."
 

@@ -14,7 +14,8 @@ _BODY: Final = """<h1>{title}</h1>
 <p>Send <code>Authorization: Bearer wl_…</code> with each request; <code>warmline agents add --token</code> prints a
 token. A <code>POST</code> to a case takes an <code>Idempotency-Key</code>: within a day the same request with the
 same key is done once and answered alike. Every refusal has the shape
-<code>{{"error": {{"code": …, "message": …}}}}</code>. The same as data: <a href="/api/openapi.json">/api/openapi.json</a>.</p>
+<code>{{"error": {{"code": …, "message": …}}}}</code>. The same as data:
+<a href="/api/openapi.json">/api/openapi.json</a>.</p>
 <nav aria-label="Requests"><ul class="requests">
 {contents}
 </ul></nav>

@@ -112,6 +112,7 @@ FIXED = {
     "TAKEOVER": {"agent": "Lea", "case": "W-1"},
     "RETURNED": {"agent": "Lea", "bot": "Ada"},
     "FEEDBACK": {},
+    "PRAISE": {},
     "SURVEY": {},
     "DID_THIS_HELP": {},
 }
