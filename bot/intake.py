@@ -23,7 +23,7 @@ from channels.contract import Attachment, Cursor, Delivered, InboundMessage, Lea
 from store import inbox
 from store.bus import Bus
 from store.database import Database
-from store.errors import LeaseGone
+from store.errors import DatabaseAway, LeaseGone
 
 BATCH: Final = 128
 TEXT_AT_MOST: Final = 100_000
@@ -123,7 +123,18 @@ class Intake:
             return
         self._pace.took(len(batch))
         try:
+            await self._commit_all(batch)
+        finally:
+            for delivery in batch:
+                delivery.done.cancel()  # with us, who stop; else it has its result
+
+    async def _commit_all(self, batch: list[_Delivery]) -> None:
+        try:
             await self._commit(batch)
+        except DatabaseAway as error:
+            # Nobody's fault, and trying each alone could take a lock's or a network's patience for each.
+            for delivery in batch:
+                _fail(delivery, error)
         except Exception as error:
             if len(batch) == 1 and not isinstance(error, IntegrityError):
                 _fail(batch[0], error)

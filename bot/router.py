@@ -41,6 +41,8 @@ ROOM: Final = 24
 WRITERS: Final = 2
 """While one batch is being committed, the next is being put together."""
 SWEEP_EVERY: Final = 2.0
+SWEPT_AT_ONCE: Final = 1000
+ASIDE_AT_MOST: Final = 600.0
 FIRST_SEEN: Final = 10_000
 """Conversations whose quiet is remembered; those decided by another process are never heard of again."""
 
@@ -131,7 +133,11 @@ class Router:
         while True:
             try:
                 async with self._database.read() as connection:
-                    self.look_at(await journey.undecided_conversations(connection, limit=1000))
+                    waiting = await journey.undecided_conversations(connection, limit=SWEPT_AT_ONCE)
+                if len(waiting) < SWEPT_AT_ONCE:
+                    for id_ in self._aside.keys() - set(waiting):
+                        del self._aside[id_]  # decided elsewhere
+                self.look_at(waiting)
                 self._swept = time.monotonic()
             except Exception as error:
                 log.warning("sweep failed", error=str(error))
@@ -152,6 +158,8 @@ class Router:
                 continue
             try:
                 bursts = await self._database.look(partial(journey.read_bursts, ids=ids))
+            except TablesDiffer:
+                raise  # no fault of these conversations; the desk stops and says so
             except Exception as error:
                 log.warning("conversations cannot be read; the sweep finds them again", error=str(error))
                 self._release(ids)
@@ -179,33 +187,34 @@ class Router:
             self._news.set()
 
     async def _plan_all(self, bursts: Sequence[Burst]) -> None:
-        readings: Sequence[Reading | None] | None = None
         try:
             readings = await self._reader.read([words(burst) for burst in bursts])
         except Exception:
             log.exception("reading failed; each conversation is read alone", conversations=len(bursts))
-        for at, burst in enumerate(bursts):
+            if len(bursts) == 1:
+                await self._plan_alone(bursts[0])
+            else:
+                await asyncio.gather(*(self._plan_all([burst]) for burst in bursts))
+            return
+        for burst, reading in zip(bursts, readings, strict=True):
             try:
-                reading = readings[at] if readings is not None else await self._read(burst)
                 self._plan(burst, reading)
             except Exception:
                 log.exception("a conversation failed; once more, alone", conversation=burst.conversation.id)
                 await self._plan_alone(burst)
 
-    async def _read(self, burst: Burst) -> Reading | None:
-        (reading,) = await self._reader.read([words(burst)])
-        return reading
-
     async def _plan_alone(self, burst: Burst) -> None:
         """A message that raises twice is handed off: a person reads what the machine cannot."""
         try:
-            self._plan(burst, await self._read(burst))
+            (reading,) = await self._reader.read([words(burst)])
+            self._plan(burst, reading)
         except Exception:
             log.exception("a conversation failed twice; a person gets it", conversation=burst.conversation.id)
             try:
                 self._put_down(self._for_a_person(burst))
             except Exception:
                 self._set_aside(burst.conversation.id)
+                self._release([burst.conversation.id])
 
     def _plan(self, burst: Burst, reading: Reading | None) -> None:
         decision = decide(situation(burst, reading, self._clock()))
@@ -249,39 +258,43 @@ class Router:
                 continue
             self._pace.took(len(plans))
             try:
-                await self._finish(plans)
+                await self._finish_all(plans)
             except DatabaseAway as error:
                 log.warning("router waits for the database; the sweep finds these again", error=str(error))
                 await asyncio.sleep(0.5)
-            except TablesDiffer:
-                raise  # no fault of these conversations; the desk stops and says so
-            except Exception:
-                log.exception("a write failed; each conversation is written alone", conversations=len(plans))
-                for plan in plans:
-                    await self._finish_alone(plan)
             finally:
                 self._release([plan.conversation for plan in plans])
+
+    async def _finish_all(self, plans: Sequence[Plan]) -> None:
+        try:
+            await self._finish(plans)
+        except (DatabaseAway, TablesDiffer):
+            raise  # no fault of these conversations; with other tables the desk stops and says so
+        except Exception:
+            log.exception("a write failed; each conversation is written alone", conversations=len(plans))
+            for plan in plans:
+                await self._finish_alone(plan)
 
     async def _finish_alone(self, plan: Plan) -> None:
         """A decision that cannot be written twice is handed off instead."""
         try:
             await self._finish([plan])
-        except DatabaseAway as error:
-            log.warning("router waits for the database", error=str(error))
+        except (DatabaseAway, TablesDiffer):
+            raise
         except Exception:
             log.exception("a decision cannot be written; a person gets it", conversation=plan.conversation)
             try:
                 await self._finish([self._for_a_person(plan.burst)])
-            except DatabaseAway as error:
-                log.warning("router waits for the database", error=str(error))
+            except (DatabaseAway, TablesDiffer):
+                raise
             except Exception:
                 self._set_aside(plan.conversation)
 
     def _set_aside(self, id_: int) -> None:
         """Even handing it over failed. The others go on; this one is tried again, later and later."""
         tries = self._aside.get(id_, (0.0, 0))[1] + 1
-        self._aside[id_] = (time.monotonic() + min(5.0 * 2**tries, 600.0), tries)
-        self._release([id_])
+        self._aside[id_] = (time.monotonic() + min(5.0 * 2 ** min(tries, 10), ASIDE_AT_MOST), tries)
+        self._pending.pop(id_, None)
         log.error("a conversation cannot be decided and is set aside", conversation=id_, tries=tries)
 
     async def _finish(self, plans: Sequence[Plan]) -> None:
