@@ -11,7 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, Protocol, TypeVar
+from functools import partial
+from typing import Any, Final, Generic, Protocol, TypeVar
+
+import structlog
 
 from bot.policy import SECTIONS_AT_MOST, Understanding
 from bot.retrieval import GOOD, Hit, Library
@@ -20,7 +23,7 @@ from intents.verdict import Nearest, Verdict
 SHARE: Final = 4
 """Texts that a thread takes at once when many wait: fewer would keep the loop busy with passing them on."""
 READ_AT_MOST: Final = 10.0
-"""Seconds of a thread for one text. The longest texts need a third of one."""
+"""Seconds of a thread for one piece of work. The longest texts need a third of one."""
 REMEMBERED: Final = 1024
 """Readings kept while a chat waits for quiet, so that waiting does not mean understanding twice."""
 _WIRE_TIER: Final = {"down": "outage", "money": "billing", "person": "person", "legal": "person"}
@@ -34,6 +37,8 @@ _NAMED_FROM: Final = 0.3
 """A tier with this probability in the whole text is listed on the case."""
 
 T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
 
 
 class Classifies(Protocol):
@@ -89,21 +94,33 @@ class Reading:
         }  # fmt: skip
 
 
-class _Job:
-    """Texts for one thread, and since when it has had them."""
+class _Job(Generic[T]):
+    """Pieces of work for one thread, and since when it has been at the one that it is at."""
 
-    def __init__(self, texts: Sequence[str], library: Library, read: Callable[[str, Library], Reading]) -> None:
-        self.texts = texts
-        self._library = library
-        self._read = read
-        self._began: float | None = None
+    def __init__(self, pieces: Sequence[Callable[[], T]]) -> None:
+        self._pieces = pieces
+        self._since: float | None = None
 
-    def run(self) -> dict[str, Reading]:
-        self._began = time.monotonic()
-        return {text: self._read(text, self._library) for text in self.texts}
+    def run(self, at_work: set[_Job[Any]]) -> list[T]:
+        at_work.add(self)
+        done: list[T] = []
+        try:
+            for piece in self._pieces:
+                self._since = time.monotonic()
+                done.append(piece())
+        except Exception:
+            raise
+        except BaseException as error:  # a panic in a library of another language; let out, it would end the desk
+            raise RuntimeError(f"{type(error).__name__}: {error}") from error
+        finally:
+            self._since = None
+            at_work.discard(self)
+        return done
 
-    def overdue(self, each: float) -> bool:
-        return self._began is not None and time.monotonic() - self._began >= each * len(self.texts)
+    def left(self) -> float:
+        """Seconds that its piece still has; all of them where none has begun."""
+        since = self._since
+        return READ_AT_MOST if since is None else since + READ_AT_MOST - time.monotonic()
 
 
 class Reader:
@@ -114,7 +131,9 @@ class Reader:
         self._library = library
         self._threads = threads
         self._pool = self._new_pool()
-        self._known: dict[str, tuple[Library, Reading]] = {}
+        self._at_work: set[_Job[Any]] = set()
+        self._known: dict[str, Reading] = {}
+        self._known_by: Library | None = None
 
     def _new_pool(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(self._threads, thread_name_prefix="reader", initializer=_stand_back)
@@ -130,43 +149,46 @@ class Reader:
         One thread reads them, in order. Raises what the classifier raises, and `TimeoutError` if it does not come back.
         """
         library = self._library()
-        found: dict[str, Reading] = {}
-        for text in texts:
-            known = self._known.get(text)
-            if known is not None and known[0] is library:
-                found[text] = known[1]
+        if library is not self._known_by:
+            self._known, self._known_by = {}, library
+        found = {text: self._known[text] for text in texts if text in self._known}
         missing = [text for text in dict.fromkeys(texts) if text.strip() and text not in found]
         if missing:
-            found |= await self._in_a_thread(_Job(missing, library, self._read))
+            readings = await self._in_a_thread(_Job([partial(self._read, text, library) for text in missing]))
+            found |= zip(missing, readings, strict=True)
         for text in missing:
             if found[text].verdict.automatable:  # only these may have to wait for quiet
                 self._remember(text, library, found[text])
         return [found.get(text) for text in texts]
 
-    async def _in_a_thread(self, job: _Job) -> dict[str, Reading]:
+    async def _in_a_thread(self, job: _Job[T]) -> list[T]:
         while True:
-            pool = self._pool
-            future = asyncio.get_running_loop().run_in_executor(pool, job.run)
+            pool, at_work = self._pool, self._at_work
+            future = asyncio.get_running_loop().run_in_executor(pool, job.run, at_work)
             while not future.done():
-                await asyncio.wait({future}, timeout=READ_AT_MOST)
-                if not future.done() and job.overdue(READ_AT_MOST):
+                await asyncio.wait({future}, timeout=max(job.left(), 0.01))
+                if future.done():
+                    break
+                # Also one that nobody waits for any more may be in our way.
+                if any(other.left() <= 0 for other in list(at_work)):
                     self._leave(pool)
-                    raise TimeoutError(
-                        f"nothing came back within {READ_AT_MOST:.0f} s for each of {len(job.texts)} texts"
-                    )
+                if job.left() <= 0:
+                    raise TimeoutError(f"nothing came back within {READ_AT_MOST:.0f} s")
             if not future.cancelled() or pool is self._pool:
                 return future.result()
 
     def _leave(self, pool: ThreadPoolExecutor) -> None:
         """A thread that does not come back is left alone with its text; who waits behind it gets another."""
         if pool is self._pool:
-            self._pool = self._new_pool()
+            self._pool, self._at_work = self._new_pool(), set()
             pool.shutdown(wait=False, cancel_futures=True)
 
     def _remember(self, text: str, library: Library, reading: Reading) -> None:
+        if library is not self._known_by:
+            return
         if len(self._known) >= REMEMBERED:
             self._known.clear()
-        self._known[text] = (library, reading)
+        self._known[text] = reading
 
     def _read(self, text: str, library: Library) -> Reading:
         verdict = self._classifier.verdict(text)
@@ -193,8 +215,12 @@ class Reader:
         )
 
     async def nearest(self, text: str) -> list[dict[str, Any]]:
-        """The utterances of the catalogue closest to a text, closest first."""
-        found = await asyncio.get_running_loop().run_in_executor(self._pool, self._classifier.nearest, text)
+        """The utterances of the catalogue closest to a text, closest first; none if the machine fails on it."""
+        try:
+            (found,) = await self._in_a_thread(_Job([partial(self._classifier.nearest, text)]))
+        except Exception:
+            log.exception("the nearest utterances cannot be looked up")
+            return []
         return [
             {"utterance": near.utterance, "intent": near.intent, "similarity": round(float(near.similarity), 3)}
             for near in found
