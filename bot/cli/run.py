@@ -9,6 +9,8 @@ import os
 import signal
 import socket
 import sys
+import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
 FINISH_WITHIN: Final = 3
 """Seconds that requests may still take when the desk stops."""
+LEAVE_WITHIN: Final = 1.0
+"""Seconds that threads may still take when it has stopped; what they make, nobody waits for."""
 
 
 class Interrupted(Exception):
@@ -49,6 +53,19 @@ def run() -> None:
             tell("Stopped before the start was complete.")
             os._exit(INTERRUPTED)
     say("Stopped.")
+    if _is_kept():
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
+
+
+def _is_kept() -> bool:
+    """Is there a thread that the interpreter would wait for, left alone with a text that it never comes back from?"""
+    until = time.monotonic() + LEAVE_WITHIN
+    others = [thread for thread in threading.enumerate() if thread is not threading.main_thread() and not thread.daemon]
+    for thread in others:
+        thread.join(max(0.0, until - time.monotonic()))
+    return any(thread.is_alive() for thread in others)
 
 
 def listening(settings: Settings) -> socket.socket:

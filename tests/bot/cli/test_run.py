@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
 import signal
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -16,7 +18,7 @@ import pytest
 from bot.cli import run as running
 from bot.cli.terminal import Refused
 from bot.settings import Settings
-from tests.bot.cli.conftest import Invoke, Program, trained_home
+from tests.bot.cli.conftest import ROOT, Invoke, Program, trained_home
 
 
 def address(desk: subprocess.Popen[bytes]) -> tuple[str, list[str]]:
@@ -82,6 +84,27 @@ def test_start_use_and_stop(home: Path, program: Program, tmp_path: Path) -> Non
     assert "did you mean port" in told.decode()
     assert "Traceback" not in told.decode()
     assert not (home / "valkey.sock").exists()
+
+
+def test_a_thread_that_does_not_come_back_keeps_no_stop(home: Path) -> None:
+    """The desk has left it alone with its text; so does the program."""
+    hangs = """
+import time
+from concurrent.futures import ThreadPoolExecutor
+from bot.cli import run
+
+async def serve(*_):
+    pool = ThreadPoolExecutor(1)
+    pool.submit(time.sleep, 60)
+    pool.shutdown(wait=False)
+
+run.serve = serve
+run.run()
+"""
+    environment = {**os.environ, "WARMLINE_PORT": "0", "PYTHONPATH": str(ROOT)}
+    stopped = subprocess.run([sys.executable, "-c", hangs], capture_output=True, timeout=15, env=environment)
+    assert stopped.returncode == 0, stopped.stderr
+    assert stopped.stdout.decode().splitlines()[-1] == "Stopped."
 
 
 @pytest.mark.parametrize("times", [1, 2])
