@@ -188,7 +188,7 @@ class Changes:
             await connection.execute(
                 update(due)
                 .where(due.c.kind == "notify", due.c.subject.in_(calling), due.c.consumed_at.is_(None))
-                .values(consumed_at=bindparam("called")),
+                .values(consumed_at=bindparam("called"), error=None),
                 {"called": self.dues[0]["created_at"]},
             )
         await _insert(connection, due, self.dues)

@@ -39,6 +39,17 @@ async def test_a_due_row_holds_what_it_was_given(database: Database) -> None:
     assert (second.kind, second.data) == ("breach", {})
 
 
+async def test_a_call_that_failed_and_is_replaced_was_not_given_up(database: Database) -> None:
+    failed = await put(database, "notify", subject=7)
+    changes = Changes()
+    changes.due("notify", 7, NOW + MINUTE, now=NOW)
+    async with database.write("test") as connection:
+        await dues.put_off(connection, failed, NOW + MINUTE, "the pager is broken")
+        await changes.write(connection)
+        assert await dues.dead(connection) == []
+        assert [row.id for row in await dues.arrived(connection, NOW + MINUTE, limit=5)] == [failed + 1]
+
+
 async def test_of_many_at_once_one_consumes(database: Database) -> None:
     id_ = await put(database)
 
