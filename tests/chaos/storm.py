@@ -32,6 +32,8 @@ from tests.platforms.plain_http import PlainServer, Reply, Request
 REACH_WITHIN = 20.0
 """Seconds that a desk gets to come by its point; after that it is killed where it stands."""
 REST_WITHIN = 120.0
+RARE = 10
+"""A point come by less often than that in the calm is rare."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -318,7 +320,8 @@ class Run:
             most = 1 if point.partition(".")[0] in ("migrate", "articles") else max(1, min(25, seen // 4))
             plan += [Kill(point=point, count=self.dice.randint(1, most)) for _ in range(self.storm.every_point)]
         self.dice.shuffle(plan)
-        return plan
+        # What is rare comes first, while the crowd is small and no backlog stands before it.
+        return sorted(plan, key=lambda kill: reached[kill.point] >= RARE)
 
     async def _flood(self) -> None:
         """FLUSHALL at random moments; once, if asked for, the server is killed instead."""
