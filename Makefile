@@ -18,7 +18,7 @@ check: $(VENV)/.installed-dev
 	$(BIN)/lint-imports
 
 chaos: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -m chaos --timeout 1800 -s tests/chaos
+	$(BIN)/python -m pytest -m chaos --timeout 1800 -s tests
 
 bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/journey.py
