@@ -28,7 +28,10 @@ from bot.settings import Settings, read_secret
 from bot.understanding import Reader
 from bot.web import pages
 from bot.web.api import Office
+from bot.web.assets import Assets
+from bot.web.page import Pages
 from bot.web.server import application
+from bot.web.signin import SignIn
 from bot.webhook import Webhook
 from channels import registry
 from channels.contract import Backfills, Capabilities, Channel, Rereads, ServesRoutes
@@ -228,6 +231,7 @@ async def warmline(
             desk=desk,
             database=database,
             bus=bus,
+            live=live,
             wake_courier=courier.wake,
             requeue=lambda item: _reread(item, database, channels, house),
             nearest=reader.nearest,
@@ -235,10 +239,15 @@ async def warmline(
         routes = [
             route for channel in channels.values() if isinstance(channel, ServesRoutes) for route in channel.routes()
         ]
+        assets = Assets()
+        shown = Pages(assets, {"company": settings.company, "bot_name": settings.bot_name})
+        signin = SignIn(database=database, bus=bus, pages=shown, secure=base.startswith("https://"))
         api, app = application(
             office=office,
             routes=[
                 *routes,
+                assets.route(),
+                *signin.routes(),
                 *pages.routes(
                     ready=lambda: {"database": router.healthy, "bus": bus.alive, "router": not router.stuck},
                     measure=lambda: metrics.measure(database),

@@ -95,6 +95,30 @@ async def agent_of_token(connection: AsyncConnection, token: str) -> Agent | Non
     return None if row is None else Agent(**row)
 
 
+async def password_of(connection: AsyncConnection, email: str) -> tuple[Agent, str] | None:
+    """Who signs in with that address, and the hash of their password. None: nobody can."""
+    query = select(*_AGENT, agent.c.password).where(
+        agent.c.email == email.lower(), agent.c.active, agent.c.password.is_not(None)
+    )
+    row = (await connection.execute(query)).mappings().one_or_none()
+    if row is None:
+        return None
+    found = dict(row)
+    kept = str(found.pop("password"))
+    return Agent(**found), kept
+
+
+async def set_password(connection: AsyncConnection, agent_id: int, kept: str) -> None:
+    """`kept` is a hash, never the password."""
+    await connection.execute(update(agent).where(agent.c.id == agent_id).values(password=kept))
+
+
+async def has_admin(connection: AsyncConnection) -> bool:
+    """Can anybody administer this desk in a browser?"""
+    query = select(agent.c.id).where(agent.c.active, agent.c.role == "admin", agent.c.password.is_not(None)).limit(1)
+    return (await connection.execute(query)).scalar_one_or_none() is not None
+
+
 async def record(
     connection: AsyncConnection, *, action: str, subject: str, now: datetime, agent_id: int | None, data: Any = None
 ) -> None:

@@ -7,7 +7,7 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store import dues, keys, settings
+from store import dues, keys, sessions, settings
 
 EVERY: Final = timedelta(days=1)
 KEYS_FOR: Final = timedelta(hours=24)
@@ -30,7 +30,8 @@ async def bite(connection: AsyncConnection, now: datetime) -> bool:
         return False
     gone = await keys.purge(connection, now - KEYS_FOR, limit=BITE)
     done = await dues.purge(connection, now - DUES_FOR, limit=BITE)
-    if max(gone, done) >= BITE:
+    ended = await sessions.purge(connection, now, limit=BITE)
+    if max(gone, done, ended) >= BITE:
         return True
     await settings.write(connection, _SWEPT, now.isoformat(), now)
     return False

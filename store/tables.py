@@ -137,6 +137,8 @@ conversation = Table(
     Column("next_seq", Integer, nullable=False, server_default="1"),
     Column("returned_seq", Integer, nullable=False, server_default="0"),  # the bot acts only on what came later
     Column("parked_at", Moment),  # its outbox is stuck; an agent sees it
+    Column("seen_seq", Integer, nullable=False, server_default="0"),  # the last that the customer has had before them
+    Column("seen_at", Moment),
     Column("created_at", Moment, nullable=False),
     Column("last_in_at", Moment, nullable=False),
 )
@@ -160,7 +162,32 @@ agent = Table(
     Column("name", Text, nullable=False),
     Column("role", String(12), nullable=False),
     Column("active", Boolean, nullable=False, server_default=text("true")),
+    Column("password", Text),  # an argon2 hash; without one they cannot sign in to the desk
     Column("created_at", Moment, nullable=False),
+)
+
+session = Table(
+    "session",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("agent_id", ForeignKey("agent.id"), nullable=False, index=True),
+    Column("hash", String(64), nullable=False, unique=True),  # sha256 of what the browser holds
+    Column("created_at", Moment, nullable=False),
+    Column("seen_at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=False, index=True),
+)
+
+invite = Table(
+    "invite",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("hash", String(64), nullable=False, unique=True),  # sha256 of the link's last part
+    Column("email", Text),  # whom it is for; None: whoever opens it says who they are
+    Column("name", Text, nullable=False, server_default=""),
+    Column("role", String(12), nullable=False),
+    Column("made_by", ForeignKey("agent.id")),
+    Column("created_at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=False, index=True),
 )
 
 api_token = Table(

@@ -14,22 +14,20 @@ from fastapi.security import HTTPBearer
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from bot.intake import clean
+from bot.live import Live
 from bot.web import gate
+from bot.web.who import agent_of
 from handoff.context import context, described
 from handoff.desk import OUTCOMES, Desk, Once
 from handoff.errors import NoSuchCase
 from store import cases, dues, outbox, quarantine, transcripts
-from store.agents import Agent, agent_of_token, find_agent, record
+from store.agents import Agent, find_agent, record
 from store.bus import Bus
 from store.database import Database
 from store.words import case_id
 
 PRESENT_FOR = 120.0
 """Seconds for which a call to the API counts as being at the desk."""
-
-
-class Unauthorised(Exception):
-    """No token, or not a valid one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +37,7 @@ class Office:
     desk: Desk
     database: Database
     bus: Bus
+    live: Live
     wake_courier: Callable[[], None]
     requeue: Callable[[int], Awaitable[bool]]
     nearest: Callable[[str], Awaitable[list[dict[str, Any]]]]
@@ -113,13 +112,7 @@ def _office(request: Request) -> Office:
 
 
 async def _agent(request: Request, office: Annotated[Office, Depends(_office)]) -> Agent:
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token.strip():
-        raise Unauthorised("Send your token: Authorization: Bearer wl_…")
-    async with office.database.read() as connection:
-        agent = await agent_of_token(connection, token.strip())
-    if agent is None:
-        raise Unauthorised("This token is unknown or was revoked. Ask an admin for a new one.")
+    agent = await agent_of(request, office.database)
     gate.allow(agent, "read")
     if gate.rank(agent.role) >= gate.rank("agent"):
         await office.bus.present(f"agent:{agent.id}", seconds=PRESENT_FOR)

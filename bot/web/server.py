@@ -16,10 +16,11 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bot.web import look, reference
-from bot.web.api import BadCursor, Office, Unauthorised, api
+from bot.web.api import BadCursor, Office, api
 from bot.web.faults import breaks_at, faults
 from bot.web.gate import Forbidden
 from bot.web.shell import BODY_AT_MOST, FAILED, Shell, error_body, shown_path
+from bot.web.who import Unauthorised
 from handoff.desk import KeyReused
 from handoff.errors import HandoffError, HeldByOther, NoSuchCase, NotHeld, Stale, WrongState
 from store.errors import DatabaseAway

@@ -1,0 +1,231 @@
+"""Coming in and going out: the sign-in page, one-time links, sign-out."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import structlog
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from bot.intake import one_line
+from bot.web import passwords
+from bot.web.page import Pages
+from bot.web.passwords import Passwords
+from bot.web.who import COOKIE, agent_in_browser, is_our_page
+from store import agents, sessions
+from store.agents import Agent
+from store.bus import Bus
+from store.database import Database
+
+TRIES_A_MINUTE: Final = 10
+"""For one address of a person, and for one address of a network."""
+_FORM_FIELDS: Final = 8
+
+log = structlog.get_logger(__name__)
+
+
+class SignIn:
+    """Routes under /desk that need nobody signed in."""
+
+    def __init__(self, *, database: Database, bus: Bus, pages: Pages, secure: bool) -> None:
+        self._database = database
+        self._bus = bus
+        self._pages = pages
+        self._secure = secure
+        self._passwords = Passwords()
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("/desk/sign-in", self._form, methods=["GET"]),
+            Route("/desk/sign-in", self._sign_in, methods=["POST"]),
+            Route("/desk/sign-out", self._sign_out, methods=["POST"]),
+            Route("/desk/welcome/{secret}", self._welcome, methods=["GET"]),
+            Route("/desk/welcome/{secret}", self._join, methods=["POST"]),
+        ]
+
+    # --- with a password -------------------------------------------------------------------------
+
+    async def _form(self, request: Request) -> Response:
+        if await agent_in_browser(request, self._database) is not None:
+            return _to(_wanted(request.query_params.get("next")))
+        return self._shown(request)
+
+    def _shown(self, request: Request, *, status: int = 200, email: str = "", fault: str | None = None) -> Response:
+        return self._pages.page(
+            request,
+            "signin.html",
+            status=status,
+            email=email,
+            fault=fault,
+            next=_wanted(request.query_params.get("next")),
+            left=request.query_params.get("left") is not None,
+        )
+
+    async def _sign_in(self, request: Request) -> Response:
+        form = await _form_of(request)
+        if form is None:
+            return self._shown(request, status=403, fault=_FOREIGN)
+        email, password = _text(form, "email").strip().lower()[:320], _text(form, "password")[: passwords.LONGEST + 1]
+        wait = await self._wait(request, email)
+        if wait > 0:
+            again = f"Too many tries. Wait {int(wait) + 1} seconds, then sign in again."
+            return self._shown(request, status=429, email=email, fault=again)
+        async with self._database.read() as connection:
+            found = await agents.password_of(connection, email)
+        if not await self._passwords.matches(found[1] if found else None, password) or found is None:
+            log.info("sign-in refused")
+            return self._shown(request, status=401, email=email, fault="Email or password is wrong.")
+        return await self._let_in(request, found[0], _wanted(_text(form, "next")))
+
+    async def _wait(self, request: Request, email: str) -> float:
+        """Seconds until another try is looked at."""
+        host = request.client.host if request.client else "unknown"
+        waits = [
+            await self._bus.allow(f"sign-in:{key}", limit=TRIES_A_MINUTE, per=60.0)
+            for key in (f"who:{email}", f"from:{host}")
+        ]
+        return max(waits)
+
+    async def _let_in(self, request: Request, agent: Agent, to: str) -> Response:
+        """A new session, always: one that was there before somebody signed in is worth nothing after."""
+        now = datetime.now(UTC)
+        async with self._database.write("sign-in") as connection:
+            await self._end_old(request, connection)
+            secret = await sessions.open_session(connection, agent.id, now)
+            await agents.record(connection, action="signed in", subject=agent.email, now=now, agent_id=agent.id)
+        response = _to(to)
+        response.set_cookie(
+            COOKIE,
+            secret,
+            max_age=int(sessions.LONGEST.total_seconds()),
+            path="/",
+            secure=self._secure,
+            httponly=True,
+            samesite="lax",
+        )
+        return response
+
+    async def _end_old(self, request: Request, connection: Any) -> None:
+        if (old := request.cookies.get(COOKIE)) and len(old) <= 100:
+            await sessions.end_session(connection, old)
+
+    async def _sign_out(self, request: Request) -> Response:
+        if is_our_page(request.headers):
+            async with self._database.write("sign-out") as connection:
+                await self._end_old(request, connection)
+        response = _to("/desk/sign-in?left")
+        response.delete_cookie(COOKIE, path="/", secure=self._secure, httponly=True, samesite="lax")
+        return response
+
+    # --- with a one-time link --------------------------------------------------------------------
+
+    async def _welcome(self, request: Request) -> Response:
+        """The form behind a link. Looking uses nothing up: mail programs look at links by themselves."""
+        async with self._database.read() as connection:
+            invite = await sessions.read_invite(connection, request.path_params["secret"][:100], datetime.now(UTC))
+            known = await agents.find_agent(connection, invite.email) if invite and invite.email else None
+        return self._asked(request, invite, known)
+
+    def _asked(
+        self,
+        request: Request,
+        invite: sessions.Invite | None,
+        known: Agent | None,
+        *,
+        status: int = 200,
+        name: str | None = None,
+        email: str = "",
+        fault: str | None = None,
+        field: str | None = None,
+    ) -> Response:
+        if invite is None:
+            return self._pages.page(request, "link-over.html", status=404)
+        return self._pages.page(
+            request,
+            "welcome.html",
+            status=status,
+            invite=invite,
+            known=known,
+            name=name if name is not None else (known.name if known else invite.name),
+            email=invite.email or email,
+            shortest=passwords.SHORTEST,
+            fault=fault,
+            field=field,
+            headers={"Referrer-Policy": "no-referrer"},
+        )
+
+    async def _join(self, request: Request) -> Response:
+        secret = request.path_params["secret"][:100]
+        form = await _form_of(request)
+        async with self._database.read() as connection:
+            invite = await sessions.read_invite(connection, secret, datetime.now(UTC))
+            known = await agents.find_agent(connection, invite.email) if invite and invite.email else None
+        if invite is None or form is None:
+            return self._asked(request, None if form is not None else invite, known, status=403, fault=_FOREIGN)
+        name = one_line(_text(form, "name"))[:80]
+        email = invite.email or one_line(_text(form, "email")).lower()
+        password = _text(form, "password")
+        field, fault = _join_fault(name, email, password)
+        if fault is not None:
+            return self._asked(request, invite, known, status=422, name=name, email=email, fault=fault, field=field)
+        kept = await self._passwords.hash(password)
+        now = datetime.now(UTC)
+        async with self._database.write("join") as connection:
+            here = invite.email is None and await agents.find_agent(connection, email) is not None
+            used = None if here else await sessions.use_invite(connection, secret, now)
+            if used is None:
+                # An open link makes a new person; it must not open the account of one who is here.
+                return self._asked(
+                    request, invite if here else None, None, status=422 if here else 404, name=name, email=email,
+                    fault=_HERE_ALREADY, field="email",
+                )  # fmt: skip
+            agent = await agents.add_agent(connection, email=email, name=name, role=used.role, now=now)
+            await agents.set_password(connection, agent.id, kept)
+            await sessions.end_sessions(connection, agent.id)
+            await agents.record(
+                connection, action="joined", subject=email, now=now, agent_id=agent.id, data={"role": agent.role}
+            )
+        return await self._let_in(request, agent, "/desk")
+
+
+_HERE_ALREADY: Final = (
+    "Somebody with this address is here already. Take another one, or ask an admin for a link that is made for it."
+)
+_FOREIGN: Final = "This form was sent from another website. Open the desk itself and try again."
+
+
+async def _form_of(request: Request) -> FormData | None:
+    """The form's fields; None if another website has sent it."""
+    if not is_our_page(request.headers):
+        return None
+    return await request.form(max_files=0, max_fields=_FORM_FIELDS)
+
+
+def _text(form: FormData, field: str) -> str:
+    value = form.get(field)
+    return value if isinstance(value, str) else ""
+
+
+def _wanted(next_: str | None) -> str:
+    """Where to go after: a page of the desk, never another website."""
+    fine = next_ is not None and next_.startswith("/desk") and "//" not in next_ and "\\" not in next_
+    return next_ if fine and next_ is not None and next_.isprintable() else "/desk"
+
+
+def _to(path: str) -> RedirectResponse:
+    return RedirectResponse(path, 303)
+
+
+def _join_fault(name: str, email: str, password: str) -> tuple[str | None, str | None]:
+    """(the field, what is wrong with it and what to do)."""
+    if not name:
+        return "name", "Write the name that customers and colleagues will read."
+    local, at, domain = email.rpartition("@")
+    if not (local and at and domain) or " " in email or len(email) > 320:
+        return "email", "Write an address like lea@example.com; you sign in with it."
+    fault = passwords.fault(password, email=email)
+    return ("password", fault) if fault else (None, None)

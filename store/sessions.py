@@ -1,0 +1,135 @@
+"""Who is signed in where, and the one-time links that let people in. Of both only a hash is kept."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from store.agents import Agent, token_hash
+from store.tables import agent, invite, session
+
+LASTS: Final = timedelta(days=14)
+"""A session that is not used for so long ends."""
+LONGEST: Final = timedelta(days=60)
+"""However much it is used."""
+INVITE_LASTS: Final = timedelta(hours=24)
+_NOTED_EVERY: Final = timedelta(minutes=10)
+
+
+async def open_session(connection: AsyncConnection, agent_id: int, now: datetime) -> str:
+    """A new session; what the browser keeps of it, which can be read only now."""
+    secret = secrets.token_urlsafe(32)
+    await connection.execute(
+        insert(session).values(
+            agent_id=agent_id, hash=token_hash(secret), created_at=now, seen_at=now, expires_at=now + LASTS
+        )
+    )
+    return secret
+
+
+async def agent_of_session(connection: AsyncConnection, secret: str, now: datetime) -> tuple[Agent, bool] | None:
+    """Whose session this is, and whether its use is worth noting. None: it has ended, or never was."""
+    query = (
+        select(agent.c.id, agent.c.email, agent.c.name, agent.c.role, agent.c.active, session.c.seen_at)
+        .join(session, session.c.agent_id == agent.c.id)
+        .where(session.c.hash == token_hash(secret), session.c.expires_at > now, agent.c.active)
+    )
+    row = (await connection.execute(query)).mappings().one_or_none()
+    if row is None:
+        return None
+    found = dict(row)
+    seen_at = found.pop("seen_at")
+    return Agent(**found), now - seen_at > _NOTED_EVERY
+
+
+async def note_use(connection: AsyncConnection, secret: str, now: datetime) -> None:
+    """It was used: it lasts on from now, but not for ever."""
+    row = (
+        await connection.execute(select(session.c.id, session.c.created_at).where(session.c.hash == token_hash(secret)))
+    ).one_or_none()
+    if row is not None:
+        until = min(now + LASTS, row.created_at + LONGEST)
+        await connection.execute(update(session).where(session.c.id == row.id).values(seen_at=now, expires_at=until))
+
+
+async def end_session(connection: AsyncConnection, secret: str) -> None:
+    await connection.execute(delete(session).where(session.c.hash == token_hash(secret)))
+
+
+async def end_sessions(connection: AsyncConnection, agent_id: int) -> int:
+    """All of one person's, on every device; how many there were."""
+    return int((await connection.execute(delete(session).where(session.c.agent_id == agent_id))).rowcount)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invite:
+    email: str | None
+    name: str
+    role: str
+    expires_at: datetime
+
+
+async def make_invite(
+    connection: AsyncConnection, *, email: str | None, name: str, role: str, made_by: int | None, now: datetime
+) -> str:
+    """The last part of a link that lets one person in, once. An older one for the same person ends."""
+    same = invite.c.email == email.lower() if email is not None else invite.c.email.is_(None)
+    await connection.execute(delete(invite).where(same))
+    secret = secrets.token_urlsafe(24)
+    await connection.execute(
+        insert(invite).values(
+            hash=token_hash(secret),
+            email=email.lower() if email is not None else None,
+            name=name,
+            role=role,
+            made_by=made_by,
+            created_at=now,
+            expires_at=now + INVITE_LASTS,
+        )
+    )
+    return secret
+
+
+async def read_invite(connection: AsyncConnection, secret: str, now: datetime) -> Invite | None:
+    query = select(invite.c.email, invite.c.name, invite.c.role, invite.c.expires_at).where(
+        invite.c.hash == token_hash(secret), invite.c.expires_at > now
+    )
+    row = (await connection.execute(query)).mappings().one_or_none()
+    return None if row is None else Invite(**row)
+
+
+async def use_invite(connection: AsyncConnection, secret: str, now: datetime) -> Invite | None:
+    """The invite, which this uses up; of two who open the same link at once one gets None."""
+    result = await connection.execute(
+        delete(invite)
+        .where(invite.c.hash == token_hash(secret), invite.c.expires_at > now)
+        .returning(invite.c.email, invite.c.name, invite.c.role, invite.c.expires_at)
+    )
+    row = result.mappings().one_or_none()
+    return None if row is None else Invite(**row)
+
+
+async def open_invites(connection: AsyncConnection, now: datetime) -> list[Invite]:
+    """Those that nobody has used yet."""
+    query = (
+        select(invite.c.email, invite.c.name, invite.c.role, invite.c.expires_at)
+        .where(invite.c.expires_at > now)
+        .order_by(invite.c.id)
+        .limit(200)
+    )
+    return [Invite(**row) for row in (await connection.execute(query)).mappings()]
+
+
+async def purge(connection: AsyncConnection, now: datetime, *, limit: int) -> int:
+    """Delete some of what has ended by itself; how many of the more numerous kind."""
+    gone = 0
+    for table in (session, invite):
+        old = select(table.c.id).where(table.c.expires_at <= now).order_by(table.c.expires_at).limit(limit)
+        result = await connection.execute(delete(table).where(table.c.id.in_(old.scalar_subquery())))
+        gone = max(gone, int(result.rowcount))
+    return gone
