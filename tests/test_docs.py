@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.settings import Settings
+from bot.settings import SECRET_NAMES, Settings
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -27,6 +27,12 @@ def test_a_documented_default_is_the_default(name: str) -> None:
     default = Settings.model_fields[name].get_default(call_default_factory=True)
     shown = "none" if default is None or default in ((), {}) else f"`{default}`"
     assert _table()[name] == shown
+
+
+def test_every_secret_is_said_to_be_one() -> None:
+    text = (ROOT / "docs/settings.md").read_text()
+    sentence = text.partition("## Secrets\n")[2].partition(" are secrets")[0]
+    assert set(re.findall(r"`(\w+)`", sentence)) == set(SECRET_NAMES)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

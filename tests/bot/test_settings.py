@@ -15,8 +15,19 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import Field, SecretStr
+from sqlalchemy.engine import make_url
 
-from bot.settings import PREFIX, Settings, SettingsError, load_settings, read_secret, unknown_in_environment
+from bot.settings import (
+    PREFIX,
+    SECRET_NAMES,
+    Settings,
+    SettingsError,
+    load_settings,
+    read_secret,
+    secrets_of,
+    unknown_in_environment,
+)
 
 ROOT = Path(__file__).parents[2]
 
@@ -292,6 +303,156 @@ def test_any_value_is_taken_or_refused_by_name(name: str, value: str, monkeypatc
             load_settings()
         except SettingsError as refused:
             assert f"{PREFIX}{name.upper()}" in str(refused)  # noqa: PT017 - most values are taken
+
+
+# --- secrets in files ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def in_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str | bytes], Path]:
+    """Puts a secret into a file and the file's name into the environment."""
+
+    def write(name: str, content: str | bytes) -> Path:
+        path = tmp_path / f"{name}.txt"
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        monkeypatch.setenv(f"{PREFIX}{name.upper()}_FILE", str(path))
+        return path
+
+    return write
+
+
+InFile = Callable[[str, str | bytes], Path]
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r\n"])
+def test_every_secret_may_lie_in_a_file(end: str, in_file: InFile) -> None:
+    for name, value in SECRETS.items():
+        in_file(name, value + end)
+    found = load_settings()
+    assert {name: getattr(found, name).get_secret_value() for name in SECRETS} == SECRETS
+    assert SECRET not in repr(found)
+    assert unknown_in_environment() == []
+
+
+def test_only_the_end_of_the_line_is_taken_off(in_file: InFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WARMLINE_DATABASE_URL", "postgresql://u@h/d")
+    in_file("database_password", " a b\t \n")
+    assert password_of(load_settings()) == " a b\t "
+
+
+def test_only_secrets_are_read_from_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert set(SECRETS) < set(SECRET_NAMES)
+    assert not {f"{name}_file" for name in SECRET_NAMES} & set(Settings.model_fields)
+    monkeypatch.setenv("WARMLINE_HOST_FILE", "/etc/hostname")
+    monkeypatch.setenv("WARMLINE_REDIS_URL_FIEL", "/etc/hostname")
+    assert load_settings().host == "127.0.0.1"
+    assert [told.partition(" ")[0] for told in unknown_in_environment()] == [
+        "WARMLINE_HOST_FILE", "WARMLINE_REDIS_URL_FIEL",
+    ]  # fmt: skip
+    assert unknown_in_environment()[1].endswith("; did you mean redis_url_file.")
+
+
+def test_a_secret_that_is_added_later_is_recognised() -> None:
+    class Later(Settings):
+        mail_password: SecretStr | None = Field(None, description="Later.")
+        token: SecretStr = Field(SecretStr(""), description="Later.")
+        tokens: dict[str, SecretStr] = Field(default_factory=dict, description="Not one value.")
+
+    assert set(secrets_of(Later)) - {*SECRET_NAMES} == {"mail_password", "token"}
+
+
+def test_what_is_wrong_with_files_is_told_at_once_with_all_else(
+    in_file: InFile, tmp_path: Path, toml: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    toml("compny = 1\n")
+    monkeypatch.setenv("WARMLINE_PORT", "-1")
+    nowhere, empty = tmp_path / "nowhere", in_file("redis_url", "\n")
+    monkeypatch.setenv("WARMLINE_DATABASE_URL_FILE", str(nowhere))
+    torn = in_file("webhook_url", b"https://\xff" + SECRET.encode())
+    told = faults()
+    assert told[:4] == [
+        "compny in warmline.toml: there is no such setting; did you mean company.",
+        f"WARMLINE_DATABASE_URL_FILE: {nowhere} cannot be read (No such file or directory).",
+        f"WARMLINE_REDIS_URL_FILE: {empty} is empty.",
+        f"WARMLINE_WEBHOOK_URL_FILE: {torn} holds no text (UTF-8).",
+    ]
+    assert told[4].startswith("WARMLINE_PORT (port in warmline.toml): ")
+    assert len(told) == 5
+
+
+@pytest.mark.parametrize(
+    ("named", "told"), [("", "WARMLINE_REDIS_URL_FILE names no file."), ("/", "/ cannot be read (Is a directory)")]
+)
+def test_a_name_that_is_no_files_is_a_fault(named: str, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WARMLINE_REDIS_URL_FILE", named)
+    (fault,) = faults()
+    assert told in fault
+
+
+@pytest.mark.parametrize("value", ["redis://h", ""])
+def test_a_secret_that_is_given_twice_is_a_fault(value: str, in_file: InFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    in_file("redis_url", "redis://h")
+    monkeypatch.setenv("WARMLINE_REDIS_URL", value)
+    assert faults()[0] == "WARMLINE_REDIS_URL_FILE: WARMLINE_REDIS_URL is set, too. Leave one of them out."
+
+
+def test_a_file_that_the_environment_names_beats_warmline_toml(in_file: InFile, toml: Callable[[str], None]) -> None:
+    toml('redis_url = "redis://toml"\n')
+    in_file("redis_url", "redis://file\n")
+    found = load_settings().redis_url
+    assert found is not None
+    assert found.get_secret_value() == "redis://file"
+
+
+def test_a_fault_in_what_a_file_holds_names_the_file_and_does_not_show_it(in_file: InFile) -> None:
+    in_file("redis_url", f"http://{SECRET}")
+    (fault,) = faults()
+    assert fault.startswith("WARMLINE_REDIS_URL (what WARMLINE_REDIS_URL_FILE names): write redis://host:6379/0")
+    assert SECRET not in fault
+
+
+# --- the password of the database, alone -----------------------------------------------------------
+
+
+def password_of(found: Settings) -> str | None:
+    """What the driver will be told."""
+    assert found.database_url is not None
+    password = make_url(found.database_url.get_secret_value()).password
+    return None if password is None else str(password)
+
+
+@given(password=st.text(alphabet=st.characters(exclude_categories=("Cs",), exclude_characters="\x00"), min_size=1))
+def test_any_password_reaches_the_driver_as_it_is(password: str) -> None:
+    found = load_settings(database_url="postgresql://warm%40line@[::1]:5433/d?ssl=require", database_password=password)
+    assert found.database_url is not None
+    url = make_url(found.database_url.get_secret_value())
+    assert (url.username, url.password, url.host, url.port, url.database, dict(url.query)) == (
+        "warm@line", password, "::1", 5433, "d", {"ssl": "require"},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "url",
+    [None, "sqlite:///x.db", "postgresql://h/d", "postgresql://u:pw@h/d", "postgresql://u:@h/d", "postgresql://:@h/d"],
+)
+def test_a_password_needs_an_address_that_has_a_user_and_no_password(url: str | None) -> None:
+    with pytest.raises(SettingsError) as refused:
+        load_settings(database_url=url, database_password=SECRET)
+    (fault,) = refused.value.faults
+    assert fault.startswith("WARMLINE_DATABASE_PASSWORD goes with a WARMLINE_DATABASE_URL that names a user")
+    assert SECRET not in fault
+
+
+def test_a_password_is_not_shown() -> None:
+    found = load_settings(database_url="postgresql://u@h/d", database_password=SECRET)
+    assert password_of(found) == SECRET
+    assert SECRET not in f"{found!r} {found}"
+
+
+def test_of_an_address_that_could_not_be_read_nothing_more_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WARMLINE_DATABASE_URL_FILE", "nowhere")
+    monkeypatch.setenv("WARMLINE_DATABASE_PASSWORD", SECRET)
+    assert faults() == ["WARMLINE_DATABASE_URL_FILE: nowhere cannot be read (No such file or directory)."]
 
 
 # --- the secret that signs -------------------------------------------------------------------------
