@@ -19,12 +19,12 @@ from starlette.types import ASGIApp
 from bot import metrics
 from bot.clock import Clock
 from bot.courier import Courier
-from bot.host import House
+from bot.host import Front, House
 from bot.intake import Intake
 from bot.library import Shelf
 from bot.live import Live
 from bot.router import Router
-from bot.settings import Settings, read_secret
+from bot.settings import Settings, public_url, read_secret
 from bot.understanding import Reader
 from bot.web import pages
 from bot.web.api import Office
@@ -42,7 +42,7 @@ from handoff.opening import Footing, Rules
 from intents.classifier import Classifier
 from models.encoder import Encoder, load_encoder
 from models.vectors import VectorCache
-from store import quarantine
+from store import agents, quarantine, sessions
 from store.bus import Bus
 from store.database import Database, open_database, sqlite_url
 from store.homelock import HomeLock
@@ -83,6 +83,14 @@ class Warmline:
     app: ASGIApp
     api: FastAPI
 
+    async def first_link(self) -> str | None:
+        """The last part of a new link for the first admin; None: there is one who can sign in."""
+        async with self.database.write("first link") as connection:
+            if await agents.has_admin(connection):
+                return None
+            now = datetime.now(UTC)
+            return await sessions.make_invite(connection, email=None, name="", role="admin", made_by=None, now=now)
+
 
 def load_mind(settings: Settings, progress: Progress = lambda _: None) -> Mind:
     """Fetch, build and train what is missing. Blocking: seconds the first time, a fraction later."""
@@ -96,13 +104,6 @@ def database_url(settings: Settings) -> str:
     if settings.database_url is not None:
         return settings.database_url.get_secret_value()
     return sqlite_url(settings.home)
-
-
-def public_url(settings: Settings) -> str:
-    """How customers reach us. Listening on all addresses, we name the one that is sure to work here."""
-    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host  # noqa: S104
-    host = f"[{host}]" if ":" in host else host
-    return settings.public_url or f"http://{host}:{settings.port}"
 
 
 class _Duty:
@@ -199,7 +200,8 @@ async def warmline(
         reader = Reader(classifier=mind.classifier, library=lambda: shelf.library, threads=settings.encoder_threads)
         stack.callback(reader.close)
         intake = Intake(database=database, bus=bus)
-        house = House(intake=intake, database=database, live=live, bus=bus)
+        front = Front(voice=settings.voice, hours=settings.business_hours, hours_said=settings.hours)
+        house = House(intake=intake, database=database, live=live, bus=bus, front=front)
         base = public_url(settings)
         router = Router(
             database=database,
@@ -234,6 +236,7 @@ async def warmline(
             live=live,
             wake_courier=courier.wake,
             requeue=lambda item: _reread(item, database, channels, house),
+            base=base,
             nearest=reader.nearest,
         )
         routes = [

@@ -369,6 +369,13 @@ def _meant(name: str, also: Collection[str] = ()) -> str:
     return f"; did you mean {near[0]}" if near else ""
 
 
+def public_url(settings: Settings) -> str:
+    """How customers reach us. Listening on all addresses, we name the one that is sure to work here."""
+    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host  # noqa: S104
+    host = f"[{host}]" if ":" in host else host
+    return settings.public_url or f"http://{host}:{settings.port}"
+
+
 def read_secret(settings: Settings) -> bytes:
     """The secret that signs tokens: 32 bytes at least. Made once, readable by us alone.
 

@@ -27,6 +27,8 @@ PRAISE: Final = "Thank you, that is good to hear. We pass it on to the people wh
 SURVEY: Final = "How was this? One tap is enough."
 TAKEOVER: Final = "{agent} here. I have read everything above; {case} is mine now."
 
+ALL_IS_WELL: Final = "All systems work."
+
 RETURNED: Final = "{agent} has read this and handed it back to {bot}. Ask here; a person is one tap away."
 
 OUTCOMES: Final = {
@@ -87,6 +89,14 @@ _FOREIGN: Final = {
     "ja": ("担当者が読み、こちらでお返事します。受付番号 {case}。", "{by} まで"),
     "zh": ("工作人员会阅读并在这里回复。编号 {case}。", "{by} 之前"),
 }
+
+
+def hours(said: str, zone: ZoneInfo, now: datetime) -> str:
+    """Opening hours as an operator writes them, for people: `Mon–Fri 09:00–18:00 CET`."""
+    if said.strip().lower() in ("always", "24/7"):
+        return "Round the clock"
+    parts = [" ".join(part.split()).title().replace("-", "–") for part in said.split(",") if part.strip()]
+    return f"{', '.join(parts)} {now.astimezone(zone).tzname()}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -113,6 +113,10 @@ async def set_password(connection: AsyncConnection, agent_id: int, kept: str) ->
     await connection.execute(update(agent).where(agent.c.id == agent_id).values(password=kept))
 
 
+async def set_active(connection: AsyncConnection, agent_id: int, *, active: bool) -> None:
+    await connection.execute(update(agent).where(agent.c.id == agent_id).values(active=active))
+
+
 async def has_admin(connection: AsyncConnection) -> bool:
     """Can anybody administer this desk in a browser?"""
     query = select(agent.c.id).where(agent.c.active, agent.c.role == "admin", agent.c.password.is_not(None)).limit(1)

@@ -38,6 +38,31 @@ def add(
         say(f"Keep this token; it is shown only now: {issued}")
 
 
+@app.command()
+def invite(
+    email: Annotated[
+        str | None, typer.Argument(metavar="[EMAIL]", help="Whom it is for; left out: whoever opens it first.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="What customers and colleagues call them.")] = None,
+    role: Annotated[
+        Role | None,
+        typer.Option(help="What they may do; left out: as they are, an agent if new, an admin without EMAIL."),
+    ] = None,
+) -> None:
+    """Print a one-time link with which somebody joins the desk, or chooses a new password."""
+    settings = command_settings()
+    link = asyncio.run(
+        _invite(
+            settings,
+            _checked_email(email) if email is not None else None,
+            _checked_name(name) if name is not None else None,
+            role,
+        )
+    )
+    tell("It lets one person in, once, within 24 hours. Open it in the browser of that person.")
+    say(link)
+
+
 @app.command("list")
 def list_() -> None:
     """Show everybody."""
@@ -77,6 +102,34 @@ async def _add(settings: Settings, email: str, name: str, role: Role, token: boo
             data={"name": name, "role": role, "token": token, "by": "command line"},
         )
     return known is not None, issued
+
+
+async def _invite(settings: Settings, email: str | None, name: str | None, role: Role | None) -> str:
+    from bot.cli.storage import storage
+    from bot.settings import public_url
+    from store import agents, sessions
+
+    async with storage(settings) as database, database.write("invite") as connection:
+        now = datetime.now(UTC)
+        known = await agents.find_agent(connection, email) if email is not None else None
+        meant = role or (known.role if known else "admin" if email is None else "agent")
+        secret = await sessions.make_invite(
+            connection,
+            email=email,
+            name=name or (known.name if known else ""),
+            role=meant,
+            made_by=None,
+            now=now,
+        )
+        await agents.record(
+            connection,
+            action="invited",
+            subject=email or "whoever comes",
+            now=now,
+            agent_id=None,
+            data={"role": meant, "by": "command line"},
+        )
+    return f"{public_url(settings)}/desk/welcome/{secret}"
 
 
 async def _list(settings: Settings) -> list[Agent]:

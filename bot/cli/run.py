@@ -153,7 +153,7 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
         serving = asyncio.create_task(server._serve(sockets=[listener]), name="http")
         try:
             await _until_up(server, serving, settings)
-            _where_to_look(settings)
+            await _where_to_look(house, settings)
             await _told_to_stop(stopped, serving)
             say("Stopping. Press Ctrl-C again to stop at once.")
         finally:
@@ -228,14 +228,18 @@ async def _told_to_stop(stopped: asyncio.Event, serving: asyncio.Task[None]) -> 
         serving.result()  # the HTTP server ended by itself: with its own error, if it has one
 
 
-def _where_to_look(settings: Settings) -> None:
-    from bot.app import public_url
+async def _where_to_look(house: Warmline, settings: Settings) -> None:
+    """Three lines: the customer's page, the desk, and how to get into it."""
+    from bot.settings import public_url
 
     base = public_url(settings)
     say(f"Warmline listens on {settings.host}:{settings.port}.")
-    say(f"  Customers write to   {base}/api/web/messages   (try: warmline chat)")
-    say(f"  Agents work with     {base}/api/docs   (a token: warmline agents add --help)")
-    say(f"  Health and metrics   {base}/readyz   {base}/metrics")
+    say(f"  The customer's page   {base}/")
+    say(f"  The desk              {base}/desk")
+    if (secret := await house.first_link()) is not None:
+        say(f"  Be the first admin    {base}/desk/welcome/{secret}   (works once; a new one: warmline agents invite)")
+    else:
+        say("  Somebody new          warmline agents invite EMAIL --name NAME   (prints a one-time link)")
 
 
 async def _close(house: Warmline, server: uvicorn.Server, serving: asyncio.Task[None]) -> None:

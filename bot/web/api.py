@@ -40,11 +40,13 @@ class Office:
     live: Live
     wake_courier: Callable[[], None]
     requeue: Callable[[int], Awaitable[bool]]
+    base: str
+    """How the desk is reached, for links."""
     nearest: Callable[[str], Awaitable[list[dict[str, Any]]]]
     """The utterances that a text is closest to, for a person who wants to see why."""
 
 
-def _no_controls(text: str) -> str:
+def no_controls(text: str) -> str:
     if clean(text) != text.replace("\r\n", "\n"):
         raise ValueError("holds a character that cannot be shown; remove it")
     if not text.strip():
@@ -53,7 +55,7 @@ def _no_controls(text: str) -> str:
 
 
 _EmptyIsNone = BeforeValidator(lambda value: value or None)
-Words = Annotated[str, Field(min_length=1, max_length=20_000), AfterValidator(_no_controls)]
+Words = Annotated[str, Field(min_length=1, max_length=20_000), AfterValidator(no_controls)]
 Number = str
 Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=200)]
 SEQ_AT_MOST = 2**31 - 1
@@ -66,41 +68,41 @@ def _within_time(at: datetime) -> datetime:
         raise ValueError("is outside of all time that can be told; choose a nearer one") from None
 
 
-class _Body(BaseModel):
+class Sent(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class Reply(_Body):
+class Reply(Sent):
     text: Words
     after_seq: Annotated[
         int | None, Field(ge=0, le=SEQ_AT_MOST, strict=True, description="The last message you have seen.")
     ] = None
 
 
-class Note(_Body):
+class Note(Sent):
     text: Words
 
 
-class Resolve(_Body):
+class Resolve(Sent):
     outcome: Annotated[
         Literal["solved", "workaround", "guided", "no_fault", "spam"] | None,
         Field(description="What came of it, and what the customer is told; without one only that it is closed."),
     ] = None
 
 
-class Assign(_Body):
+class Assign(Sent):
     to: Annotated[
         str | None, Field(max_length=320, description="A colleague's address; null gives it back to the queue.")
     ] = None
 
 
-class Snooze(_Body):
+class Snooze(Sent):
     until: Annotated[AwareDatetime, AfterValidator(_within_time)]
 
 
-class Correct(_Body):
+class Correct(Sent):
     tier: Literal["outage", "billing", "problem", "howto", "feedback", "person", "unknown"]
-    intent: Annotated[str, Field(max_length=60), AfterValidator(_no_controls)] | None = None
+    intent: Annotated[str, Field(max_length=60), AfterValidator(no_controls)] | None = None
 
 
 assert set(OUTCOMES) == {"solved", "workaround", "guided", "no_fault", "spam"}  # noqa: S101 - the same words twice
