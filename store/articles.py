@@ -47,6 +47,14 @@ async def put(connection: AsyncConnection, rows: Sequence[ArticleRow], now: date
     return changed
 
 
+async def titles(connection: AsyncConnection, slugs: Sequence[str]) -> dict[str, str]:
+    """What these articles are called; those that are gone are left out."""
+    if not slugs:
+        return {}
+    rows = await connection.execute(select(article.c.slug, article.c.title).where(article.c.slug.in_(slugs)))
+    return {row.slug: row.title for row in rows}
+
+
 async def replace_demo(connection: AsyncConnection, rows: Sequence[ArticleRow], now: datetime) -> None:
     """The demo articles of this version of the program; an own article with the same slug stays."""
     await _one_writer(connection)

@@ -165,6 +165,8 @@ async def read_row(connection: AsyncConnection, id_: int) -> dict[str, Any] | No
             conversation.c.next_seq,
             conversation.c.recipient,
             conversation.c.subject,
+            conversation.c.seen_seq,
+            conversation.c.seen_at,
         )
         .join(customer, customer.c.id == case.c.customer_id)
         .join(conversation, conversation.c.id == case.c.conversation_id)
@@ -177,7 +179,14 @@ async def read_row(connection: AsyncConnection, id_: int) -> dict[str, Any] | No
 
 async def events(connection: AsyncConnection, id_: int, *, limit: int = 100) -> list[dict[str, Any]]:
     query = (
-        select(case_event.c.kind, case_event.c.actor, agent.c.name.label("agent"), case_event.c.at, case_event.c.data)
+        select(
+            case_event.c.id,
+            case_event.c.kind,
+            case_event.c.actor,
+            agent.c.name.label("agent"),
+            case_event.c.at,
+            case_event.c.data,
+        )
         .outerjoin(agent, agent.c.id == case_event.c.agent_id)
         .where(case_event.c.case_id == id_)
         .order_by(case_event.c.id.desc())

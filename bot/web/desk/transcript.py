@@ -1,0 +1,486 @@
+"""A conversation as the case page shows it: messages, what happened between them, days, the line where people took over.
+
+Pure: values in, items out. Text stays text; it is the template that escapes it.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final, Literal
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from channels.richtext import RichText, Span
+from handoff import texts
+
+PAGE: Final = 50
+"""Messages that are shown at once; older ones come by page."""
+FOLDED_FROM: Final = 20
+"""Lines; a longer message shows so many and a button for the rest."""
+_LINE: Final = 84
+"""Characters of one line of a bubble, roughly."""
+_QUOTED_FROM: Final = 3
+PICTURES: Final = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
+TIER_NAMES: Final = {
+    "outage": "Outage",
+    "billing": "Billing",
+    "person": "Person",
+    "problem": "Problem",
+    "howto": "How-to",
+    "feedback": "Feedback",
+    "unknown": "Unknown",
+}
+CHANNELS: Final = {"web": "Web", "email": "Mail", "slack": "Slack", "telegram": "Telegram", "discord": "Discord"}
+OUTCOME_NAMES: Final = {
+    "solved": "Solved",
+    "workaround": "Workaround",
+    "guided": "Went through it together",
+    "no_fault": "Nothing was broken",
+    "spam": "Spam",
+    "returned": "Returned to the bot",
+}
+
+Voice = Literal["cust", "bot", "agent", "note"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """A run of characters: a link, a mark, or neither."""
+
+    text: str
+    href: str | None = None
+    mark: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A block of our own rich text; a list holds its items."""
+
+    kind: str
+    lines: tuple[tuple[Span, ...], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """What became of a message that went out."""
+
+    state: str
+    words: str
+    again: bool = False
+    """An agent may have it sent again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """One message."""
+
+    id: str
+    seq: int
+    message: int
+    voice: Voice
+    name: str
+    tag: str | None
+    mine: bool
+    at: datetime
+    pieces: tuple[Piece, ...] = ()
+    rich: tuple[Part, ...] = ()
+    quoted: str = ""
+    lines: int = 0
+    pressed: str | None = None
+    """What the customer has answered to the buttons of this message."""
+    offered: tuple[str, ...] = ()
+    is_tap: bool = False
+    hint: str | None = None
+    files: tuple[Mapping[str, Any], ...] = ()
+    delivery: Delivery | None = None
+    open: bool = False
+    """Its state may still change."""
+    kind: Literal["said"] = "said"
+
+    @property
+    def folds(self) -> bool:
+        return self.lines > FOLDED_FROM
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Happened:
+    """A line between messages."""
+
+    id: str
+    at: datetime
+    words: str
+    icon: str = ""
+    more: str = ""
+    kind: Literal["event", "handover", "day"] = "event"
+
+
+Item = Said | Happened
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """What items are made from, apart from the messages themselves."""
+
+    zone: ZoneInfo
+    me: str
+    """Name of who looks: their own words are not read out to them."""
+    channel: str
+    customer: str
+    deciding: str = ""
+    opened_seq: int = 0
+    seen_seq: int = 0
+    seen_at: datetime | None = None
+    events: Sequence[Mapping[str, Any]] = ()
+    files: Mapping[int, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+
+    def clock(self, at: datetime) -> str:
+        return f"{at.astimezone(self.zone):%H:%M}"
+
+
+def items(
+    rows: Sequence[Mapping[str, Any]],
+    scene: Scene,
+    *,
+    following: Sequence[Mapping[str, Any]] = (),
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> list[Item]:
+    """Messages in their order, with the events of `since <= at < until` and the days between them.
+
+    `following`: what was said after these, where a button may have been pressed.
+    """
+    marked = _marked(rows, scene)
+    last_seen = max((row["seq"] for row in rows if _went_out(row) and row["seq"] <= scene.seen_seq), default=0)
+    waiting = [_placed(event, shown) for event in scene.events if (shown := _event(event, scene)) is not None]
+    waiting = [
+        (at, rank, item)
+        for at, rank, item in waiting
+        if (since is None or at >= since) and (until is None or at < until)
+    ]
+    found: list[Item] = []
+    for index, row in enumerate(rows):
+        while waiting and waiting[0][:2] < (row["at"], 1):
+            found.append(waiting.pop(0)[2])
+        later = (*rows[index + 1 :], *following)
+        found.append(_said(row, scene, later, mark=row["seq"] == marked, last_seen=last_seen))
+    found += [item for _, _, item in waiting]
+    return list(_with_days(found, scene))
+
+
+def _placed(event: Mapping[str, Any], shown: Happened) -> tuple[datetime, int, Happened]:
+    """Of what was written in the same moment: an agent's deed, then its notice; an acknowledgement, then the line."""
+    return event["at"], 2 if shown.kind == "handover" else 0, shown
+
+
+def _with_days(found: Sequence[Item], scene: Scene) -> Iterator[Item]:
+    day = None
+    for item in found:
+        local = item.at.astimezone(scene.zone)
+        if local.date() != day:
+            day = local.date()
+            yield Happened(
+                id=f"d-{day.isoformat()}", at=item.at, words=f"{local:%A} {local.day} {local:%B %Y}", kind="day"
+            )
+        yield item
+
+
+# --- one message ---------------------------------------------------------------------------------
+
+
+def _said(
+    row: Mapping[str, Any], scene: Scene, later: Sequence[Mapping[str, Any]], *, mark: bool, last_seen: int
+) -> Said:
+    voice = _voice(row)
+    labels = {str(button["id"]): str(button["label"]) for button in row["buttons"]}
+    pressed = _pressed(row, labels, later)
+    rich = _parts(row["rich"]) if row["rich"] else ()
+    text, quoted = _without_quote(row["text"]) if voice == "cust" else (row["text"], "")
+    delivery = _delivery(row, scene, last_seen) if voice in ("agent", "bot") else None
+    return Said(
+        id=f"m-{row['seq']}",
+        seq=row["seq"],
+        message=row["id"],
+        voice=voice,
+        name=row["author"] or (scene.customer if voice == "cust" else ""),
+        tag={"bot": "Bot", "system": "Notice"}.get(row["from"]),
+        mine=row["from"] == "agent" and row["author"] == scene.me,
+        at=row["at"],
+        pieces=() if rich else tuple(pieces(text, scene.deciding if mark else "")),
+        rich=rich,
+        quoted=quoted,
+        lines=sum(max(1, math.ceil(len(line) / _LINE)) for line in text.split("\n")),
+        pressed=pressed,
+        offered=tuple(labels.values()),
+        is_tap=row["kind"] == "button",
+        hint=_hint(row),
+        files=tuple(_file(file) for file in scene.files.get(row["seq"], ())),
+        delivery=delivery,
+        open=_is_open(row, scene, pressed),
+    )
+
+
+def _voice(row: Mapping[str, Any]) -> Voice:
+    if row["direction"] == "note":
+        return "note"
+    if row["direction"] == "in":
+        return "cust"
+    return "agent" if row["from"] == "agent" else "bot"
+
+
+def _went_out(row: Mapping[str, Any]) -> bool:
+    return bool(row["direction"] == "out" and row["status"] == "sent")
+
+
+def _pressed(row: Mapping[str, Any], labels: Mapping[str, str], later: Sequence[Mapping[str, Any]]) -> str | None:
+    """The label of the button that was pressed: the first tap after it, if it is one of these."""
+    if not labels:
+        return None
+    for other in later:
+        if other["direction"] == "out" and other["buttons"]:
+            return None  # a later message asks anew
+        if other["button"] in labels:
+            return labels[other["button"]]
+    return None
+
+
+def _is_open(row: Mapping[str, Any], scene: Scene, pressed: str | None) -> bool:
+    if row["direction"] != "out":
+        return False
+    if row["status"] != "sent":
+        return bool(row["status"] != "cancelled")
+    unseen = scene.channel == "web" and row["seq"] > scene.seen_seq
+    return unseen or (bool(row["buttons"]) and pressed is None)
+
+
+def _hint(row: Mapping[str, Any]) -> str | None:
+    if row["direction"] != "in":
+        return None
+    if row["end"] == "superseded":
+        return "Edited since; the newer words are below"
+    if row["kind"] == "edit":
+        return "Edited"
+    if row["kind"] == "deletion":
+        return "Deleted by the customer"
+    return None
+
+
+def _file(file: Mapping[str, Any]) -> dict[str, Any]:
+    return {**file, "picture": file["media_type"].partition(";")[0].strip().lower() in PICTURES}
+
+
+def size(count: int) -> str:
+    """Bytes as people say them."""
+    if count < 1000:
+        return f"{count} B"
+    return f"{count / 1000:.0f} kB" if count < 1_000_000 else f"{count / 1_000_000:.1f} MB"
+
+
+def _delivery(row: Mapping[str, Any], scene: Scene, last_seen: int) -> Delivery | None:
+    """What became of it; of the machine's own words only what is worth a line."""
+    status, by_people = row["status"], row["from"] == "agent"
+    reason = f": {row['error']}" if row["error"] else ""
+    match status:
+        case "sent":
+            if row["seq"] == last_seen and scene.seen_at is not None:
+                return Delivery(state="seen", words=f"Seen {scene.clock(scene.seen_at)}")
+            if not by_people:
+                return None
+            seen = row["seq"] <= scene.seen_seq
+            return Delivery(state="seen" if seen else "sent", words="Seen" if seen else "Delivered")
+        case "held":
+            return Delivery(state="queued", words="Not sent yet")
+        case "queued":
+            return Delivery(state="queued", words="Waits to be sent")
+        case "sending":
+            return Delivery(state="queued", words="Being sent")
+        case "failed":
+            return Delivery(state="failed", words=f"Not delivered{reason}.", again=True)
+        case "parked":
+            return Delivery(state="failed", words=f"Not sent, and not tried any more{reason}.", again=True)
+        case "unknown":
+            words = "We cannot tell whether this arrived. Sending again may double it."
+            return Delivery(state="failed", words=words, again=True)
+        case "cancelled":
+            return Delivery(state="cancelled", words="Never sent: a person took over before it left")
+        case _:
+            return None
+
+
+# --- words ---------------------------------------------------------------------------------------
+
+_ADDRESS: Final = re.compile(r"https?://[^\s<>\"'\u200b-\u200f\u202a-\u202e\u2060-\u2069]{1,2000}", re.IGNORECASE)
+_TRAILING: Final = ".,;:!?)]}»”’…"
+
+
+def pieces(text: str, deciding: str = "") -> Iterator[Piece]:
+    """The text in runs: addresses as links, the words that decided marked. Nothing is added and nothing lost."""
+    start, end = _found(text, deciding)
+    for part, mark in ((text[:start], False), (text[start:end], True), (text[end:], False)):
+        if part:
+            yield from _linked(part, mark)
+
+
+def _linked(text: str, mark: bool) -> Iterator[Piece]:
+    at = 0
+    for match in _ADDRESS.finditer(text):
+        address = match[0].rstrip(_TRAILING)
+        if not _is_plain(address):
+            continue
+        if match.start() > at:
+            yield Piece(text=text[at : match.start()], mark=mark)
+        yield Piece(text=address, href=address, mark=mark)
+        at = match.start() + len(address)
+    if at < len(text):
+        yield Piece(text=text[at:], mark=mark)
+
+
+def _is_plain(address: str) -> bool:
+    """An address that leads where it seems to: no name before the host, no look-alike letters in it."""
+    try:
+        parts = urlsplit(address)
+        return bool(parts.hostname) and "@" not in parts.netloc and "\\" not in address and parts.netloc.isascii()
+    except ValueError:
+        return False
+
+
+def _found(text: str, sentence: str) -> tuple[int, int]:
+    """Where the sentence stands in the text, whatever its white space; nowhere is the end."""
+    words = sentence.split()
+    if not words:
+        return len(text), len(text)
+    at = text.find(sentence)
+    if at >= 0:
+        return at, at + len(sentence)
+    match = re.search(r"\s+".join(map(re.escape, words)), text)
+    return match.span() if match else (len(text), len(text))
+
+
+def _marked(rows: Sequence[Mapping[str, Any]], scene: Scene) -> int:
+    """The message that holds the deciding sentence: the first from where the case was opened, else the last before."""
+    if not scene.deciding:
+        return 0
+    holds = [
+        row["seq"]
+        for row in rows
+        if row["direction"] == "in" and _found(row["text"], scene.deciding) != (len(row["text"]), len(row["text"]))
+    ]
+    after = [seq for seq in holds if seq >= scene.opened_seq]
+    return int(after[0] if after else holds[-1] if holds else 0)
+
+
+def _without_quote(text: str) -> tuple[str, str]:
+    """(what was written, the quoted lines at the end): of a mail that was answered below its history."""
+    lines = text.rstrip().split("\n")
+    at = len(lines)
+    while at > 0 and (lines[at - 1].startswith(">") or not lines[at - 1].strip()):
+        at -= 1
+    if len(lines) - at < _QUOTED_FROM or at == 0:
+        return text, ""
+    return "\n".join(lines[:at]).rstrip(), "\n".join(lines[at:])
+
+
+def _parts(data: Sequence[Mapping[str, Any]]) -> tuple[Part, ...]:
+    """Blocks as the template draws them: items of one list together, without the question that its buttons show."""
+    found: list[Part] = []
+    for block in RichText.from_json(data).blocks:
+        if block.plain() == texts.DID_THIS_HELP:
+            continue
+        if found and block.kind in ("bullet", "number") and found[-1].kind == block.kind:
+            found[-1] = Part(kind=block.kind, lines=(*found[-1].lines, block.spans))
+        else:
+            found.append(Part(kind=block.kind, lines=(block.spans,)))
+    return tuple(found)
+
+
+# --- what happened -------------------------------------------------------------------------------
+
+
+def _event(event: Mapping[str, Any], scene: Scene) -> Happened | None:
+    """An event as a line; None: a message or nothing says it already."""
+    kind, at, data = event["kind"], event["at"], event["data"] or {}
+    who, id_ = event["agent"] or "", f"e-{event['id']}"
+    if kind in ("opened", "escalated") or (kind == "reopened" and event["actor"] != "agent"):
+        words = {"opened": "Handed to people", "escalated": "Handed to people"}.get(kind, "Back with people")
+        more = _sentence(str(data.get("reason") or ""))
+        silent = "The bot is silent from here."
+        return Happened(
+            id=id_, at=at, words=f"{words} {scene.clock(at)}", more=f"{more} {silent}".strip(), kind="handover"
+        )
+    told = _told(kind, who, data, scene)
+    if told is None:
+        return None
+    return Happened(id=id_, at=at, words=f"{told[0]} · {scene.clock(at)}", icon=told[1])
+
+
+def _told(kind: str, who: str, data: Mapping[str, Any], scene: Scene) -> tuple[str, str] | None:
+    """(what happened, an icon)."""
+    match kind:
+        case "claimed":
+            holder = str(data.get("holder") or who)
+            return (f"{who} claimed this case" if holder == who else f"{who} gave this to {holder}"), "mine"
+        case "released":
+            return f"{who} gave it back to the queue", "queue"
+        case "resolved":
+            outcome = OUTCOME_NAMES.get(str(data.get("outcome")), "")
+            return f"{who} resolved this case" + (f": {outcome.lower()}" if outcome else ""), "check"
+        case "returned":
+            return f"{who} returned it to the bot", "bot"
+        case "reopened":
+            return f"{who} reopened this case", "again"
+        case "snoozed":
+            return f"{who} snoozed it until {_until(data, scene)}", "clock"
+        case "woke":
+            return "Awake again", "clock"
+        case "corrected":
+            before, now = (TIER_NAMES.get(str(data.get(key)), "") for key in ("before", "tier"))
+            return f"{who} corrected it" + (f" from {before} to {now}" if before and now else ""), "again"
+        case "breached":
+            return "The deadline passed without an answer", "clock"
+        case "promise_at_risk":
+            return f"The promise was at risk; {scene.customer} was told", "clock"
+        case "filed":
+            return "Filed as feedback; the bot goes on", "t-feedback"
+        case "surveyed":
+            return f"{scene.customer} said how it was: {data.get('mark')}", "t-feedback"
+        case _:
+            return None
+
+
+def story(event: Mapping[str, Any], scene: Scene) -> str:
+    """An event for the history, where also what messages say is told."""
+    shown = _event(event, scene)
+    if isinstance(shown, Happened):
+        return shown.words if shown.kind == "event" else f"{shown.words}. {shown.more}"
+    kind, clock = event["kind"], scene.clock(event["at"])
+    who = event["agent"] or {"customer": scene.customer, "bot": "The bot"}.get(event["actor"], "The desk")
+    words = {"customer_wrote": "wrote", "replied": "replied", "noted": "wrote a note"}.get(kind)
+    return f"{who} {words or kind.replace('_', ' ')} · {clock}"
+
+
+def _until(data: Mapping[str, Any], scene: Scene) -> str:
+    try:
+        return when(datetime.fromisoformat(str(data.get("until"))), scene.zone)
+    except ValueError:
+        return "later"
+
+
+def when(at: datetime, zone: ZoneInfo, now: datetime | None = None) -> str:
+    """`14:40` today, else with the day."""
+    local = at.astimezone(zone)
+    if now is not None and local.date() == now.astimezone(zone).date():
+        return f"{local:%H:%M}"
+    return f"{local:%A} {local:%H:%M}" if now is not None and abs((at - now).days) < 6 else _dated(local)
+
+
+def _dated(local: datetime) -> str:
+    return f"{local.day} {local:%B} {local:%H:%M}"
+
+
+def _sentence(reason: str) -> str:
+    """A reason as a sentence."""
+    reason = reason.strip().rstrip(".")
+    return f"{reason[0].upper()}{reason[1:]}." if reason else ""
