@@ -29,6 +29,8 @@ from bot.understanding import Reader
 from bot.web import pages
 from bot.web.api import Office
 from bot.web.assets import Assets
+from bot.web.desk import routes as desk_pages
+from bot.web.desk.frame import Frame
 from bot.web.page import Pages
 from bot.web.server import application
 from bot.web.signin import SignIn
@@ -82,6 +84,7 @@ class Warmline:
     channels: dict[tuple[str, str], Channel]
     app: ASGIApp
     api: FastAPI
+    frame: Frame
 
     async def first_link(self) -> str | None:
         """The last part of a new link for the first admin; None: there is one who can sign in."""
@@ -245,12 +248,17 @@ async def warmline(
         assets = Assets()
         shown = Pages(assets, {"company": settings.company, "bot_name": settings.bot_name})
         signin = SignIn(database=database, bus=bus, pages=shown, secure=base.startswith("https://"))
+        frame = Frame(
+            database=database, bus=bus, live=live, pages=shown, desk=desk, office=office, company=settings.company,
+            zone=settings.business_hours.zone,
+        )  # fmt: skip
         api, app = application(
             office=office,
             routes=[
                 *routes,
                 assets.route(),
                 *signin.routes(),
+                *desk_pages.routes(frame),
                 *pages.routes(
                     ready=lambda: {"database": router.healthy, "bus": bus.alive, "router": not router.stuck},
                     measure=lambda: metrics.measure(database),
@@ -280,9 +288,10 @@ async def warmline(
                         running.append(tasks.create_task(_backfill(channel, house)))
                 yield Warmline(
                     settings=settings, database=database, bus=bus, desk=desk, house=house, router=router,
-                    courier=courier, clock=clock, shelf=shelf, channels=channels, app=app, api=api,
+                    courier=courier, clock=clock, shelf=shelf, channels=channels, app=app, api=api, frame=frame,
                 )  # fmt: skip
             finally:
+                frame.stop()
                 await courier.drain()
                 for channel in channels.values():
                     await channel.stop()

@@ -244,6 +244,7 @@ async def _where_to_look(house: Warmline, settings: Settings) -> None:
 
 async def _close(house: Warmline, server: uvicorn.Server, serving: asyncio.Task[None]) -> None:
     """Let what is being sent and open event streams end, finish requests, free the port."""
+    house.frame.stop()
     await house.courier.drain()
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(FINISH_WITHIN):

@@ -1,0 +1,13 @@
+"""All routes of the desk, page by page."""
+
+from __future__ import annotations
+
+from starlette.routing import Route
+
+from bot.web.desk import events, queue
+from bot.web.desk.frame import Frame
+
+
+def routes(frame: Frame) -> list[Route]:
+    """Every page brings its own; an exact address comes before one with a blank in it."""
+    return [*queue.routes(frame), *events.routes(frame)]

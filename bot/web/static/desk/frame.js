@@ -1,0 +1,120 @@
+// The frame of every page: the connection, my cases, the help, and whether somebody is at the desk.
+
+import { part, tell } from "./api.js"
+import { tick } from "./clock.js"
+import { bind, lettersOn, map, switchLetters } from "./keys.js"
+import { on, since } from "./live.js"
+import { alert, undo } from "./say.js"
+
+const HERE_EVERY = 45_000
+const USED_WITHIN = 5 * 60_000
+
+const at = id => document.getElementById(id)
+const $ = (selector, root = document) => root.querySelector(selector)
+
+// --- whether somebody is here ------------------------------------------------------------------
+
+let usedAt = Date.now() // a person has opened this page
+for (const kind of ["pointerdown", "pointermove", "keydown", "wheel", "touchstart"]) {
+  addEventListener(kind, () => { usedAt = Date.now() }, { passive: true, capture: true })
+}
+
+function here() {
+  if ("answers" in document.body.dataset && !document.hidden && Date.now() - usedAt < USED_WITHIN) tell("/desk/here")
+}
+here()
+setInterval(here, HERE_EVERY)
+
+// --- the column on the left --------------------------------------------------------------------
+
+let sideTimer = 0
+let sideAt = -1e9
+
+/** Draw the column again, soon; not more than once a second. */
+function side() {
+  clearTimeout(sideTimer)
+  sideTimer = setTimeout(drawSide, Math.max(0, sideAt + 1000 - performance.now()))
+}
+
+async function drawSide() {
+  sideAt = performance.now()
+  const nav = $(".nav [aria-current]") ? "queue" : $(".mine [aria-current]")?.dataset.case ?? ""
+  const found = await part(`/desk/side?nav=${encodeURIComponent(document.body.dataset.nav ?? nav)}`)
+  if (!found || at("side").contains(document.activeElement)) return
+  const link = at("link")
+  for (const selector of [".nav", ".mine"]) {
+    const fresh = $(selector, found)
+    const old = $(selector, at("side"))
+    if (fresh && old && fresh.innerHTML !== old.innerHTML) old.replaceWith(fresh)
+  }
+  if (link) at("side").append()
+  tick(at("side"))
+}
+
+on("cases", side)
+on("gap", side)
+
+// --- the connection ----------------------------------------------------------------------------
+
+on("link", state => {
+  const shown = at("link")
+  shown.textContent = { live: "Live", reconnecting: "Reconnecting", away: "Not connected" }[state]
+  shown.dataset.link = state
+  const away = state === "away"
+  at("away").hidden = !away
+  document.body.classList.toggle("stale", away)
+  if (away) {
+    const time = since().toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })
+    at("away-words").textContent = `Not connected since ${time}. What you see is as of then; what you wrote is safe.`
+    alert(`Not connected since ${time}.`)
+  }
+})
+
+// --- help, keys, colours -----------------------------------------------------------------------
+
+function help() {
+  const list = at("help-keys")
+  list.replaceChildren(...map().map(({ where, keys }) => {
+    const section = document.createElement("section")
+    const heading = document.createElement("h3")
+    heading.textContent = where
+    const rows = document.createElement("dl")
+    for (const { key, words } of keys) {
+      const term = document.createElement("dt")
+      for (const stroke of key.split(" ")) {
+        const cap = document.createElement("kbd")
+        cap.textContent = stroke
+        term.append(cap, " ")
+      }
+      const meaning = document.createElement("dd")
+      meaning.textContent = words
+      rows.append(term, meaning)
+    }
+    section.append(heading, rows)
+    return section
+  }))
+  at("letters").checked = lettersOn()
+  at("theme").value = document.documentElement.dataset.theme ?? ""
+  at("help").showModal()
+}
+
+document.addEventListener("click", event => {
+  if (event.target.closest("[data-help]")) help()
+  if (event.target.closest("[data-close]")) event.target.closest("dialog").close()
+})
+at("letters").addEventListener("change", event => switchLetters(event.target.checked))
+at("theme").addEventListener("change", event => {
+  const theme = event.target.value
+  document.cookie = `warmline_theme=${theme}; path=/desk; max-age=${theme ? 31536000 : 0}; samesite=lax`
+  if (theme) document.documentElement.dataset.theme = theme
+  else delete document.documentElement.dataset.theme
+})
+
+const go = path => () => { location.href = path }
+bind({
+  "?": [help, "This help"],
+  z: [() => undo(), "Undo"],
+  "g q": [go("/desk"), "Go to the queue"],
+  "g m": [go("/desk?view=mine"), "Go to my cases"],
+  "g t": [go("/desk/team"), "Go to the team"],
+})
