@@ -101,9 +101,10 @@ _ENGLISH_TEXT: Final = (
     " team account store near turn app play date price watch"
 )
 _ENGLISH: Final = frozenset(_ENGLISH_TEXT.split())
+_SPLIT: Final = {code: frozenset(words.split()) for code, words in _WORDS.items()}
 _LOOKUP: Final[Mapping[str, tuple[str, ...]]] = {
-    word: tuple(code for code, words in _WORDS.items() if word in words.split())
-    for word in {word for words in _WORDS.values() for word in words.split()} - _ENGLISH
+    word: tuple(code for code, words in _SPLIT.items() if word in words)
+    for word in frozenset().union(*_SPLIT.values()) - _ENGLISH
 }
 # Letters that English words do not carry (borrowed "é", as in café, would be too weak to list).
 _LETTERS: Final[Mapping[str, str]] = {
@@ -172,7 +173,7 @@ def _latin(words: Sequence[str]) -> Language:
         hits.update(codes)
         if not word.isascii():
             letters = {code for letter in word for code in _LETTERS.get(letter, "").split()}
-            hits.update(letters.difference(codes))
+            hits.update(sorted(letters.difference(codes)))  # sorted: of equal languages the first met is named
             marked += bool(letters) or bool(codes)
     code, strength = hits.most_common(1)[0] if hits else (None, 0)
     if strength > english or (strength >= 2 and strength == english):

@@ -1,8 +1,9 @@
 r"""The words behind the wires, as data: `wires.py` says how they are read.
 
-Each entry is (evidence, pattern). Patterns see lower-case text with straight apostrophes. `_` stands for the space or
-signs between two words, `~` for up to four words between two words, `~~` for up to nine; none crosses the end of a
-sentence. To stay linear, patterns begin and end at a word's edge (`wires` adds that) and repeat nothing without bound.
+Each entry is (evidence, pattern). Patterns see lower-case text with straight apostrophes, and £ for €. `_` stands for
+the space or signs between two words, `~` for up to four words between two words, `~~` for up to nine; none crosses the
+end of a sentence. To stay linear, patterns begin and end at a word's edge (`wires` adds that) and repeat nothing
+without bound.
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ MONEY: Final[Phrases] = (
         r"two|three|too"
         r"|extra|wrong|\w{1,12}_times|for_(?:a|an|the|my|our|something|no|equipment|not))",
     ),
-    ("charged", r"charged(?=_[$£€\d])|[$£€]\d{1,7}_charge|charged_\w{1,20}_(?:twice|again|double|extra)"),
+    ("charged", r"charged(?=_[$£\d])|[$£]\d{1,7}_charge|charged_\w{1,20}_(?:twice|again|double|extra)"),
     (
         "charge",
         r"(?:unexpected|unknown|wrong|unauthori[sz]ed|extra|strange|mystery|hidden|duplicate|double|"
@@ -90,13 +91,13 @@ MONEY: Final[Phrases] = (
         "taken",
         r"(?:took|take|takes|taking|taken|stole|steal|stealing|withdrew|withdrawn|removed|lost|keep|kept|"
         r"owes?|owed)~"
-        r"(?:money|payment|cash|funds|[$£€]|dollars?|bucks|euros?|pounds?|rupees|rs|balance|"
+        r"(?:money|payment|cash|funds|[$£]|dollars?|bucks|euros?|pounds?|rupees|rs|balance|"
         r"from_my_(?:account|card|bank))",
     ),
     (
         "taken",
-        r"deduct(?:ed|ing|ion|s)?|debited|rip+ed_(?:me|us)?_?off|rip_?off|took_out|(?:[$£€]\d{1,7}|"
-        r"\d{1,7}[$£€])"
+        r"deduct(?:ed|ing|ion|s)?|debited|rip+ed_(?:me|us)?_?off|rip_?off|took_out|(?:[$£]\d{1,7}|"
+        r"\d{1,7}[$£])"
         r"~(?:taken|gone|missing|out_of|twice|stolen)",
     ),
     (
@@ -147,7 +148,7 @@ MONEY: Final[Phrases] = (
     ),
     (
         "price differs",
-        r"(?:quoted|estimate\w{0,2}|said|supposed_to_be|was|advertised)~[$£€\d]\d{0,6}~~(?:charged|cost|"
+        r"(?:quoted|estimate\w{0,2}|said|supposed_to_be|was|advertised)~[$£\d]\d{0,6}~~(?:charged|cost|"
         r"costs|paid|now|bill\w{0,3})",
     ),
     (

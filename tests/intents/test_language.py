@@ -2,11 +2,18 @@
 
 # ruff: noqa: RUF001 -- texts of other languages
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from intents.language import detect
+
+ROOT = Path(__file__).parents[2]
 
 FOREIGN = [
     ("de", "Ich kann mich nicht mehr anmelden, bitte helfen Sie mir"),
@@ -91,3 +98,14 @@ def test_a_long_text_is_looked_at_at_both_ends() -> None:
     english = "how do I sort the list by name? " * 5000
     assert not detect(english).foreign
     assert detect(english + "帮助我登录").foreign
+
+
+def test_of_two_languages_that_are_equally_likely_it_is_always_the_same_one() -> None:
+    said = {
+        subprocess.run(
+            [sys.executable, "-c", "from intents.language import detect; print(detect('S\\u00f8ren').code)"],
+            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)}, capture_output=True, check=True,
+        ).stdout
+        for seed in "1678"
+    }  # fmt: skip
+    assert len(said) == 1

@@ -158,6 +158,12 @@ def test_places_are_right_after_letters_that_grow_in_lower_case() -> None:
     assert text[trip.start : trip.end] == trip.words == "refund"
 
 
+@pytest.mark.parametrize("sign", "$£€")
+def test_money_has_many_signs(sign: str) -> None:
+    (trip,) = (trip for trip in trips(f"why is there a {sign}40 charge") if trip.wire == "money")
+    assert f"{sign}40 charge" in trip.words
+
+
 def test_both_ends_of_a_very_long_text_are_looked_at() -> None:
     filler = "how do I sort the list by name? " * 3000
     assert {trip.wire for trip in trips(filler) if trip.hard} == set()
