@@ -88,7 +88,7 @@ class Warmline:
 
     async def first_link(self) -> str | None:
         """The last part of a new link for the first admin; None: there is one who can sign in."""
-        async with self.database.write("first link") as connection:
+        async with self.database.write("first-link") as connection:
             if await agents.has_admin(connection):
                 return None
             now = datetime.now(UTC)
@@ -135,7 +135,10 @@ class _Duty:
 
 @asynccontextmanager
 async def warmline(
-    settings: Settings, mind: Mind | None = None, progress: Progress = lambda _: None
+    settings: Settings,
+    mind: Mind | None = None,
+    progress: Progress = lambda _: None,
+    shelf_of: type[Shelf] = Shelf,
 ) -> AsyncIterator[Warmline]:
     """A desk that runs until the block ends: storage, bus, channels, router, courier, clock.
 
@@ -169,7 +172,8 @@ async def warmline(
         if mind is None:
             mind = await asyncio.to_thread(load_mind, settings, progress)
         progress("Reading the knowledge base")
-        shelf = Shelf(database=database, encoder=mind.encoder, vectors=mind.vectors)
+        # The demo company answers nobody who writes on a channel of one's own.
+        shelf = shelf_of(database=database, encoder=mind.encoder, vectors=mind.vectors, demo=not settings.channels)
         await shelf.open()
 
         live = Live(bus)
@@ -246,7 +250,7 @@ async def warmline(
             route for channel in channels.values() if isinstance(channel, ServesRoutes) for route in channel.routes()
         ]
         assets = Assets()
-        shown = Pages(assets, {"company": settings.company, "bot_name": settings.bot_name})
+        shown = Pages(assets, {"company": settings.company, "bot_name": settings.voice.bot})
         signin = SignIn(database=database, bus=bus, pages=shown, secure=base.startswith("https://"))
         frame = Frame(
             database=database, bus=bus, live=live, pages=shown, desk=desk, office=office, company=settings.company,

@@ -26,7 +26,11 @@ log = structlog.get_logger(__name__)
 class Shelf:
     """The library in use. `library` is replaced as a whole, so a reader never sees half of a change."""
 
-    def __init__(self, *, database: Database, encoder: TextEncoder, vectors: Vectors | None) -> None:
+    def __init__(self, *, database: Database, encoder: TextEncoder, vectors: Vectors | None, demo: bool = True) -> None:
+        """`demo`: the demo's articles may answer, until there is one of one's own."""
+        self._demo = demo
+        self.is_demo = False
+        """Whether they do now."""
         self._database = database
         self._encoder = encoder
         self._vectors = vectors
@@ -35,8 +39,8 @@ class Shelf:
         self.library = Library.build([], encoder)
 
     async def open(self) -> None:
-        """Put the demo articles of this version into the database, and build the library."""
-        demo = await asyncio.to_thread(rows_of, load_articles(DEMO), "demo")
+        """Put the demo articles of this version into the database (or take them out), and build the library."""
+        demo = await asyncio.to_thread(rows_of, load_articles(DEMO), "demo") if self._demo else []
         async with self._database.write("articles") as connection:
             await articles.replace_demo(connection, demo, datetime.now(UTC))
         await self.refresh()
@@ -56,6 +60,7 @@ class Shelf:
                 log.error("an article cannot be read and is left out", slug=row.slug, error=str(error))
         self.library = await asyncio.to_thread(Library.build, pages, self._encoder, cache=self._vectors)
         self._pages = {page.slug: page for page in pages}
+        self.is_demo = any(row.source == "demo" for row in rows)
         self._state = state
         return True
 

@@ -36,6 +36,8 @@ from handoff.texts import Voice
 
 PREFIX: Final = "WARMLINE_"
 FILE: Final = "warmline.toml"
+DEMO_COMPANY: Final = "Harbour Hosting"
+"""Whose articles `bot/knowledge` holds."""
 
 _ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@\sA-Z]+")
 """What browsers send as `Origin`: a scheme, a host, a port only where it is not the usual one."""
@@ -83,8 +85,12 @@ class Settings(BaseSettings):
         (), description="Websites that may embed the chat; comma-separated, * for any."
     )
 
-    company: str = Field("Warmline", min_length=1, max_length=80, description="The name customers know you by.")
-    bot_name: str = Field("Warmline Bot", min_length=1, max_length=40, description="What the automatic part is called.")
+    company: str = Field(
+        DEMO_COMPANY, min_length=1, max_length=80, description="The name customers know you by; default the demo's."
+    )
+    bot_name: str | None = Field(
+        None, min_length=1, max_length=40, description="What the automatic part is called; default COMPANY Bot."
+    )
     timezone: str = Field("UTC", description="The zone in which hours are meant and times are said.")
     hours: str = Field("Mon-Fri 09:00-18:00", description="Opening hours, or 'always'.")
 
@@ -228,7 +234,7 @@ class Settings(BaseSettings):
 
     @property
     def voice(self) -> Voice:
-        return Voice(company=self.company, bot=self.bot_name, zone=self.business_hours.zone)
+        return Voice(company=self.company, bot=self.bot_name or f"{self.company} Bot", zone=self.business_hours.zone)
 
 
 def _is_network(text: str) -> bool:

@@ -19,11 +19,14 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 from bot.app import Mind, Warmline, warmline
+from bot.articles import load_articles
 from bot.cli import run as running
+from bot.library import DEMO, Shelf, rows_of
 from bot.settings import Settings
 from intents.classifier import Classifier
 from models.encoder import Encoder
 from models.vectors import VectorCache
+from store import articles
 from store.agents import add_agent, issue_token
 from tests.databases import new_postgresql
 from tests.fakes import FakeClassifier, FakeEncoder
@@ -164,12 +167,24 @@ async def until(look: Callable[[], Awaitable[Any]], *, within: float = 5.0) -> A
             pause = min(1.5 * pause, 0.1)  # many wait at once in some tests; looking must not be the load
 
 
+class OwnArticles(Shelf):
+    """A shelf on which the demo's articles are one's own, so that they answer on channels of one's own."""
+
+    async def open(self) -> None:
+        own = await asyncio.to_thread(rows_of, load_articles(DEMO), "own")
+        async with self._database.write("articles") as connection:
+            await articles.put(connection, own, datetime.now(UTC))
+        await super().open()
+
+
 @asynccontextmanager
 async def desk(home: Path, *, mind: Mind | None = None, **changes: Any) -> AsyncIterator[Desk]:
+    """It runs until the block ends. With channels of its own it has the demo's articles as its own."""
     if isinstance(changes.get("database_url"), str):
         changes["database_url"] = SecretStr(changes["database_url"])
     settings = Settings(**{"home": home, "quiet_seconds": 0.0, "web_rate_limit": 0, "hours": "always", **changes})
-    async with warmline(settings, mind or fake_mind()) as house:
+    shelf = OwnArticles if settings.channels else Shelf
+    async with warmline(settings, mind or fake_mind(), shelf_of=shelf) as house:
         transport = httpx.ASGITransport(house.app, client=("127.0.0.1", 1))
         async with httpx.AsyncClient(transport=transport, base_url="http://desk.test") as http:
             yield Desk(house, http)

@@ -16,6 +16,7 @@ import json
 import os
 import signal
 import sys
+from functools import partial
 
 SLOW = (
     "aiosqlite", "alembic.command", "asyncpg", "fastapi", "httptools", "httpx", "numpy", "onnxruntime",
@@ -37,10 +38,11 @@ def main() -> None:
         os.environ["WARMLINE_CRASH_AT"] = crash_at
     import bot.app
     from bot.cli import main as command_line
-    from tests.house import fake_mind
+    from tests.house import OwnArticles, fake_mind
 
     _record_points(os.environ["CHAOS_POINTS"])
     bot.app.load_mind = lambda settings, progress=None: fake_mind()
+    bot.app.warmline = partial(bot.app.warmline, shelf_of=OwnArticles)
     sys.argv = ["warmline", "run"]
     command_line()
 
