@@ -2,28 +2,80 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Sequence
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
-from bot.intake import Intake
+from bot.intake import Intake, one_line
 from bot.live import Live
-from channels.contract import Button, Cursor, Delivered, InboundMessage, Line, Undecodable
-from store import transcripts
+from channels.contract import (
+    About,
+    Button,
+    Cursor,
+    Delivered,
+    Ear,
+    InboundMessage,
+    Kept,
+    Line,
+    Standing,
+    Undecodable,
+)
+from channels.richtext import RichText
+from handoff import texts
+from handoff.hours import Hours
+from handoff.texts import Voice
+from store import transcripts, visits
 from store.bus import Bus
 from store.database import Database
+from store.visits import Visit
+from store.words import case_number
 
+Status = Callable[[], Awaitable[Mapping[str, str] | None]]
+"""`{"state": "fine" | "trouble", "text"}` as it is now, or None."""
+STATUS_KEPT: Final = 5.0
+"""Seconds; so often at most anybody is asked."""
+_SOON: Final = timedelta(minutes=2)
+"""Whoever is answered within this is still there."""
 _VISIBLE = frozenset({"text", "answer", "acknowledgement", "notice", "survey", "event", "button"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Front:
+    """What the house shows of itself to everybody."""
+
+    voice: Voice
+    hours: Hours
+    hours_said: str
+    """The opening hours as the operator wrote them."""
+    mail: bool = False
+    """Answers can follow to an address."""
+    status: Status | None = None
 
 
 class House:
     """Implements `channels.contract.PullHost`."""
 
-    def __init__(self, *, intake: Intake, database: Database, live: Live, bus: Bus) -> None:
+    def __init__(
+        self,
+        *,
+        intake: Intake,
+        database: Database,
+        live: Live,
+        bus: Bus,
+        front: Front,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         self._intake = intake
         self._database = database
         self._live = live
         self._bus = bus
+        self._front = front
+        self._clock = clock
+        self._status: Mapping[str, str] | None = None
+        self._status_asked = -1e9
 
     async def deliver(
         self, messages: Sequence[InboundMessage | Undecodable], *, cursor: Cursor | None = None
@@ -43,6 +95,9 @@ class House:
     async def transcript(self, conversation: int, *, after: int, limit: int) -> list[Line]:
         async with self._database.read() as connection:
             rows = await transcripts.public(connection, conversation, after=after, limit=limit)
+            files = await transcripts.files_of(
+                connection, [row["id"] for row in rows if (row["meta"] or {}).get("files")]
+            )
         return [
             Line(
                 seq=row["seq"],
@@ -53,13 +108,87 @@ class House:
                 text=row["body"],
                 buttons=tuple(Button(id=button["id"], label=button["label"]) for button in row["buttons"] or ()),
                 at=row["created_at"],
+                button=(row["meta"] or {}).get("button") if row["author"] == "customer" else None,
+                rich=RichText.from_json(row["rich"]) if row["rich"] else None,
+                files=tuple(
+                    Kept(id=file["id"], name=file["name"], media_type=file["media_type"], size=file["size"])
+                    for file in files.get(row["id"], ())
+                ),
             )
             for row in rows
             if row["kind"] in _VISIBLE
         ]
 
-    def listen(self, conversation: int) -> AbstractContextManager[asyncio.Event]:
+    def listen(self, conversation: int) -> AbstractContextManager[Ear]:
         return self._live.listen(conversation)
+
+    async def about(self) -> About:
+        front, now = self._front, self._clock()
+        opens = front.hours.next_opening(now)
+        is_open = opens <= now
+        return About(
+            company=front.voice.company,
+            bot=front.voice.bot,
+            hours=texts.hours(front.hours_said, front.voice.zone, now),
+            open=is_open,
+            opens_at=None if is_open else opens,
+            opens=None if is_open else front.voice.time(opens, now),
+            status=await self._status_now(),
+            mail=front.mail,
+        )
+
+    async def _status_now(self) -> Mapping[str, str] | None:
+        now = time.monotonic()
+        if self._front.status is not None and now - self._status_asked >= STATUS_KEPT:
+            self._status_asked = now
+            self._status = await self._front.status()
+        return self._status
+
+    async def standing(self, conversation: int) -> Standing:
+        async with self._database.read() as connection:
+            visit = await visits.read(connection, conversation)
+        return Standing(owner="bot") if visit is None else _standing(visit, self._clock(), mail=self._front.mail)
+
+    async def seen(self, conversation: int, seq: int) -> None:
+        async with self._database.write("seen") as connection:
+            new = await visits.seen(connection, conversation, seq, self._clock())
+        if new:
+            await self._live.publish([conversation], [])
+
+    async def writes(self, conversation: int) -> None:
+        await self._live.signal("typing", conversation=conversation, by="customer")
+
+    async def reach(self, conversation: int, *, email: str, name: str) -> None:
+        address, called = one_line(email)[:320].lower(), one_line(name)[:200]
+        async with self._database.write("reach") as connection:
+            await visits.claim_address(connection, conversation, address, called)
+        await self._live.publish([conversation], [])
 
     async def allow(self, key: str, *, limit: int, per: float) -> float:
         return await self._bus.allow(key, limit=limit, per=per)
+
+
+def _standing(visit: Visit, now: datetime, *, mail: bool) -> Standing:
+    """What of it is the customer's business. What was only filed is not: nobody writes about it."""
+    human, resolved = visit.owner == "human", visit.status == "resolved"
+    ours = visit.case_id is not None and (human or resolved)
+    awaited = human and not resolved and visit.unanswered_since is not None
+    by = visit.by if human and not resolved else None
+    return Standing(
+        owner=visit.owner,
+        case=case_number(visit.case_id) if ours and visit.case_id is not None else None,
+        resolved=ours and resolved,
+        waiting=human and visit.status == "waiting",
+        place=None if visit.ahead is None else visit.ahead + 1,
+        by=by,
+        agent=visit.agent if human and not resolved else None,
+        email=None if visit.email is None else masked(visit.email),
+        ask_email=mail and awaited and visit.email is None and (by is None or by - now > _SOON),
+        seen=visit.seen_seq,
+    )
+
+
+def masked(address: str) -> str:
+    """An address for who knows it already: `a•••@example.com`."""
+    name, _, domain = address.rpartition("@")
+    return f"{name[:1]}•••@{domain}"

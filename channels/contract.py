@@ -13,7 +13,7 @@ which platform it is.
 
 from __future__ import annotations
 
-import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -264,6 +264,16 @@ class Host(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """A file of a message, as it is shown: what it is called, what it is, how many bytes."""
+
+    id: int
+    name: str
+    media_type: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
     """One message as a customer may read it."""
 
@@ -276,6 +286,63 @@ class Line:
     text: str
     buttons: tuple[Button, ...]
     at: datetime
+    button: str | None = None
+    """Which one the customer has pressed, if this is a press."""
+    rich: RichText | None = None
+    files: tuple[Kept, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How a conversation stands, as its customer may know it."""
+
+    owner: str
+    """bot | human"""
+    case: str | None = None
+    """The number of the case that people have, or had last."""
+    resolved: bool = False
+    waiting: bool = False
+    """Nobody holds it yet."""
+    place: int | None = None
+    """While waiting: the number in line, if it can be said."""
+    by: datetime | None = None
+    """Until when an answer is promised; None: no time is."""
+    agent: str | None = None
+    email: str | None = None
+    """Where we write if they have left, with most of it hidden."""
+    ask_email: bool = False
+    seen: int = 0
+    """The last message that the customer is known to have had before them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class About:
+    """What may be said to everybody."""
+
+    company: str
+    bot: str
+    hours: str
+    """In words."""
+    open: bool
+    opens_at: datetime | None = None
+    """While closed: when we open again."""
+    opens: str | None = None
+    """The same in words."""
+    status: Mapping[str, str] | None = None
+    """`{"state": "fine" | "trouble", "text"}`; None: nobody has said anything."""
+    mail: bool = False
+    """An answer can follow to an address."""
+
+
+class Ear(Protocol):
+    """Wakes who listens to one conversation. Clear it before reading."""
+
+    signals: deque[Mapping[str, Any]]
+    """What is true for a moment: `{"kind": "typing", "by": "agent", "name": …}`. Take them out."""
+
+    def clear(self) -> None: ...
+
+    async def wait(self) -> bool: ...
 
 
 class PullHost(Host, Protocol):
@@ -289,12 +356,32 @@ class PullHost(Host, Protocol):
         """What the customer may see after `after`, oldest first: no notes, nothing unsent."""
         ...
 
-    def listen(self, conversation: int) -> AbstractContextManager[asyncio.Event]:
-        """An event that is set whenever the conversation has news. Clear it before reading."""
+    def listen(self, conversation: int) -> AbstractContextManager[Ear]:
+        """An event that is set whenever the conversation has news, with the signals about it."""
         ...
 
     async def allow(self, key: str, *, limit: int, per: float) -> float:
         """0 if one more of these is allowed now, else seconds to wait."""
+        ...
+
+    async def about(self) -> About:
+        """Who we are, when we are there, and whether anything is wrong."""
+        ...
+
+    async def standing(self, conversation: int) -> Standing:
+        """How it stands now. A few rows, however long the conversation is."""
+        ...
+
+    async def seen(self, conversation: int, seq: int) -> None:
+        """The customer has had everything up to this message before their eyes. It never goes back."""
+        ...
+
+    async def writes(self, conversation: int) -> None:
+        """The customer is typing."""
+        ...
+
+    async def reach(self, conversation: int, *, email: str, name: str) -> None:
+        """The customer claims this address, for answers after they have left."""
         ...
 
 

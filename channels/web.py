@@ -13,12 +13,9 @@ import hashlib
 import hmac
 import ipaddress
 import json
-import math
-import unicodedata
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, cast
-from uuid import UUID
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
@@ -27,31 +24,29 @@ from starlette.routing import Route
 from channels.contract import (
     Author,
     Capabilities,
+    Ear,
     Host,
     InboundMessage,
-    Line,
     OutboundMessage,
     PullHost,
     Receipt,
 )
+from channels.web_checks import SMALL, address_of, body_of, checked, number, object_of, sequence_of, whole
+from channels.web_checks import Refused as Refused
+from channels.web_checks import who as who
+from channels.web_shown import about_shown, line_shown, standing_shown
 
 NAME: Final = "web"
 ACCOUNT: Final = "web"
-BODY_AT_MOST: Final = 256_000
-"""Bytes; every allowed text fits, however it is escaped."""
 PAGE: Final = 200
-HEARTBEAT: Final = 15.0
-BUTTONS: Final = {
-    "helped:yes": "Yes",
-    "helped:no": "No",
-    "person": "Talk to a person",
-    "survey:good": "Good",
-    "survey:fair": "Fair",
-    "survey:poor": "Poor",
-}
-"""What may be tapped, with the words that are on it."""
+HEARTBEAT: Final = 5.0
+"""Seconds between signs of life. Who has missed two knows that the line is dead."""
+LOOK_AGAIN: Final = 3
+"""Heartbeats after which a listener looks into the tables without being told to."""
 ONLY_NOTED: Final = frozenset({"helped:yes", "survey:good", "survey:fair", "survey:poor"})
 """Of these the ones after which nothing is said."""
+_A_MINUTE: Final = {"seen": 120, "typing": 60, "email": 6}
+"""How often each of these is taken, for one conversation."""
 _ID_BYTES: Final = 16
 
 
@@ -62,38 +57,6 @@ class WebSettings:
     rate_limit: int = 30
     """Messages a minute, for one conversation and for one address (IPv6: one /64 network); 0: no limit."""
     allowed_origins: tuple[str, ...] = ()
-
-
-class Refused(Exception):
-    """A request that cannot be served; it says what, where, and what to do."""
-
-    def __init__(
-        self, status: int, code: str, message: str, *, field: str | None = None, retry_after: float | None = None
-    ) -> None:
-        super().__init__(message)
-        self.status = status
-        self.code = code
-        self.field = field
-        self.retry_after = retry_after
-
-    def response(self) -> Response:
-        error: dict[str, Any] = {"code": self.code, "message": str(self)}
-        if self.field:
-            error["field"] = self.field
-        headers = {"Retry-After": str(_whole(self.retry_after))} if self.retry_after is not None else {}
-        return JSONResponse({"error": error}, self.status, headers=headers)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Posted:
-    """A checked request body."""
-
-    conversation: str | None
-    id: str
-    text: str
-    name: str
-    email: str | None
-    button: str | None
 
 
 def make(settings: Mapping[str, Any]) -> WebChannel:
@@ -127,8 +90,15 @@ class WebChannel:
         return [
             Route("/api/web/messages", self._post, methods=["POST"]),
             Route("/api/web/messages", self._preflight, methods=["OPTIONS"]),
+            Route("/api/web/about", self._about, methods=["GET"]),
+            Route("/api/web/about", self._preflight, methods=["OPTIONS"]),
+            Route("/api/web/conversations/{token}", self._state, methods=["GET"]),
+            Route("/api/web/conversations/{token}", self._preflight, methods=["OPTIONS"]),
             Route("/api/web/conversations/{token}/messages", self._list, methods=["GET"]),
             Route("/api/web/conversations/{token}/events", self._events, methods=["GET"]),
+            Route("/api/web/conversations/{token}/seen", self._seen, methods=["POST"]),
+            Route("/api/web/conversations/{token}/typing", self._typing, methods=["POST"]),
+            Route("/api/web/conversations/{token}/email", self._email, methods=["POST"]),
             Route("/api/web/conversations/{token}/{what:str}", self._preflight, methods=["OPTIONS"]),
         ]
 
@@ -163,21 +133,26 @@ class WebChannel:
 
     # --- requests --------------------------------------------------------------------------------
 
-    async def _post(self, request: Request) -> Response:
-        headers = self._cors(request)
+    async def _answered(
+        self, request: Request, work: Callable[[Request], Awaitable[Response]], *, cache: str = "no-store"
+    ) -> Response:
+        """What `work` answers, or why it refuses, for whichever website asks."""
         try:
-            response = await self._take(request)
+            response = await work(request)
         except Refused as refused:
-            response = refused.response()
+            response, cache = refused.response(), "no-store"
         except ClientDisconnect:
             response = Response(status_code=400)
-        response.headers.update(headers)
+        response.headers.update({**self._cors(request), "Cache-Control": cache})
         return response
+
+    async def _post(self, request: Request) -> Response:
+        return await self._answered(request, self._take)
 
     async def _take(self, request: Request) -> Response:
         host = self._ready()
         self._refuse_strangers(request)
-        posted = _checked(await _body(request), self._settings.max_length)
+        posted = checked(object_of(await body_of(request), '"id" and "text"'), self._settings.max_length)
         place = self._place(posted.id) if posted.conversation is None else self._place_of(posted.conversation)
         await self._limit(host, request, place)
         if posted.conversation is not None and await host.find(NAME, ACCOUNT, place) is None:
@@ -212,51 +187,121 @@ class WebChannel:
             wait = await host.allow(key, limit=limit, per=60.0)
             if wait > 0:
                 raise Refused(
-                    429, "too_many", f"Too many messages at once. Send this again in {_whole(wait)} s.",
+                    429, "too_many", f"Too many messages at once. Send this again in {whole(wait)} s.",
                     retry_after=wait,
                 )  # fmt: skip
 
+    async def _about(self, request: Request) -> Response:
+        async def work(request: Request) -> Response:
+            return JSONResponse(about_shown(await self._ready().about(), max_length=self._settings.max_length))
+
+        return await self._answered(request, work, cache="public, max-age=5")
+
+    async def _state(self, request: Request) -> Response:
+        async def work(request: Request) -> Response:
+            host = self._ready()
+            return JSONResponse(await _standing(host, await self._conversation(host, request)))
+
+        return await self._answered(request, work)
+
     async def _list(self, request: Request) -> Response:
-        try:
+        async def work(request: Request) -> Response:
             host = self._ready()
             conversation = await self._conversation(host, request)
-            after = _number(request.query_params.get("after", "0"), "after")
+            after = number(request.query_params.get("after", "0"), "after")
             lines = await host.transcript(conversation, after=after, limit=PAGE)
-            response: Response = JSONResponse({"messages": [_shown(line) for line in lines]})
-        except Refused as refused:
-            response = refused.response()
-        response.headers.update({**self._cors(request), "Cache-Control": "no-store"})
-        return response
+            return JSONResponse({"messages": [line_shown(line) for line in lines]})
+
+        return await self._answered(request, work)
+
+    # --- what a customer does besides writing ----------------------------------------------------
+
+    async def _seen(self, request: Request) -> Response:
+        async def work(host: PullHost, conversation: int, data: Mapping[str, Any]) -> Response:
+            await host.seen(conversation, sequence_of(data))
+            return Response(status_code=204)
+
+        return await self._act(request, "seen", work, wants='"seq"')
+
+    async def _typing(self, request: Request) -> Response:
+        async def work(host: PullHost, conversation: int, data: Mapping[str, Any]) -> Response:
+            await host.writes(conversation)
+            return Response(status_code=204)
+
+        return await self._act(request, "typing", work)
+
+    async def _email(self, request: Request) -> Response:
+        async def work(host: PullHost, conversation: int, data: Mapping[str, Any]) -> Response:
+            name, email = address_of(data)
+            await host.reach(conversation, email=email, name=name)
+            return JSONResponse(await _standing(host, conversation))
+
+        return await self._act(request, "email", work, wants='"email"')
+
+    async def _act(
+        self,
+        request: Request,
+        kind: str,
+        work: Callable[[PullHost, int, Mapping[str, Any]], Awaitable[Response]],
+        *,
+        wants: str | None = None,
+    ) -> Response:
+        """A small thing in a conversation of one's own. `wants` names what the body must hold; None: it is not read."""
+
+        async def checked_first(request: Request) -> Response:
+            host = self._ready()
+            self._refuse_strangers(request)
+            place = self._place_of(request.path_params["token"])
+            wait = await host.allow(f"web:{kind}:{place}", limit=_A_MINUTE[kind], per=60.0)
+            if wait > 0:
+                raise Refused(429, "too_many", f"That was too often. Try again in {whole(wait)} s.", retry_after=wait)
+            body = await body_of(request, at_most=SMALL)
+            data = object_of(body, wants) if wants is not None else {}
+            return await work(host, await self._conversation(host, request), data)
+
+        return await self._answered(request, checked_first)
+
+    # --- live ------------------------------------------------------------------------------------
 
     async def _events(self, request: Request) -> Response:
-        try:
+        async def work(request: Request) -> Response:
             host = self._ready()
             conversation = await self._conversation(host, request)
             last = request.headers.get("last-event-id")
-            after = _number(last, "Last-Event-ID") if last else _number(request.query_params.get("after", "0"), "after")
-        except Refused as refused:
-            response = refused.response()
-            response.headers.update(self._cors(request))
-            return response
-        return StreamingResponse(
-            self._stream(host, conversation, after),
-            media_type="text/event-stream",
-            headers={**self._cors(request), "Cache-Control": "no-store", "X-Accel-Buffering": "no"},
-        )
+            after = number(last, "Last-Event-ID") if last else number(request.query_params.get("after", "0"), "after")
+            named = request.query_params.get("state") == "1"
+            return StreamingResponse(
+                self._stream(host, conversation, after, named=named),
+                media_type="text/event-stream",
+                headers={"X-Accel-Buffering": "no"},
+            )
 
-    async def _stream(self, host: PullHost, conversation: int, after: int) -> AsyncIterator[bytes]:
+        return await self._answered(request, work)
+
+    async def _stream(self, host: PullHost, conversation: int, after: int, *, named: bool) -> AsyncIterator[bytes]:
+        """Messages as they come; `named`: also how the conversation stands, who types, and a beat that a page hears."""
         yield b"retry: 2000\n\n"
-        with host.listen(conversation) as news:
+        told = ""
+        with host.listen(conversation) as ear:
             while not self._closing.is_set():
-                news.clear()
+                ear.clear()
                 lines = await host.transcript(conversation, after=after, limit=PAGE)
                 for line in lines:
                     after = line.seq
-                    yield f"id: {line.seq}\ndata: {json.dumps(_shown(line))}\n\n".encode()
+                    yield f"id: {line.seq}\ndata: {json.dumps(line_shown(line))}\n\n".encode()
                 if lines:
                     continue
-                if not await _woken(news, self._closing):
-                    yield b": still here\n\n"
+                if named:
+                    stands = json.dumps(await _standing(host, conversation))
+                    if stands != told:
+                        told = stands
+                        yield f"event: state\ndata: {stands}\n\n".encode()
+                    if (author := _typist(ear)) is not None:
+                        yield f"event: typing\ndata: {json.dumps({'author': author})}\n\n".encode()
+                for _ in range(LOOK_AGAIN):
+                    if await _woken(ear, self._closing):
+                        break
+                    yield b"event: beat\ndata: {}\n\n" if named else b": still here\n\n"
 
     async def _conversation(self, host: PullHost, request: Request) -> int:
         found = await host.find(NAME, ACCOUNT, self._place_of(request.path_params["token"]))
@@ -323,12 +368,21 @@ def _line_of(address: str) -> str:
     return str(parsed.ipv4_mapped or ipaddress.IPv6Address(int(parsed) >> 64 << 64))
 
 
-def _whole(seconds: float) -> int:
-    """Whole seconds after which it is surely over."""
-    return max(1, math.ceil(seconds))
+async def _standing(host: PullHost, conversation: int) -> dict[str, Any]:
+    return standing_shown(await host.standing(conversation), (await host.about()).status)
 
 
-async def _woken(news: asyncio.Event, closing: asyncio.Event) -> bool:
+def _typist(ear: Ear) -> str | None:
+    """Which of our people has begun to type, if anybody has."""
+    author = None
+    while ear.signals:
+        signal = ear.signals.popleft()
+        if signal.get("kind") == "typing" and signal.get("by") == "agent":
+            author = str(signal.get("name") or "")
+    return author
+
+
+async def _woken(news: Ear, closing: asyncio.Event) -> bool:
     """Wait for news or the end; False: the heartbeat's time."""
     waits = [asyncio.ensure_future(news.wait()), asyncio.ensure_future(closing.wait())]
     try:
@@ -337,139 +391,3 @@ async def _woken(news: asyncio.Event, closing: asyncio.Event) -> bool:
     finally:
         for wait in waits:
             wait.cancel()
-
-
-async def _body(request: Request) -> bytes:
-    too_large = Refused(413, "too_large", f"The request is over {BODY_AT_MOST // 1000} kB. Send less.")
-    declared = request.headers.get("content-length", "")
-    if declared.isascii() and declared.isdigit() and int(declared[:20]) > BODY_AT_MOST:
-        raise too_large
-    chunks: list[bytes] = []
-    size = 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > BODY_AT_MOST:
-            raise too_large
-        chunks.append(chunk)
-    return b"".join(chunks)
-
-
-def _checked(body: bytes, max_length: int) -> _Posted:
-    try:
-        data = json.loads(body.decode("utf-8"))
-    except UnicodeDecodeError as error:
-        raise Refused(400, "not_utf8", f"The request is not UTF-8 at byte {error.start}. Send UTF-8.") from None
-    except (ValueError, RecursionError):
-        raise Refused(400, "not_json", 'The request is not JSON. Send an object with "id" and "text".') from None
-    if not isinstance(data, dict):
-        raise Refused(422, "not_an_object", 'The request is JSON, but not an object with "id" and "text".')
-    conversation = data.get("conversation")
-    if conversation is not None and not isinstance(conversation, str):
-        raise Refused(
-            422, "wrong_type", '"conversation" must be the token you were given, or null.', field="conversation"
-        )
-    id_, text, (name, email) = _uuid(data.get("id")), _text(data.get("text"), max_length), who(data)
-    return _Posted(
-        conversation=conversation,
-        id=id_,
-        text=text,
-        name=name,
-        email=email,
-        button=_tapped(_short(data, "button", 100), data["text"]),
-    )
-
-
-def who(data: Mapping[str, Any]) -> tuple[str, str | None]:
-    """Name and address that a customer claims.
-
-    Raises:
-        Refused: the `name` or the `email` can be none.
-    """
-    return _short(data, "name", 200) or "", _email(_short(data, "email", 320))
-
-
-def _tapped(button: str | None, text: str) -> str | None:
-    """A tap says what its label says. With other words beside it, it is a message, and is read as one."""
-    same = button is not None and text.strip().casefold() in (BUTTONS.get(button, "").casefold(), button.casefold())
-    return button if button in BUTTONS and same else None
-
-
-def _uuid(value: object) -> str:
-    if isinstance(value, str) and len(value) <= 45:
-        try:
-            return str(UUID(value))
-        except ValueError:
-            pass
-    raise Refused(422, "wrong_type", '"id" must be a UUID that you make for each new message.', field="id")
-
-
-def _text(value: object, max_length: int) -> str:
-    if not isinstance(value, str):
-        raise Refused(422, "wrong_type", '"text" must be the message, as a string.', field="text")
-    text = value.replace("\r\n", "\n").replace("\r", "\n")
-    if not text.strip():
-        raise Refused(422, "empty", "The message is empty. Write something.", field="text")
-    if len(text) > max_length:
-        raise Refused(
-            413,
-            "too_long",
-            f"The message has {len(text)} characters; {max_length} are taken. Send it in parts.",
-            field="text",
-        )
-    _refuse_controls(text, "text")
-    return text
-
-
-def _refuse_controls(text: str, field: str) -> None:
-    """What no database and no page can hold is refused, with its place; the customer still has the text."""
-    if text.isascii() and text.isprintable():
-        return
-    for place, character in enumerate(text):
-        if character in "\n\t\v\f\x85":
-            continue
-        if unicodedata.category(character) in ("Cc", "Cs"):
-            raise Refused(
-                422, "control_character",
-                f"Character {place + 1} (U+{ord(character):04X}) cannot be shown. Remove it and send again.",
-                field=field,
-            )  # fmt: skip
-
-
-def _short(data: Mapping[str, Any], field: str, longest: int) -> str | None:
-    value = data.get(field)
-    if value is None:
-        return None
-    if not isinstance(value, str):
-        raise Refused(422, "wrong_type", f'"{field}" must be a string, or be left out.', field=field)
-    if len(value) > longest:
-        raise Refused(422, "too_long", f'"{field}" has over {longest} characters. Shorten it.', field=field)
-    _refuse_controls(value, field)
-    return value.strip() or None
-
-
-def _email(value: str | None) -> str | None:
-    if value is None:
-        return None
-    name, at, domain = value.rpartition("@")
-    if not at or not name or "." not in domain or any(character.isspace() for character in value):
-        raise Refused(422, "no_address", '"email" is not an address like ana@example.com.', field="email")
-    return value
-
-
-def _number(value: str, field: str) -> int:
-    if value.isascii() and value.isdigit() and len(value) <= 9:
-        return int(value)
-    raise Refused(422, "wrong_type", f'"{field}" must be the number of the last message you have.', field=field)
-
-
-def _shown(line: Line) -> dict[str, Any]:
-    return {
-        "seq": line.seq,
-        "id": line.external_id if line.author == "customer" and line.external_id else f"s{line.seq}",
-        "from": line.author,
-        "author": line.author_name,
-        "text": line.text,
-        "kind": line.kind,
-        "buttons": [{"id": button.id, "label": button.label} for button in line.buttons],
-        "at": line.at.isoformat(),
-    }

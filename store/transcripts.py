@@ -27,13 +27,16 @@ async def public(connection: AsyncConnection, conversation_id: int, *, after: in
     """What the customer may see: their own words and what was sent to them. Never a note, never a queued row."""
     query = (
         select(
+            message.c.id,
             message.c.seq,
             message.c.external_id,
             message.c.author,
             message.c.author_name,
             message.c.kind,
             message.c.body,
+            message.c.rich,
             message.c.buttons,
+            message.c.meta,
             message.c.created_at,
         )
         .where(
@@ -85,6 +88,22 @@ async def files(connection: AsyncConnection, conversation_id: int) -> list[dict[
         .limit(200)
     )
     return [dict(row) for row in (await connection.execute(query)).mappings()]
+
+
+async def files_of(connection: AsyncConnection, messages: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
+    """By message: what goes with it, without the content."""
+    found: dict[int, list[dict[str, Any]]] = {}
+    if messages:
+        query = (
+            select(
+                attachment.c.message_id, attachment.c.id, attachment.c.name, attachment.c.media_type, attachment.c.size
+            )
+            .where(attachment.c.message_id.in_(messages))
+            .order_by(attachment.c.id)
+        )
+        for row in (await connection.execute(query)).mappings():
+            found.setdefault(row["message_id"], []).append(dict(row))
+    return found
 
 
 async def verdicts(connection: AsyncConnection, conversation_id: int, *, limit: int = 20) -> list[dict[str, Any]]:
