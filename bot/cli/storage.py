@@ -9,8 +9,6 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Final, Literal
 
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError, DBAPIError
 
@@ -74,13 +72,12 @@ async def age_of(database: Database) -> Age:
     """
     with _told_as_away(database):
         async with database.read() as connection:
-            found = await connection.run_sync(lambda plain: MigrationContext.configure(plain).get_current_revision())
+            found = await connection.run_sync(migrate.revision_of)
     if found is None:
         return "empty"
     if found == migrate.head():
         return "current"
-    steps = ScriptDirectory(str(Path(migrate.__file__).parent / "migrations")).walk_revisions()
-    return "older" if found in {step.revision for step in steps} else "newer"
+    return "older" if found in migrate.known() else "newer"
 
 
 @contextmanager

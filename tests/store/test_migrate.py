@@ -9,13 +9,16 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
 from store.database import Database, open_database
 from store.errors import DatabaseNewer
-from store.migrate import head, migrate
+from store.migrate import head, known, migrate, revision_of
 from store.tables import metadata
 from tests.databases import DIALECTS, new_postgresql
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(params=DIALECTS)
@@ -44,6 +47,20 @@ def _shape(connection: Connection) -> dict[str, Any]:
 async def _revision(database: Database) -> str:
     async with database.read() as connection:
         return str((await connection.execute(text("SELECT version_num FROM alembic_version"))).scalar_one())
+
+
+def test_the_names_of_the_steps_tell_their_order() -> None:
+    steps = ScriptDirectory(str(ROOT / "store" / "migrations"))
+    assert [step.revision for step in steps.walk_revisions()] == known()[::-1]
+    assert steps.get_current_head() == head()
+
+
+async def test_a_database_without_our_tables_has_no_revision(bare: str) -> None:
+    database = open_database(bare)
+    assert await _look(database, revision_of) is None
+    await migrate(database)
+    assert await _look(database, revision_of) == head()
+    await database.close()
 
 
 async def test_the_migrations_make_exactly_the_tables_of_the_program(database: Database) -> None:
