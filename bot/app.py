@@ -34,7 +34,6 @@ from bot.web.desk.frame import Frame
 from bot.web.page import Pages
 from bot.web.server import application
 from bot.web.signin import SignIn
-from bot.webhook import Webhook
 from channels import registry
 from channels.contract import Backfills, Capabilities, Channel, Rereads, ServesRoutes
 from channels.web import NAME as WEB
@@ -224,6 +223,8 @@ async def warmline(
         )
         notifier: Notifier | None = None
         if settings.webhook_url is not None:
+            from bot.webhook import Webhook  # its HTTP client takes a while to load
+
             notifier = Webhook(settings.webhook_url.get_secret_value())
             stack.push_async_callback(notifier.close)
         clock = Clock(
