@@ -123,8 +123,16 @@ def mask(text: str) -> str:
 def mask_event(logger: Any, name: str, event_dict: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """A structlog processor: masks every text in the event, however nested, and cuts what is too long for a log."""
     for key, value in list(event_dict.items()):
-        event_dict[key] = _masked(value, _DEEPEST)
+        event_dict[key] = _trace(value) if key == "exception" else _masked(value, _DEEPEST)
     return event_dict
+
+
+def _trace(value: Any) -> Any:
+    """A traceback says last what has failed: of a long one the end is kept, and the first line."""
+    if not isinstance(value, str) or len(value) <= LONGEST_LOGGED:
+        return _masked(value, _DEEPEST)
+    first, _, _ = value.partition("\n")
+    return f"{mask(first[:200])}\n…{mask(value[-LONGEST_LOGGED * 2 :])}"
 
 
 def _masked(value: Any, depth: int) -> Any:

@@ -145,3 +145,11 @@ def test_a_loop_ends() -> None:
     loop: list[Any] = []
     loop.append(loop)
     assert "too deep" in str(mask_event(None, "info", {"loop": loop}))
+
+
+def test_of_a_long_traceback_the_end_is_kept() -> None:
+    trace = "Traceback (most recent call last):\n" + "  File x\n" * 2000 + "ValueError: card 4111 1111 1111 1111"
+    shown = mask_event(None, "error", {"exception": trace})["exception"]
+    assert shown.startswith("Traceback (most recent call last):\n…")
+    assert shown.endswith("ValueError: card [card]")
+    assert len(shown) < 2 * LONGEST_LOGGED + 100
