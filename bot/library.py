@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -40,7 +41,9 @@ class Shelf:
 
     async def open(self) -> None:
         """Put the demo articles of this version into the database (or take them out), and build the library."""
-        demo = await asyncio.to_thread(rows_of, load_articles(DEMO), "demo") if self._demo else []
+        loaded = await asyncio.to_thread(load_articles, DEMO) if self._demo else ()
+        self._pages = {page.slug: page for page in loaded}
+        demo = await asyncio.to_thread(rows_of, loaded, "demo")
         async with self._database.write("articles") as connection:
             await articles.replace_demo(connection, demo, datetime.now(UTC))
         await self.refresh()
@@ -54,6 +57,10 @@ class Shelf:
             rows = await articles.in_use(connection)
         pages: list[Article] = []
         for row in rows:
+            known = self._pages.get(row.slug)
+            if known is not None and known.digest == row.digest:
+                pages.append(replace(known, source=row.source))
+                continue
             try:
                 pages.append(parse_article(row.slug, row.markdown, row.source))
             except ArticleError as error:

@@ -7,11 +7,12 @@ time. Measured on the set in tests/bot/paraphrases.toml it puts the right sectio
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
 _PENALTY = 1 / 30
 _ROUNDS = 15
@@ -21,14 +22,41 @@ _WORK = 500_000
 Vector = NDArray[np.float32]
 
 
+class Keeps(Protocol):
+    """Where a fit may be kept from one build to the next; `models.vectors.VectorCache` is one."""
+
+    def made(self, name: str, recipe: str, of: Sequence[NDArray[Any]], make: Callable[[], Vector], /) -> Vector:
+        """What `make` returns; kept as long as the recipe and the arrays `of`, which it is made of, are the same."""
+        ...
+
+
+def fitted(vectors: Vector, starts: NDArray[np.intp], cache: Keeps | None) -> Vector | None:
+    """`fit`, or what it gave the last time for the same vectors: it takes half a second, and seconds on a busy machine.
+
+    scipy, which fits, is then not even loaded.
+    """
+    if cache is None or not _worth(vectors, starts):
+        return fit(vectors, starts)
+
+    def make() -> Vector:
+        weights = fit(vectors, starts)
+        assert weights is not None  # noqa: S101 - for mypy; `_worth` has just said so
+        return weights
+
+    recipe = f"1: penalty={_PENALTY} rounds={_ROUNDS} numpy={np.__version__} scipy={version('scipy')}"
+    return cache.made("likeness", recipe, [vectors, starts], make)
+
+
 def fit(vectors: Vector, starts: NDArray[np.intp]) -> Vector | None:
     """Weights (sections, dimension), for `log_shares`; None if there is nothing to tell apart, or too much.
 
     vectors: (texts, dimension), unit rows, those of one section together; starts: (sections + 1,), where each begins.
     """
-    sections = len(starts) - 1
-    if sections < 2 or len(vectors) * sections > _WORK:
+    if not _worth(vectors, starts):
         return None
+    from scipy.optimize import minimize  # loads for half a second and takes 30 MB
+
+    sections = len(starts) - 1
     sizes = np.diff(starts)
     of = np.repeat(np.arange(sections), sizes)
     # Each section counts the same, however many questions it lists: a long list is no reason to be preferred.
@@ -46,6 +74,11 @@ def fit(vectors: Vector, starts: NDArray[np.intp]) -> Vector | None:
     start = np.zeros(vectors.shape[1] * sections)
     found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": _ROUNDS})
     return np.ascontiguousarray(found.x.reshape(-1, sections).T, dtype=np.float32)
+
+
+def _worth(vectors: Vector, starts: NDArray[np.intp]) -> bool:
+    sections = len(starts) - 1
+    return sections >= 2 and len(vectors) * sections <= _WORK
 
 
 def log_shares(weights: Vector, vector: Vector) -> Vector:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bot.articles import Article, Section
-from bot.likeness import fit, log_shares
+from bot.likeness import Keeps, fitted, log_shares
 from bot.strangers import NAMES, STRANGERS
 from bot.words import Scored, WordIndex, index_of, telling_words
 
@@ -58,7 +58,7 @@ class TextEncoder(Protocol):
         ...
 
 
-class Vectors(Protocol):
+class Vectors(Keeps, Protocol):
     """Where vectors may be kept from one build to the next; `models.vectors.VectorCache` is one."""
 
     def vectors(self, texts: Sequence[str], /) -> Vector:
@@ -160,7 +160,7 @@ class Library:
             _asked=asked_ends,
             _told=_ends(told, int(asked_ends[-1])),
             _family=_families(articles, asked_ends),
-            _likeness=fit(rows[: asked_ends[-1]], asked_ends),
+            _likeness=fitted(rows[: asked_ends[-1]], asked_ends, cache),
             _index=index_of(fields),
             _vocabulary=tuple(_vocabulary(article) for article in articles),
         )

@@ -79,6 +79,7 @@ _ENDINGS = (
     ("es", "e"),
     ("s", ""),
 )
+_LAST = frozenset(ending[-1] for ending, _ in _ENDINGS)
 
 
 def telling_words(text: str) -> list[str]:
@@ -98,7 +99,7 @@ def root(word: str) -> str:
     word = _MEANS.get(word) or _MEANS.get(singular) or word
     if len(word) < 4 or not word.isascii():
         return word
-    for ending, instead in _ENDINGS:
+    for ending, instead in _ENDINGS if word[-1] in _LAST else ():
         if word.endswith(ending) and not word.endswith("ss") and len(word) - len(ending) >= 3:
             word = word[: -len(ending)] + instead
             break

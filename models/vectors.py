@@ -1,11 +1,16 @@
-"""Vectors kept on disk between trainings: a text that did not change is not encoded again."""
+"""Vectors kept on disk between trainings: a text that did not change is not encoded again.
+
+So is what is computed from many of them: `made` keeps a matrix for as long as all that it was made of is the same.
+"""
 
 import hashlib
+import io
 import sqlite3
 import zlib
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +18,11 @@ from numpy.typing import NDArray
 from models.encoder import Encoder
 
 _AT_A_TIME = 256  # texts between two writes: what an interrupted training loses
-_TABLE = "CREATE TABLE IF NOT EXISTS vectors (encoder TEXT, text BLOB, vector BLOB, PRIMARY KEY (encoder, text)) STRICT"
+_KEPT = 4  # matrices of one name: a check of other articles in between does not cost the desk its own
+_TABLES = (
+    "CREATE TABLE IF NOT EXISTS vectors (encoder TEXT, text BLOB, vector BLOB, PRIMARY KEY (encoder, text)) STRICT",
+    "CREATE TABLE IF NOT EXISTS made (name TEXT, made_of BLOB, matrix BLOB, PRIMARY KEY (name, made_of)) STRICT",
+)
 
 
 class VectorCache:
@@ -42,6 +51,46 @@ class VectorCache:
         rows = [known[key] for key in keys]
         return np.stack(rows) if rows else np.empty((0, self._encoder.dimension), np.float32)
 
+    def made(
+        self, name: str, recipe: str, of: Sequence[NDArray[Any]], make: Callable[[], NDArray[np.float32]]
+    ) -> NDArray[np.float32]:
+        """What `make` returns, a matrix that follows from the recipe and the arrays `of`; made anew if these change.
+
+        recipe: names the method, its constants and the versions of the libraries that compute it. Of each `name` the
+        last few are kept.
+        """
+        made_of = _digest(recipe, of)
+        kept = self._read_made(name, made_of)
+        if kept is None:
+            kept = make()
+            self._write_made(name, made_of, kept)
+        return kept
+
+    def _read_made(self, name: str, made_of: bytes) -> NDArray[np.float32] | None:
+        try:
+            with closing(self._open()) as file:
+                row = file.execute("SELECT matrix FROM made WHERE name = ? AND made_of = ?", (name, made_of)).fetchone()
+        except sqlite3.DatabaseError:
+            self._begin_anew()
+            return None
+        if row is None or row[0][:4] != _checksum(row[0][4:]):
+            return None
+        matrix: NDArray[np.float32] = np.load(io.BytesIO(row[0][4:]), allow_pickle=False)
+        return matrix
+
+    def _write_made(self, name: str, made_of: bytes, matrix: NDArray[np.float32]) -> None:
+        buffer = io.BytesIO()
+        np.save(buffer, matrix, allow_pickle=False)
+        content = buffer.getvalue()
+        try:
+            with closing(self._open()) as file, file:
+                row = (name, made_of, _checksum(content) + content)
+                file.execute("INSERT OR REPLACE INTO made VALUES (?, ?, ?)", row)
+                newest = "SELECT rowid FROM made WHERE name = ? ORDER BY rowid DESC LIMIT ?"
+                file.execute(f"DELETE FROM made WHERE name = ? AND rowid NOT IN ({newest})", (name, name, _KEPT))  # noqa: S608 - our own words
+        except sqlite3.DatabaseError:
+            self._begin_anew()
+
     def _read(self) -> dict[bytes, NDArray[np.float32]]:
         try:
             with closing(self._open()) as file:
@@ -66,7 +115,8 @@ class VectorCache:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         file = sqlite3.connect(self._path, timeout=10)
         file.execute("PRAGMA synchronous = OFF")  # a lost write is encoded again
-        file.execute(_TABLE)
+        for table in _TABLES:
+            file.execute(table)
         return file
 
     def _begin_anew(self) -> None:
@@ -78,6 +128,14 @@ class VectorCache:
         if len(content) != 4 * self._encoder.dimension or checksum != _checksum(content):
             return None
         return np.frombuffer(content, dtype="<f4").astype(np.float32)
+
+
+def _digest(recipe: str, of: Sequence[NDArray[Any]]) -> bytes:
+    digest = hashlib.sha256(recipe.encode())
+    for array in of:
+        digest.update(f"\n{array.dtype.str} {array.shape}\n".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.digest()
 
 
 def _key(text: str) -> bytes:

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import httpx
 from pydantic import SecretStr
@@ -33,11 +33,21 @@ from tests.fakes import FakeClassifier, FakeEncoder
 
 
 class NoCache:
+    """Keeps nothing on disk. What is made of vectors it keeps for all desks of a run: they have the same articles."""
+
+    _made: ClassVar[dict[tuple[str, bytes], Any]] = {}
+
     def __init__(self, encoder: FakeEncoder) -> None:
         self._encoder = encoder
 
     def vectors(self, texts: Any) -> Any:
         return self._encoder.encode_many(texts)
+
+    def made(self, name: str, recipe: str, of: Any, make: Any) -> Any:
+        key = (f"{name} {recipe}", b"".join(part.tobytes() for part in of))
+        if key not in self._made:
+            self._made[key] = make()
+        return self._made[key]
 
 
 def fake_mind() -> Mind:

@@ -4,9 +4,10 @@ import dataclasses
 import statistics
 import time
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -138,6 +139,9 @@ class TestSearch:
             def vectors(self, texts: Sequence[str]) -> Vector:
                 return self.encode_many(texts)
 
+            def made(self, name: str, recipe: str, of: Sequence[np.ndarray], make: Callable[[], Vector]) -> Vector:
+                return make()
+
         encoder, kept = Toy(), Kept()
         Library.build(HOUSE, encoder, cache=kept)
         assert encoder.encoded == []
@@ -181,6 +185,18 @@ class TestLikeness:
         weights = likeness.fit(np.stack([one] + 5 * [other]), np.array([0, 1, 6]))
         assert weights is not None
         assert np.exp(likeness.log_shares(weights, one + other)) == pytest.approx([0.5, 0.5], abs=0.02)
+
+    def test_what_was_fitted_is_kept_and_is_the_same(self, tmp_path: Path) -> None:
+        vectors, starts = np.eye(6, dtype=np.float32), np.array([0, 1, 3, 6])
+        cache = VectorCache(tmp_path / "v", Toy())  # type: ignore[arg-type]
+        expected = likeness.fit(vectors, starts)
+        with mock.patch.object(likeness, "fit", wraps=likeness.fit) as fit:
+            for _ in range(2):
+                np.testing.assert_array_equal(likeness.fitted(vectors, starts, cache), expected)
+            assert fit.call_count == 1
+            likeness.fitted(vectors, np.array([0, 2, 3, 6]), cache)
+            assert fit.call_count == 2
+        assert likeness.fitted(vectors, np.array([0, 6]), cache) is None
 
     def test_too_little_or_too_much_is_left(self) -> None:
         assert likeness.fit(np.eye(3, dtype=np.float32), np.array([0, 3])) is None

@@ -1,6 +1,8 @@
 """The cache gives what the encoder gives, asks it once, and survives anything done to its file."""
 
+import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -111,3 +113,69 @@ def test_an_interrupted_training_keeps_what_was_done(
     counting.asked.clear()
     VectorCache(tmp_path / "v", counting).vectors(texts)
     assert counting.asked == texts[4:]
+
+
+class Maker:
+    """Makes another matrix each time, and says how often."""
+
+    def __init__(self) -> None:
+        self.times = 0
+
+    def __call__(self) -> NDArray[np.float32]:
+        self.times += 1
+        return np.full((2, 3), self.times, dtype=np.float32)
+
+
+MADE_OF = [np.arange(6, dtype=np.float32), np.array([0, 2])]
+
+
+def test_what_is_made_of_vectors_is_made_once(counting: Counting, tmp_path: Path) -> None:
+    make = Maker()
+    first = VectorCache(tmp_path / "v", counting).made("likeness", "1", MADE_OF, make)
+    again = VectorCache(tmp_path / "v", counting).made("likeness", "1", [part.copy() for part in MADE_OF], make)
+    np.testing.assert_array_equal(again, first)
+    assert (again.dtype, again.shape, make.times) == (np.float32, (2, 3), 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "recipe", "of"),
+    [
+        ("other", "1", MADE_OF),
+        ("likeness", "2", MADE_OF),
+        ("likeness", "1", [MADE_OF[0] + 1, MADE_OF[1]]),
+        ("likeness", "1", [MADE_OF[0].reshape(2, 3), MADE_OF[1]]),
+        ("likeness", "1", [MADE_OF[0].astype(np.float64), MADE_OF[1]]),
+        ("likeness", "1", MADE_OF[::-1]),
+        ("likeness", "1", MADE_OF[:1]),
+    ],
+)
+def test_it_is_made_anew_if_anything_that_it_is_made_of_has_changed(
+    name: str, recipe: str, of: list[NDArray[Any]], counting: Counting, tmp_path: Path
+) -> None:
+    make, cache = Maker(), VectorCache(tmp_path / "v", counting)
+    cache.made("likeness", "1", MADE_OF, make)
+    cache.made(name, recipe, of, make)
+    assert make.times == 2
+    assert cache.made("likeness", "1", MADE_OF, make)[0, 0] == 1
+
+
+def test_the_last_few_of_a_name_are_kept(counting: Counting, tmp_path: Path) -> None:
+    make, cache = Maker(), VectorCache(tmp_path / "v", counting)
+    for recipe in "123456":
+        cache.made("likeness", recipe, MADE_OF, make)
+    for recipe in "3456":
+        cache.made("likeness", recipe, MADE_OF, make)
+    assert make.times == 6
+    cache.made("likeness", "1", MADE_OF, make)
+    assert make.times == 7
+
+
+def test_a_damaged_one_is_made_anew(counting: Counting, tmp_path: Path) -> None:
+    make, cache = Maker(), VectorCache(tmp_path / "v", counting)
+    cache.made("likeness", "1", MADE_OF, make)
+    with closing(sqlite3.connect(tmp_path / "v")) as file, file:
+        file.execute("UPDATE made SET matrix = substr(matrix, 1, length(matrix) - 1)")
+    assert cache.made("likeness", "1", MADE_OF, make)[0, 0] == 2
+    (tmp_path / "v").write_bytes(b"no database" * 100)
+    assert cache.made("likeness", "1", MADE_OF, make)[0, 0] == 3
+    assert cache.made("likeness", "1", MADE_OF, make)[0, 0] == 3
