@@ -37,7 +37,9 @@ class Filter:
     """Which cases. None everywhere: all unresolved ones (and for `list_page` the resolved ones behind them)."""
 
     status: str | None = None
+    """`any` is none of them, and no index either: for what is found by its words."""
     tier: str | None = None
+    channel: str | None = None
     assignee: int | None = None
     unassigned: bool = False
     words: str | None = None
@@ -53,7 +55,7 @@ _ROW = [*(case.c[name] for name in _LISTED), agent.c.name.label("assignee")]
 def list_query(wanted: Filter, *, after: tuple[bool, datetime, int] | None, limit: int) -> Select[Any]:
     """The query of one page; apart so that tests can look at its plan."""
     query = select(*_ROW).outerjoin(agent, agent.c.id == case.c.assignee_id)
-    for condition in _conditions(wanted):
+    for condition in conditions(wanted):
         query = query.where(condition)
     if wanted.status == "resolved":
         query = query.order_by(case.c.id.desc())
@@ -66,14 +68,16 @@ def list_query(wanted: Filter, *, after: tuple[bool, datetime, int] | None, limi
     return query.limit(limit)
 
 
-def _conditions(wanted: Filter) -> list[ColumnElement[bool]]:
+def conditions(wanted: Filter) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
     if wanted.status is None:
         found.append(UNRESOLVED_ONLY)
-    else:
+    elif wanted.status != "any":
         found.append(RESOLVED_ONLY if wanted.status == "resolved" else unresolved_with(wanted.status))
     if wanted.tier:
         found.append(case.c.tier == wanted.tier)
+    if wanted.channel:
+        found.append(case.c.channel == wanted.channel)
     if wanted.assignee is not None:
         found.append(case.c.assignee_id == wanted.assignee)
     if wanted.unassigned:
