@@ -13,7 +13,6 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from bot.live import Feed
-from bot.web import gate
 from bot.web.desk.frame import Frame
 from bot.web.shell import error_body
 from bot.web.who import COOKIE
@@ -81,7 +80,7 @@ class Events:
 
     async def here(self, request: Request, agent: Agent) -> Response:
         """A person has used a page of the desk in the last minutes: times may be promised on them."""
-        if gate.rank(agent.role) >= gate.rank("agent"):
+        if self._frame.may_answer(agent):
             await self._frame.bus.present(f"agent:{agent.id}", seconds=PRESENT_FOR)
         return Response(status_code=204)
 

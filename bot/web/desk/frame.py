@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from urllib.parse import quote
@@ -52,6 +52,7 @@ class Frame:
         office: Office,
         company: str,
         zone: ZoneInfo,
+        channels: Sequence[str] = (),
     ) -> None:
         self.database = database
         self.bus = bus
@@ -61,6 +62,7 @@ class Frame:
         self.office = office
         self.company = company
         self.zone = zone
+        self.channels = channels
         self.closing = asyncio.Event()
         pages.environment.globals.update(due_of=due_of, clock_time=self.clock_time, initials=initials)
 
@@ -108,6 +110,10 @@ class Frame:
 
         return wrapped
 
+    @staticmethod
+    def may_answer(agent: Agent) -> bool:
+        return gate.rank(agent.role) >= gate.rank("agent")
+
     # --- what stands around ----------------------------------------------------------------------
 
     async def around(self, agent: Agent) -> dict[str, Any]:
@@ -119,7 +125,7 @@ class Frame:
         return {
             "agent": agent,
             "role": agent.role,
-            "may_answer": gate.rank(agent.role) >= gate.rank("agent"),
+            "may_answer": self.may_answer(agent),
             "counts": counts,
             "mine": mine,
             "nav": "",

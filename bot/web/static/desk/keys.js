@@ -10,7 +10,8 @@ let firstTimer = 0
 
 /**
  * Bind letters: `bind({c: [claim, "Claim"], "g q": [go, "Go to the queue"]}, {where: "In a list"})`.
- * A value may also be the function alone; then the help says nothing of it. `where` is the heading in the help.
+ * A value may also be the function alone; then the help says nothing of it. Without a function the help only tells
+ * what the browser does by itself. `where` is the heading in the help.
  */
 export function bind(keys, { where = "Anywhere" } = {}) {
   for (const [key, value] of Object.entries(keys)) {
@@ -50,7 +51,7 @@ addEventListener("keydown", event => {
   clearTimeout(firstTimer)
   first = null
   const found = bound.get(key)
-  if (found) {
+  if (found?.act) {
     event.preventDefault()
     found.act(event)
   } else if ([...bound.keys()].some(other => other.startsWith(`${key} `))) {

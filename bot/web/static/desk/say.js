@@ -8,6 +8,7 @@ let statusAt = -STATUS_EVERY
 let statusTimer = 0
 let toastTimer = 0
 let undoing = null
+let acting = null
 
 /** Say something politely; of what comes faster than every ten seconds only the last is said. */
 export function status(text) {
@@ -25,12 +26,17 @@ export function alert(text) {
   setTimeout(() => { region.textContent = text }, 50) // the same words again are said again
 }
 
-/** Show words for ten seconds, longer while a hand or the focus is on them; with `undo` a button that calls it. */
-export function toast(text, { undo = null } = {}) {
+/**
+ * Show words for ten seconds, longer while a hand or the focus is on them. With `undo` a button (and the key z) calls
+ * it; with `act`, `[words, function]`, a button of another name does.
+ */
+export function toast(text, { undo = null, act = null } = {}) {
   const box = at("toast")
   at("toast-words").textContent = text
   undoing = undo
-  at("toast-undo").hidden = !undo
+  acting = undo ?? act?.[1] ?? null
+  at("toast-undo").textContent = undo ? "Undo" : act?.[0] ?? ""
+  at("toast-undo").hidden = !acting
   box.hidden = false
   status(text)
   later()
@@ -39,10 +45,14 @@ export function toast(text, { undo = null } = {}) {
 /** Take back what the toast offers to take back; false if it offers nothing. */
 export function undo() {
   if (!undoing) return false
-  const act = undoing
-  hide()
-  act()
+  done()
   return true
+}
+
+function done() {
+  const act = acting
+  hide()
+  act?.()
 }
 
 function later() {
@@ -51,8 +61,8 @@ function later() {
 }
 
 function hide() {
-  undoing = null
+  undoing = acting = null
   at("toast").hidden = true
 }
 
-at("toast-undo")?.addEventListener("click", undo)
+at("toast-undo")?.addEventListener("click", done)
