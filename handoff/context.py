@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from handoff.errors import NoSuchCase
+from handoff.reach import Reach
 from store import cases, transcripts
 from store.journey import MessageRow
 from store.words import case_id, case_number
@@ -17,8 +18,8 @@ TRANSCRIPT = 200
 """Newest messages that come with a case; older ones by page."""
 
 
-async def context(connection: AsyncConnection, number: str) -> dict[str, Any]:
-    """Everything about a case, as JSON-ready values.
+async def context(connection: AsyncConnection, number: str, *, reach: Reach | None = None) -> dict[str, Any]:
+    """Everything about a case, as JSON-ready values. `reach`: what the desk knows of where customers are.
 
     Raises:
         NoSuchCase: there is none with this number.
@@ -38,6 +39,7 @@ async def context(connection: AsyncConnection, number: str) -> dict[str, Any]:
         "status": row["status"],
         "urgent": row["urgent"],
         "assignee": row["assignee"],
+        "assignee_email": row["assignee_email"],
         "deadline": row["deadline"],
         "unanswered_since": row["unanswered_since"],
         "late": row["breached_at"] is not None,
@@ -82,6 +84,7 @@ async def context(connection: AsyncConnection, number: str) -> dict[str, Any]:
         "other_cases": others,
         "events": await cases.events(connection, id_),
         "attachments": await transcripts.files(connection, conversation),
+        "reach": await reach.of(connection, row, datetime.now(UTC)) if reach is not None else None,
         "transcript": messages,
     }
 
@@ -123,6 +126,8 @@ def _described(row: MessageRow, more: dict[str, Any]) -> dict[str, Any]:
         "files": row.meta.get("files", 0),
         "at": row.created_at,
         "sent_at": more.get("sent_at"),
+        "mailed_at": row.meta.get("mailed_at"),
+        "mail_error": row.meta.get("mail_error"),
     }
 
 

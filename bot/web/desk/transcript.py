@@ -1,4 +1,4 @@
-"""A conversation as the case page shows it: messages, what happened between them, days, the line where people took over.
+"""A conversation as the case page shows it: messages, what happened between them, days, the line of handing over.
 
 Pure: values in, items out. Text stays text; it is the template that escapes it.
 """
@@ -43,6 +43,8 @@ OUTCOME_NAMES: Final = {
     "spam": "Spam",
     "returned": "Returned to the bot",
 }
+
+_HELPED: Final = frozenset(button["label"] for button in texts.HELPED)
 
 Voice = Literal["cust", "bot", "agent", "note"]
 
@@ -93,6 +95,7 @@ class Said:
     pressed: str | None = None
     """What the customer has answered to the buttons of this message."""
     offered: tuple[str, ...] = ()
+    asked: str = "Answered:"
     is_tap: bool = False
     hint: str | None = None
     files: tuple[Mapping[str, Any], ...] = ()
@@ -215,11 +218,12 @@ def _said(
         lines=sum(max(1, math.ceil(len(line) / _LINE)) for line in text.split("\n")),
         pressed=pressed,
         offered=tuple(labels.values()),
+        asked=texts.DID_THIS_HELP if pressed in _HELPED else "Answered:",
         is_tap=row["kind"] == "button",
         hint=_hint(row),
         files=tuple(_file(file) for file in scene.files.get(row["seq"], ())),
         delivery=delivery,
-        open=_is_open(row, scene, pressed),
+        open=_is_open(row, scene, asks=bool(labels) and pressed is None and not any(map(_came_in, later))),
     )
 
 
@@ -247,13 +251,16 @@ def _pressed(row: Mapping[str, Any], labels: Mapping[str, str], later: Sequence[
     return None
 
 
-def _is_open(row: Mapping[str, Any], scene: Scene, pressed: str | None) -> bool:
+def _came_in(row: Mapping[str, Any]) -> bool:
+    return bool(row["direction"] == "in")
+
+
+def _is_open(row: Mapping[str, Any], scene: Scene, *, asks: bool) -> bool:
     if row["direction"] != "out":
         return False
     if row["status"] != "sent":
         return bool(row["status"] != "cancelled")
-    unseen = scene.channel == "web" and row["seq"] > scene.seen_seq
-    return unseen or (bool(row["buttons"]) and pressed is None)
+    return asks or (scene.channel == "web" and row["seq"] > scene.seen_seq)
 
 
 def _hint(row: Mapping[str, Any]) -> str | None:
@@ -313,7 +320,7 @@ def _delivery(row: Mapping[str, Any], scene: Scene, last_seen: int) -> Delivery 
 # --- words ---------------------------------------------------------------------------------------
 
 _ADDRESS: Final = re.compile(r"https?://[^\s<>\"'\u200b-\u200f\u202a-\u202e\u2060-\u2069]{1,2000}", re.IGNORECASE)
-_TRAILING: Final = ".,;:!?)]}»”’…"
+_TRAILING: Final = ".,;:!?)]}\u00bb\u201d\u2019\u2026"
 
 
 def pieces(text: str, deciding: str = "") -> Iterator[Piece]:
@@ -389,7 +396,9 @@ def _parts(data: Sequence[Mapping[str, Any]]) -> tuple[Part, ...]:
     for block in RichText.from_json(data).blocks:
         if block.plain() == texts.DID_THIS_HELP:
             continue
-        if found and block.kind in ("bullet", "number") and found[-1].kind == block.kind:
+        if block.spans and block.spans[0].text == 'From "':
+            found.append(Part(kind="source", lines=(block.spans,)))
+        elif found and block.kind in ("bullet", "number") and found[-1].kind == block.kind:
             found[-1] = Part(kind=block.kind, lines=(*found[-1].lines, block.spans))
         else:
             found.append(Part(kind=block.kind, lines=(block.spans,)))
@@ -463,21 +472,10 @@ def story(event: Mapping[str, Any], scene: Scene) -> str:
 
 def _until(data: Mapping[str, Any], scene: Scene) -> str:
     try:
-        return when(datetime.fromisoformat(str(data.get("until"))), scene.zone)
+        local = datetime.fromisoformat(str(data.get("until"))).astimezone(scene.zone)
     except ValueError:
         return "later"
-
-
-def when(at: datetime, zone: ZoneInfo, now: datetime | None = None) -> str:
-    """`14:40` today, else with the day."""
-    local = at.astimezone(zone)
-    if now is not None and local.date() == now.astimezone(zone).date():
-        return f"{local:%H:%M}"
-    return f"{local:%A} {local:%H:%M}" if now is not None and abs((at - now).days) < 6 else _dated(local)
-
-
-def _dated(local: datetime) -> str:
-    return f"{local.day} {local:%B} {local:%H:%M}"
+    return f"{local:%A} {local:%H:%M}"
 
 
 def _sentence(reason: str) -> str:

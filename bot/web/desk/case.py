@@ -1,0 +1,345 @@
+"""One case: its head, the conversation, the card beside it, and where its answer is written."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, Literal
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from bot.web import gate
+from bot.web.desk import transcript
+from bot.web.desk.due import Due, due_of
+from bot.web.desk.frame import Frame
+from bot.web.desk.transcript import CHANNELS, OUTCOME_NAMES, PAGE, TIER_NAMES, Scene
+from handoff import texts
+from handoff.context import context, described
+from handoff.errors import NoSuchCase
+from store import agents, articles
+from store.agents import Agent
+
+NEAREST_WITHIN: Final = 0.04
+"""Seconds that a page waits for the nearest utterances; a later look has them."""
+NEAREST_KEPT: Final = 500
+SEQ_AT_MOST: Final = 2**31 - 1
+BARS: Final = 3
+MORNING: Final = 9
+
+Standing = Literal["unclaimed", "mine", "theirs", "resolved"]
+
+
+def routes(frame: Frame) -> list[Route]:
+    page = CasePage(frame)
+    return [
+        Route("/desk/cases/{number}", frame.page(page.show), methods=["GET"]),
+        Route("/desk/cases/{number}/log", frame.part(page.log), methods=["GET"]),
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stand:
+    """How somebody stands to a case: what they may do with it, and if not, why not."""
+
+    standing: Standing
+    may_answer: bool
+    may_take: bool
+    """From a colleague's hands."""
+    refused: str = ""
+    """Why no reply can be written here now; empty: it can."""
+
+
+class CasePage:
+    def __init__(self, frame: Frame) -> None:
+        self._frame = frame
+        self._nearest = _Nearest(frame)
+
+    async def show(self, request: Request, agent: Agent) -> Response:
+        """The whole page; 404 within the frame where there is no such case."""
+        number = request.path_params["number"]
+        try:
+            values = await self._values(agent, number)
+        except NoSuchCase:
+            around = await self._frame.around(agent)
+            return self._frame.pages.page(request, "desk/case-missing.html", status=404, number=number[:40], **around)
+        around = await self._frame.around(agent)
+        return self._frame.pages.page(request, "desk/case.html", **{**around, **values})
+
+    async def log(self, request: Request, agent: Agent) -> Response:
+        """`before=SEQ`: older messages. `after=SEQ`: what is newer, with head, card and the composer's state."""
+        number = request.path_params["number"]
+        before, after = (_number(request.query_params.get(name)) for name in ("before", "after"))
+        try:
+            if before is not None:
+                values = await self._older(agent, number, before)
+                return self._frame.pages.page(request, "desk/log.html", **values)
+            values = await self._values(agent, number, after=after or 0)
+        except NoSuchCase as error:
+            return self._frame.pages.page(request, "desk/case-gone.html", status=404, words=str(error))
+        return self._frame.pages.page(request, "desk/case-news.html", **values)
+
+    # --- what the templates name -----------------------------------------------------------------
+
+    async def _values(self, agent: Agent, number: str, *, after: int | None = None) -> dict[str, Any]:
+        now = datetime.now(UTC)
+        async with self._frame.database.read() as connection:
+            found = await context(connection, number)
+            slugs = [section[0] for tried in found["tried"] for section in tried["sections"]]
+            titles = await articles.titles(connection, slugs)
+            people = await agents.list_agents(connection)
+        shown, since = _shown(found["transcript"], after)
+        scene = self._scene(found, agent)
+        stand = stand_of(found, agent)
+        verdict = found["verdict"]
+        nearest = await self._nearest.of(str(verdict["deciding_sentence"])) if verdict else []
+        here = await self._frame.bus.who_is_present()
+        return {
+            "case": found,
+            "agent": agent,
+            "now": now,
+            "stand": stand,
+            "customer_name": scene.customer,
+            "first_name": first_name(scene.customer),
+            "channel_name": CHANNELS.get(found["channel"], found["channel"]),
+            "channel_words": _CHANNEL_WORDS.get(found["channel"], f"in {found['channel']}"),
+            "items": transcript.items(shown, scene, since=since),
+            "earlier": shown[0]["seq"] if after is None and since is not None else None,
+            "nav": found["number"],
+            "last_seq": found["conversation"]["last_seq"],
+            "due": due_of(_timed(found), now),
+            "due_words": self._due_words(found, scene, now),
+            "resolutions": _resolutions(agent),
+            "colleagues": _colleagues(people, found, agent, here),
+            "tomorrow": self._tomorrow(now),
+            "bars": _bars(verdict),
+            "nearest": nearest,
+            "titles": titles,
+            "promises": [(promise, _promise_due(promise, now)) for promise in found["promises"]],
+            "times": _times_lately(found, now),
+            "verified": _verified(found["customer"]),
+            "history": [transcript.story(event, scene) for event in found["events"]][::-1],
+            "tier_names": TIER_NAMES,
+            "channel_names": CHANNELS,
+            "outcome_names": OUTCOME_NAMES,
+            "flags": _flags(found["flags"], scene.customer),
+            "size": transcript.size,
+            "clock": scene.clock,
+        }
+
+    async def _older(self, agent: Agent, number: str, before: int) -> dict[str, Any]:
+        async with self._frame.database.read() as connection:
+            found = await context(connection, number)
+            conversation = found["conversation"]["id"]
+            rows = await described(connection, conversation, after=max(before - PAGE - 1, 0), limit=PAGE + 1)
+        shown = [row for row in rows if row["seq"] < before]
+        following = [row for row in rows if row["seq"] >= before]
+        whole = not shown or shown[0]["seq"] <= 1
+        scene = self._scene(found, agent)
+        until = following[0]["at"] if following else None
+        since = None if whole else shown[0]["at"]
+        return {
+            "items": transcript.items(shown, scene, following=following, since=since, until=until),
+            "earlier": None if whole else shown[0]["seq"],
+            "channel_name": CHANNELS.get(found["channel"], found["channel"]),
+            "channel": found["channel"],
+            "clock": scene.clock,
+            "size": transcript.size,
+            "may_answer": gate.rank(agent.role) >= gate.rank("agent"),
+        }
+
+    def _scene(self, found: Mapping[str, Any], agent: Agent) -> Scene:
+        files: defaultdict[int, list[Mapping[str, Any]]] = defaultdict(list)
+        for file in found["attachments"]:
+            files[file["seq"]].append(file)
+        conversation, verdict = found["conversation"], found["verdict"] or {}
+        return Scene(
+            zone=self._frame.zone,
+            me=agent.name,
+            channel=found["channel"],
+            customer=customer_name(found["customer"]),
+            deciding=str(verdict.get("deciding_sentence") or ""),
+            opened_seq=conversation["opened_seq"],
+            seen_seq=conversation["seen_seq"],
+            seen_at=conversation["seen_at"],
+            events=found["events"],
+            files=files,
+        )
+
+    def _due_words(self, found: Mapping[str, Any], scene: Scene, now: datetime) -> str:
+        """What stands beside the ring; a time always says until when."""
+        said = self._frame.clock_time
+        match found["status"]:
+            case "resolved":
+                return f"Resolved {said(found['resolved_at'], now)}" if found["resolved_at"] else "Resolved"
+            case "snoozed":
+                return f"Snoozed until {said(found['snoozed_until'], now)}" if found["snoozed_until"] else "Snoozed"
+            case _ if found["deadline"] is None:
+                return f"Waiting on {first_name(scene.customer)}"
+            case _:
+                promised = any(promise["state"] == "open" for promise in found["promises"])
+                return f"{'Promised' if promised else 'Answer'} by {said(found['deadline'], now)}"
+
+    def _tomorrow(self, now: datetime) -> datetime:
+        day = (now.astimezone(self._frame.zone) + timedelta(days=1)).date()
+        return datetime(day.year, day.month, day.day, MORNING, tzinfo=self._frame.zone)
+
+
+# --- values, made of values ------------------------------------------------------------------------
+
+
+def _shown(
+    rows: Sequence[Mapping[str, Any]], after: int | None
+) -> tuple[Sequence[Mapping[str, Any]], datetime | None]:
+    """(the newest page of messages or those after one, since when events belong to them; None: from the beginning)."""
+    if after is not None:
+        before = [row for row in rows if row["seq"] <= after]
+        return rows[len(before) :], before[-1]["at"] if before else None
+    shown = rows[-PAGE:]
+    return shown, shown[0]["at"] if shown and shown[0]["seq"] > 1 else None
+
+
+def stand_of(found: Mapping[str, Any], agent: Agent) -> Stand:
+    """What this person may do with this case now."""
+    may_answer = gate.rank(agent.role) >= gate.rank("agent")
+    holder = found["assignee"]
+    mine = holder is not None and found["assignee_email"] == agent.email
+    standing: Standing = "mine" if mine else "theirs" if holder is not None else "unclaimed"
+    if found["status"] == "resolved":
+        standing = "resolved"
+    refused = {
+        "unclaimed": "Nobody has this case yet. Claim it to reply.",
+        "theirs": f"{holder} has this case. A note reaches the team.",
+        "resolved": "This case is resolved. Reopen it to reply.",
+        "mine": "",
+    }[standing]
+    if not may_answer:
+        refused = f"You are {agent.role} here; to answer customers one must be agent. A note reaches the team."
+    may_take = standing == "theirs" and gate.rank(agent.role) >= gate.rank("supervisor")
+    return Stand(standing=standing, may_answer=may_answer, may_take=may_take, refused=refused)
+
+
+def customer_name(customer: Mapping[str, Any]) -> str:
+    return str(customer["name"] or customer["email"] or "The customer")
+
+
+def first_name(name: str) -> str:
+    """How a person is called in `Send to Ana`."""
+    first = name.split("@")[0] if "@" in name else name if name == "The customer" else (name.split() or [""])[0]
+    first = "the customer" if first == "The customer" else first
+    return first if len(first) <= _FIRST_NAME else f"{first[: _FIRST_NAME - 1]}…"
+
+
+_FIRST_NAME: Final = 20
+_CHANNEL_WORDS: Final = {"web": "in web chat", "email": "by mail"}
+
+
+def _timed(found: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: found[key] for key in ("status", "deadline", "unanswered_since", "opened_at")}
+
+
+def _promise_due(promise: Mapping[str, Any], now: datetime) -> Due:
+    return due_of({"status": "open", "deadline": promise["by"], "unanswered_since": promise["made_at"]}, now)
+
+
+def _resolutions(agent: Agent) -> list[tuple[str, str, str]]:
+    """(outcome, its name, what the customer will read)."""
+    return [
+        (
+            outcome,
+            OUTCOME_NAMES[outcome],
+            "Nothing is sent; the case is closed."
+            if outcome == "spam"
+            else f"They read: \u201c{texts.resolved(words, agent.name)}\u201d Then: \u201c{texts.SURVEY}\u201d",
+        )
+        for outcome, words in texts.OUTCOMES.items()
+    ]
+
+
+def _colleagues(
+    people: Sequence[Agent], found: Mapping[str, Any], agent: Agent, here: set[str]
+) -> list[tuple[Agent, bool]]:
+    """(who may answer customers here and does not hold this case, at the desk now), those at the desk first."""
+    answering = [
+        (person, f"agent:{person.id}" in here)
+        for person in people
+        if person.active
+        and gate.rank(person.role) >= gate.rank("agent")
+        and person.email != found["assignee_email"]
+        and person.id != agent.id
+    ]
+    return sorted(answering, key=lambda entry: (not entry[1], entry[0].name.casefold()))
+
+
+def _bars(verdict: Mapping[str, Any] | None) -> list[tuple[str, int]]:
+    """The likeliest tiers, in percent."""
+    tiers: Mapping[str, float] = (verdict or {}).get("tiers") or {}
+    ranked = sorted(tiers.items(), key=lambda entry: -entry[1])[:BARS]
+    return [(tier, round(100 * share)) for tier, share in ranked if share >= 0.01 or tier == ranked[0][0]]
+
+
+def _times_lately(found: Mapping[str, Any], now: datetime) -> int:
+    """How many cases this customer has had within a week, this one with it."""
+    return 1 + sum(now - other["opened_at"] < timedelta(days=7) for other in found["other_cases"])
+
+
+def _verified(customer: Mapping[str, Any]) -> str | None:
+    """Where the customer's address was proven; None: it is only claimed."""
+    for identity in customer["identities"]:
+        if identity["verified"] and identity["email"] and identity["email"] == customer["email"]:
+            return CHANNELS.get(identity["channel"], str(identity["channel"]))
+    return None
+
+
+def _flags(flags: Mapping[str, Any], name: str) -> list[str]:
+    """What an agent should look at before anything else."""
+    found = [words.format(name=first_name(name)) for flag, words in _FLAG_WORDS.items() if flags.get(flag)]
+    also = [TIER_NAMES.get(str(tier), str(tier)) for tier in flags.get("also") or ()]
+    return [*found, *([f"Also: {', '.join(also)}"] if also else [])]
+
+
+_FLAG_WORDS: Final = {
+    "works_now": "{name} says that it works now",
+    "security": "About safety",
+    "reopened": "Came back after it was resolved",
+    "at_risk": "A promise could not be kept",
+}
+
+
+def _number(value: str | None) -> int | None:
+    if value is None or not (value.isascii() and value.isdigit()) or len(value) > 10:
+        return None
+    return min(int(value), SEQ_AT_MOST)
+
+
+class _Nearest:
+    """The nearest utterances of a sentence, remembered. They cost an encoding, and no page waits long for them."""
+
+    def __init__(self, frame: Frame) -> None:
+        self._frame = frame
+        self._known: OrderedDict[str, list[dict[str, Any]]] = OrderedDict()
+        self._asked: dict[str, asyncio.Task[list[dict[str, Any]]]] = {}
+
+    async def of(self, sentence: str) -> list[dict[str, Any]]:
+        """As far as they are known in time."""
+        if sentence in self._known:
+            return self._known[sentence]
+        task = self._asked.get(sentence)
+        if task is None:
+            task = self._asked[sentence] = asyncio.create_task(self._ask(sentence))
+        await asyncio.wait([task], timeout=NEAREST_WITHIN)
+        return self._known.get(sentence, [])
+
+    async def _ask(self, sentence: str) -> list[dict[str, Any]]:
+        try:
+            found = await self._frame.office.nearest(sentence)
+            self._known[sentence] = found
+            while len(self._known) > NEAREST_KEPT:
+                self._known.popitem(last=False)
+            return found
+        finally:
+            self._asked.pop(sentence, None)

@@ -1,0 +1,239 @@
+// Where a reply or a note is written. The two have their own fields and drafts, and the mode never switches by itself.
+
+import { call, newKey, tell } from "./api.js"
+import { lastSeen, markSeen, newest } from "./log.js"
+import { alert, toast } from "./say.js"
+
+const TYPING_EVERY = 3000
+const ROWS_AT_MOST = 12
+
+const form = document.getElementById("composer")
+const main = document.getElementById("main")
+const number = main.dataset.case
+const at = id => document.getElementById(id)
+const fields = { reply: at("reply"), note: at("note") }
+const store = `warmline.draft.${document.body.dataset.agent}.${number}`
+
+let mode = "reply"
+let sending = false
+let typedAt = -TYPING_EVERY
+let saveTimer = 0
+let refresh = async () => {}
+
+// --- what is kept in this browser --------------------------------------------------------------
+
+const kept = name => { try { return JSON.parse(localStorage.getItem(`${store}.${name}`)) } catch { return null } }
+
+function keep(name, value) {
+  try {
+    if (value === null) localStorage.removeItem(`${store}.${name}`)
+    else localStorage.setItem(`${store}.${name}`, JSON.stringify(value))
+    return true
+  } catch {
+    return false
+  }
+}
+
+function save() {
+  clearTimeout(saveTimer)
+  for (const [name, field] of Object.entries(fields)) {
+    const old = kept(name)
+    const text = field.value
+    if (text === (old?.text ?? "")) continue
+    keep(name, text ? { ...old, text } : null)
+  }
+  said(fields[mode].value ? "Draft saved" : "")
+}
+
+const said = words => { at("saved").textContent = words }
+
+// --- the two modes -----------------------------------------------------------------------------
+
+/** Show one of the two; only a person's own key or click comes here. */
+export function switchTo(wanted, { focus = true } = {}) {
+  mode = wanted
+  form.classList.toggle("isnote", mode === "note")
+  for (const name of ["reply", "note"]) {
+    const on = name === mode
+    at(`tab-${name}`).setAttribute("aria-selected", String(on))
+    at(`tab-${name}`).tabIndex = on ? 0 : -1
+    at(`pane-${name}`).hidden = !on
+  }
+  keep("mode", mode)
+  said(fields[mode].value ? "Draft saved" : "")
+  grow(fields[mode])
+  if (focus) { fields[mode].focus(); toEnd(fields[mode]) }
+}
+
+export const currentMode = () => mode
+
+function toEnd(field) { field.selectionStart = field.selectionEnd = field.value.length }
+
+function grow(field) {
+  const lines = field.value.split("\n").reduce((sum, line) => sum + Math.max(1, Math.ceil(line.length / 80)), 0)
+  field.rows = Math.min(Math.max(lines, 2), ROWS_AT_MOST)
+}
+
+/** Put words into the reply, never anywhere else. */
+export function insert(text) {
+  const field = fields.reply
+  if (field.readOnly) return false
+  const from = field.selectionStart
+  const before = field.value.slice(0, from)
+  const gap = before && !/\s$/.test(before) ? " " : ""
+  field.value = before + gap + text + field.value.slice(field.selectionEnd)
+  save()
+  grow(field)
+  if (mode === "reply") { field.focus(); field.selectionStart = field.selectionEnd = from + gap.length + text.length }
+  toast(mode === "reply" ? "Inserted into the reply." : "Inserted into the reply, not into this note. r opens it.")
+  return true
+}
+
+// --- sending -----------------------------------------------------------------------------------
+
+/** Send or save what is written; `anyway` after somebody else's words were shown. */
+export async function send({ anyway = false } = {}) {
+  const now = mode
+  const field = fields[now]
+  const text = field.value
+  if (sending || !text.trim()) { if (!sending) field.focus(); return }
+  if (now === "reply" && field.readOnly) { alert(field.placeholder); field.focus(); return }
+  if (document.body.classList.contains("stale")) { halt("Not connected.", "Your draft is safe. Send it when the desk is back.", []); return }
+  sending = true
+  form.setAttribute("aria-busy", "true")
+  said(now === "reply" ? "Sending" : "Saving")
+  save()
+  // The same words once more are the same act: with the key of before it happens once.
+  const before = kept(now)?.act
+  const act = before?.text === text && !anyway
+    ? before
+    : { key: newKey(), text, ...(now === "reply" ? { after: anyway ? Math.max(lastSeen(), newest()) : lastSeen() } : {}) }
+  keep(now, { text, act })
+  const body = now === "reply" ? { text, after_seq: act.after } : { text }
+  const answer = await call("POST", `cases/${number}/${now}`, body, { key: act.key })
+  sending = false
+  form.removeAttribute("aria-busy")
+  if (answer.ok) {
+    markSeen(answer.data.seq)
+    if (field.value === text) field.value = ""
+    else if (field.value.startsWith(text)) field.value = field.value.slice(text.length).trimStart()
+    keep(now, field.value ? { text: field.value } : null)
+    calm()
+    grow(field)
+    said("")
+    await refresh({ own: true })
+    return
+  }
+  refused(answer, now, text)
+}
+
+function refused({ status, data }, now, text) {
+  const error = data.error ?? {}
+  said("Draft saved")
+  // What was refused did not happen: the next try is a new act. What nobody answered may have happened.
+  if (status !== 0 && status < 500) keep(now, { text })
+  if (error.code === "stale") { stale(error.since ?? []); return }
+  if (error.code === "held") {
+    halt(`${error.holder ?? "A colleague"} has this case now.`, "Your draft is kept; a note reaches the team.", [["Keep it", () => close()], ["Discard", discard]])
+    refresh()
+    return
+  }
+  if (status === 0 || status >= 500) {
+    halt("Not sent: the desk cannot be reached.", "Your draft is safe. Sending again does not double it.", [["Send again", () => { close(); send() }], ["Edit", () => close()]])
+    return
+  }
+  halt("Not sent.", error.message ?? "Try again.", [["Edit", () => close()]])
+  refresh()
+}
+
+function stale(since) {
+  const people = [...new Set(since.map(row => row.author || main.dataset.customer))]
+  const mine = since.every(row => row.author === document.body.dataset.name)
+  const heading = mine ? "You wrote here from another window. Read it first."
+    : `${people.join(" and ")} wrote while you were writing. Read it first.`
+  const list = document.createElement("ul")
+  for (const row of since.slice(-5)) {
+    const line = document.createElement("li")
+    const who = document.createElement("b")
+    const bdi = document.createElement("bdi")
+    bdi.textContent = row.author || main.dataset.customer
+    who.append(bdi)
+    const words = document.createElement("span")
+    words.dir = "auto"
+    words.textContent = row.text.length > 600 ? `${row.text.slice(0, 600)}…` : row.text
+    line.append(who, words)
+    list.append(line)
+  }
+  const last = Math.max(...since.map(row => row.seq))
+  const read = then => () => { markSeen(last); close(); then?.() }
+  refresh()
+  halt(heading, list, [["Send anyway", read(() => send({ anyway: true }))], ["Edit", read()], ["Discard", read(discard)]])
+}
+
+function halt(heading, text, acts) {
+  at("halt-h").textContent = heading
+  at("halt-text").replaceChildren(text)
+  at("halt-acts").replaceChildren(...acts.map(([words, act]) => {
+    const button = document.createElement("button")
+    button.type = "button"
+    button.className = "btn small"
+    button.textContent = words
+    button.addEventListener("click", act)
+    return button
+  }))
+  at("halt").hidden = false
+  at("halt-h").focus()
+}
+
+function calm() { at("halt").hidden = true }
+function close() { calm(); fields[mode].focus() }
+
+function discard() {
+  const field = fields[mode]
+  const text = field.value
+  const name = mode
+  field.value = ""
+  keep(name, null)
+  calm()
+  grow(field)
+  said("")
+  field.focus()
+  toast("Draft discarded.", { undo: () => { fields[name].value = text; save(); grow(fields[name]); if (mode === name) fields[name].focus() } })
+}
+
+// --- start -------------------------------------------------------------------------------------
+
+export function start(onRefresh) {
+  refresh = onRefresh
+  for (const [name, field] of Object.entries(fields)) {
+    field.value = kept(name)?.text ?? ""
+    field.addEventListener("input", () => {
+      grow(field)
+      clearTimeout(saveTimer)
+      saveTimer = setTimeout(save, 250)
+      if (name === "reply") typing()
+    })
+    field.addEventListener("keydown", event => {
+      if (event.isComposing) return
+      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); send() }
+      if (event.key === "Escape") { event.preventDefault(); field.blur(); at("log").focus({ preventScroll: true }) }
+    })
+  }
+  form.addEventListener("submit", event => event.preventDefault())
+  form.querySelector(".tabs").addEventListener("keydown", event => {
+    if (!["ArrowLeft", "ArrowRight"].includes(event.key)) return
+    event.preventDefault()
+    switchTo(mode === "reply" ? "note" : "reply", { focus: false })
+    at(`tab-${mode}`).focus()
+  })
+  at("halt").addEventListener("keydown", event => { if (event.key === "Escape") close() })
+  for (const kind of ["pagehide", "desk:leaving"]) addEventListener(kind, save)
+  switchTo(kept("mode") === "note" ? "note" : "reply", { focus: false })
+}
+
+function typing() {
+  const now = performance.now()
+  if (fields.reply.readOnly || !fields.reply.value || now - typedAt < TYPING_EVERY) return
+  typedAt = now
+  tell("/desk/signal", { kind: "typing", case: number })
+}
