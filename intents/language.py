@@ -20,7 +20,10 @@ from typing import Final
 LOOKED_AT: Final = 4000
 """Characters, half from the beginning and half from the end."""
 _TOKEN = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
-_NOISE = re.compile(r"(?:https?://|www\.)\S{1,300}|[#@][\w.]{1,60}|\S{1,64}@\S{1,190}")
+_NOISE = re.compile(
+    r"(?:https?://|www\.)\S{1,300}|[#@][\w.]{1,60}|\S{1,64}@\S{1,190}"
+    r"|(?<![\w.-])(?:[\w-]{1,63}\.){1,4}(?:com|net|org|info|io|eu|example|[a-z]{2})(?![\w-])"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +101,8 @@ _ENGLISH_TEXT: Final = (
     " under until up update upgrade ur us use used using very want wanted was wasn't way we we're website week well"
     " were what what's when where which while who why will with without won't wont work worked working works would yes"
     " yesterday yet you you're your you've down hate okay ok sorry wait waiting add any could enable move who's game"
-    " team account store near turn app play date price watch"
+    " team account store near turn app play date price watch remove delete create install switch forward bigger larger"
+    " folder files address password second old raise daily both two three name names"
 )
 _ENGLISH: Final = frozenset(_ENGLISH_TEXT.split())
 _SPLIT: Final = {code: frozenset(words.split()) for code, words in _WORDS.items()}

@@ -181,7 +181,8 @@ DOWN: Final[Phrases] = (
     ),
     (
         "outage",
-        r"outages?|black_?outs?|stand_?still|power_cut|offline(?!_(?:mode|maps?|play\w{0,4}|use|"
+        r"outages?(?!_(?:alerts?|notifications?|notices?))|black_?outs?|stand_?still|power_cut|"
+        r"offline(?!_(?:mode|maps?|play\w{0,4}|use|"
         r"access|view\w{0,4}"
         r"|listen\w{0,4}|download\w{0,3}|games?|files?|reading|copy|music|songs?|shows?|videos?))",
     ),
@@ -250,6 +251,7 @@ DOWN: Final[Phrases] = (
     ),
     (
         "total loss",
+        r"where_(?:did|has|have)_(?:my|our|all)~(?:go|gone|went)|"
         r"(?:all|every|entire|whole|everything)~~(?:gone|deleted|vanished|disappeared|lost|wiped|erased|"
         r"missing|empty|offline)"
         r"|(?:lost|deleted|wiped|erased|losing|vanished)_(?:all|every|everything|my_entire|the_whole|"
@@ -257,7 +259,8 @@ DOWN: Final[Phrases] = (
     ),
     (
         "stands still",
-        rf"(?:{_CANT}_(?:work|trade|operate))|losing~(?:money|orders|customers|sales|business)|emergency|"
+        rf"(?:{_CANT}_(?:work|trade|operate))|losing~(?:money|orders|customers|sales|business)|"
+        rf"emergency(?!_(?:codes?|contacts?))|"
         rf"(?:business|production|company|team|office)~(?:standing|stopped|stuck|blocked|halt)",
     ),
     ("maintenance", r"maintenance_mode|under_maintenance|server_(?:unavailable|maintenance|full)"),
@@ -277,7 +280,7 @@ PERSON: Final[Phrases] = (
         r"dm|email|hear|interact\w{0,3})~"
         r"(?:humans?|persons?|agents?|someone|somebody|some_one|representatives?|reps?|"
         r"manager|supervisor|operator|employees?|executives?|advis[oe]rs?|assistants?|staff|people"
-        r"|colleagues?|team_member|customer_(?:care|service|support|executive)|support(?!_(?:for|"
+        r"|colleagues?|team_member|customer_(?:care|service|support|executive)|support(?!@|_(?:for|"
         r"\w{1,20}_files?))|support_team|help_?desk|call_?cent(?:er|re)|specialist|technician|consultant|"
         r"department|headquarters|head_office|corporate)",
     ),
@@ -301,21 +304,22 @@ PERSON: Final[Phrases] = (
     ),
     (
         "number",
-        r"(?:phone|contact|telephone|helpline|hotline|toll_?free|customer_(?:care|service|support)|"
-        r"support|your|ur|mobile|call)_(?:ph_|phone_|contact_)?(?:number|no\b|line|nr|nbr|email|e_mail)|"
+        r"(?:(?<!\bmy )(?<!\bour )(?<!\bnew )(?<!\bname and )(?:phone|telephone|mobile)|contact|helpline|hotline|"
+        r"toll_?free|customer_(?:care|service|support)|support|your|ur|call)_(?:ph_|phone_|contact_)?(?:number|no\b|line|nr|nbr|email|e_mail)|"
         r"helpline|hotline|call_cent(?:er|re)",
     ),
     (
         "number",
         r"(?:number|email|address|line|way)~(?:to_(?:call|reach|contact|talk|speak|ring|write|connect))|"
-        r"how~(?:contact|reach|call|get_in_touch|get_ahold|get_hold|connect_with|talk_to|speak)(?!_?(?:s_|"
+        r"how~(?:contact|reach|call|get_in_touch|get_ahold|get_hold|connect_with(?=_(?:you|u|your|"
+        r"an?|the|some\w{3,4}|support|customer))|talk_to|speak)(?!_?(?:s_|"
         r"list))",
     ),
     (
         "staff",
         r"customer_(?:care|service|support)(?:_(?:executive|agent|rep\w{0,14}|team|person))?|(?:live|"
         r"web)_?(?:chat|agent|support|rep)|chat_service|(?:anyone|anybody|someone|somebody|"
-        r"person)_(?:there|here|available|help|who_can|from_\w{1,12}|works?)|on_hold",
+        r"person)_(?:there|here|available|help|who_can|from_(?!\w{1,9}ing\b)\w{1,12}|works?)|on_hold",
     ),
     (
         "no machine",

@@ -165,7 +165,7 @@ IRRITATION: Final[Phrases] = (
         r"ain'?t)_(?:\w{1,8}_)?(?:good|ok|okay|great|nice|right|enough|worth|loving|a_fan|use|using)|"
         r"get_rid_of|got_rid|remov\w{1,3}|took_away|uninstall\w{0,3}|unsubscribe\w{0,1}|cancel+ing|"
         r"expect\w{0,4}|wish_i|oh_wait|but_(?:you|your|it|the|now|this|not|why|no)|however|unfortunately|"
-        r"except|until|plastic|hair|cold|raw|sick",
+        r"except|until|plastic|hair|cold|raw|sick|where_(?:you|u|ya)_at",
     ),
     (
         "weak words",

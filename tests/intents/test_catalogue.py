@@ -17,7 +17,7 @@ def test_the_shipped_one_is_sound() -> None:
     assert 15 <= len(catalogue.intents) <= 30
     assert len(catalogue.examples) >= 450
     assert {intent.id for intent in catalogue.intents if intent.automatable} == {
-        "use_a_feature", "account_and_plan", "can_i", "praise", "suggestion",
+        "use_a_feature", "account_and_plan", "can_i", "website_and_mail", "praise", "suggestion",
     }  # fmt: skip
     assert all(intent.description for intent in catalogue.intents)
 
