@@ -18,6 +18,7 @@ import structlog
 
 from bot.policy import SECTIONS_AT_MOST, Understanding
 from bot.retrieval import GOOD, Hit, Library
+from intents.familiar import reconsider
 from intents.verdict import Nearest, Verdict
 
 SHARE: Final = 4
@@ -199,7 +200,11 @@ class Reader:
         if verdict.tier in ("problem", "howto", "unknown") and understanding.grave is None:
             found = library.search(text, verdict.vector, limit=LOOK_AT)
             near = tuple(hit for hit in found if hit.score >= WORTH_A_LOOK)
-            hits = near[:1] if near and near[0].score >= GOOD and verdict.tier != "unknown" else ()
+            good = bool(near) and near[0].score >= GOOD
+            if good:
+                verdict = reconsider(verdict, library.familiar)
+                understanding = understand(verdict)
+            hits = near[:1] if good and verdict.tier != "unknown" else ()
         if verdict.automatable and verdict.tier == "howto":
             asked = _questions(text)
             if len(asked) > 1:

@@ -14,16 +14,17 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from intents import gate, language, sentences, small_talk, wires
+from intents import familiar, gate, language, sentences, small_talk, wires
 from intents.catalogue import Catalogue, load_catalogue
 from intents.tiers import GRAVE, TIERS, Tier
 from intents.training import Learnt, Progress, learnt, nobody_watches
-from intents.verdict import Nearest, RunnerUp, Verdict
+from intents.verdict import Nearest, Part, RunnerUp, Verdict
 from intents.wires import Trip, WireName
 
 NEAREST: Final = 3
 SURE_ALONE: Final = 0.60
 """A sentence that is an outage or about money with this probability decides for the whole message."""
+_HOWTO: Final = TIERS.index("howto")
 _DECIDING_ALONE: Final[tuple[Tier, ...]] = ("outage", "billing")
 COMPLAINT: Final = 0.25
 """A probability of complaint intents from here on makes the message a complaint; in one sentence, the next."""
@@ -59,6 +60,10 @@ class Classifier:
         self._members: Final = np.zeros((len(intents), len(TIERS)))
         self._members[np.arange(len(intents)), self._tier_of] = 1.0
         self._complaint: Final = np.array([i.tier == "feedback" and not i.automatable for i in intents])
+        self._automatable: Final = np.array([i.automatable for i in intents])
+        people = [not catalogue.by_id[name].automatable for _, name in catalogue.examples]
+        self._people: Final = np.ascontiguousarray(model.vectors[people])
+        """Vectors of the utterances that a machine may not act on."""
 
     @classmethod
     def load_or_train(
@@ -87,7 +92,7 @@ class Classifier:
         talk = small_talk.small_talk(text)
         if talk == "are_you_a_bot":  # "am I talking to a person?" is answered honestly, with a button for one
             tripped = tuple(trip for trip in tripped if trip.wire != "person")
-        return self._verdict(text, texts, parts, vectors[0], tongue, tripped, talk, len(matters))
+        return self._verdict(text, texts, parts, vectors, tongue, tripped, talk, len(matters))
 
     def nearest(self, text: str) -> tuple[Nearest, ...]:
         """The utterances of the catalogue closest to a text, closest first."""
@@ -102,7 +107,7 @@ class Classifier:
         text: str,
         texts: Sequence[str],
         parts: Sequence[NDArray[np.float64]],
-        vector: NDArray[np.float32],
+        vectors: Sequence[NDArray[np.float32]],
         tongue: language.Language,
         tripped: tuple[Trip, ...],
         talk: small_talk.SmallTalk | None,
@@ -114,6 +119,8 @@ class Classifier:
         decider, tier = _decider(tiers, raw[1:])
         odds = weighed if decider == 0 else parts[decider]
         best, second = _two_best(odds, self._tier_of, tier)
+        how_to = int(np.where(self._tier_of == _HOWTO, weighed, -1.0).argmax())
+        alarms = [familiar.closeness(self._people, vector) for vector in vectors]
         hard = tuple(trip for trip in tripped if trip.hard)
         signs = tuple(trip for trip in tripped if not trip.hard)
         complains = [float(odds[self._complaint].sum()) for odds in parts]
@@ -137,7 +144,12 @@ class Classifier:
             answerable=self.catalogue.by_id[self._model.classes[best]].automatable,
             automatable=False,
             reason="",
-            vector=vector,
+            vector=vectors[0],
+            parts=tuple(
+                Part(vector=vectors[max(at - 1, 0)], tiers=row, alarm=alarms[max(at - 1, 0)])
+                for at, row in enumerate(raw)
+            ),
+            how_to=self._model.classes[how_to] if self._automatable[how_to] else None,
         )
         ruling = gate.judge(unruled)
         return replace(unruled, automatable=ruling.automatable, reason=ruling.reason)

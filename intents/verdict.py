@@ -32,6 +32,18 @@ class Nearest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One part of a message as the head saw it."""
+
+    vector: NDArray[np.float32]
+    """(dimension,), unit length."""
+    tiers: NDArray[np.float64]
+    """(7,), in the order of `TIERS`, summing to 1."""
+    alarm: float
+    """How close it is to what the catalogue leaves to people; see `intents.familiar.closeness`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """What one message means, how sure that is, and whether a machine may act on it alone."""
 
@@ -71,6 +83,10 @@ class Verdict:
     """One sentence for a person: why, or why not."""
     vector: NDArray[np.float32] = field(compare=False, repr=False)
     """Of the whole text, unit length: knowledge retrieval uses it again."""
+    parts: tuple[Part, ...] = field(default=(), compare=False, repr=False)
+    """The whole with what the wires say, the whole without, then its sentences if there are several."""
+    how_to: str | None = None
+    """The best intent of tier howto in the whole, if a machine may act on it; for `intents.familiar`."""
     nearest: tuple[Nearest, ...] = ()
     """Filled on demand (`Classifier.explain`), so that ordinary messages do not pay for it."""
 
