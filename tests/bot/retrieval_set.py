@@ -1,14 +1,16 @@
-"""The measured set: its questions, and what a library makes of them.
+"""The measured sets: their questions, what a library makes of them, and what becomes of them on the whole way.
 
 `python tests/bot/retrieval_set.py HOME` in the root of the checkout prints the weights that the tuning part asks for,
-and the numbers of both parts; HOME is the folder of the encoder, as for `models.encoder.load_encoder`.
+and the numbers of all parts; HOME is the folder of the encoder, as for `models.encoder.load_encoder`.
 """
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import tomllib
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -21,7 +23,9 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))  # when run as a script
 
 from bot.articles import load_articles  # noqa: E402
+from bot.policy import Decision, Said, Situation, decide  # noqa: E402
 from bot.retrieval import Hit, Library  # noqa: E402
+from bot.understanding import Classifies, Reader, Reading  # noqa: E402
 
 Vector = NDArray[np.float32]
 
@@ -33,6 +37,8 @@ class Part:
     answerable: dict[str, frozenset[str]]
     """Question -> the places ("slug#anchor") that answer it."""
     unanswerable: tuple[str, ...]
+    grave: tuple[str, ...] = ()
+    """What only people may answer, in the words of the articles."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,14 +64,15 @@ class Measured:
         )
 
 
-def load_parts() -> dict[str, Part]:
-    """`tuning` and `held_out`."""
-    with (Path(__file__).parent / "paraphrases.toml").open("rb") as file:
+def load_parts(name: str = "paraphrases") -> dict[str, Part]:
+    """`tuning` and `held_out` of a set: `paraphrases` or `paraphrases_by_voice`."""
+    with (Path(__file__).parent / f"{name}.toml").open("rb") as file:
         data = tomllib.load(file)
     return {
         name: Part(
             answerable={question: frozenset(places) for question, places in part["answerable"].items()},
             unanswerable=tuple(part["unanswerable"]),
+            grave=tuple(part.get("grave", ())),
         )
         for name, part in data.items()
     }
@@ -100,6 +107,78 @@ def measure(library: Library, part: Part, vector: Callable[[str], Vector]) -> Me
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WholeWay:
+    """What becomes of questions that are sent to a desk: words, wires, gate and articles together. Shares in [0, 1]."""
+
+    answered_right: float
+    answered_wrong: float
+    held_back: dict[str, int]
+    """Answerable questions that went to a person, counted by what held them back."""
+    unanswerable_answered: float
+    wrong: tuple[str, ...]
+    """The unanswerable questions that were answered."""
+    grave_answered: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return (
+            f"whole way: answered right {self.answered_right:.1%}, wrong {self.answered_wrong:.1%}, held back "
+            f"{self.held_back}; unanswerable answered {self.unanswerable_answered:.1%}, grave {self.grave_answered}"
+        )
+
+
+def decisions(library: Library, classifier: Classifies, texts: Sequence[str]) -> list[tuple[Reading, Decision]]:
+    """What a desk with these articles decides on each text as somebody's first message."""
+    reader = Reader(classifier=classifier, library=lambda: library, threads=1)
+    readings = asyncio.run(reader.read(texts))
+    reader.close()
+    return [
+        (reading, decide(Situation(
+            said=(Said(id=1, kind="text", text=text),), understanding=reading.understanding,
+            questions=reading.questions, articles=len(reading.hits),
+        )))
+        for text, reading in zip(texts, readings, strict=True)
+        if reading is not None
+    ]  # fmt: skip
+
+
+def whole_way(library: Library, classifier: Classifies, part: Part) -> WholeWay:
+    right = 0
+    held: Counter[str] = Counter()
+    for places, (reading, decision) in zip(
+        part.answerable.values(), decisions(library, classifier, tuple(part.answerable)), strict=True
+    ):
+        right += decision.act == "answer" and place(reading.hits[0]) in places
+        if decision.act != "answer":
+            held[_held_back_by(reading)] += 1
+    of = len(part.answerable)
+
+    def answered(texts: tuple[str, ...]) -> tuple[str, ...]:
+        found = zip(texts, decisions(library, classifier, texts), strict=True)
+        return tuple(text for text, (_, decision) in found if decision.act in ("answer", "thank"))
+
+    wrong = answered(part.unanswerable)
+    return WholeWay(
+        answered_right=right / of,
+        answered_wrong=(of - right - held.total()) / of,
+        held_back=dict(held.most_common()),
+        unanswerable_answered=len(wrong) / len(part.unanswerable),
+        wrong=wrong,
+        grave_answered=answered(part.grave),
+    )
+
+
+def _held_back_by(reading: Reading) -> str:
+    verdict = reading.verdict
+    if verdict.automatable and verdict.tier == "howto":
+        return "no good section"
+    if verdict.wires:
+        return "wire"
+    if verdict.foreign:
+        return "language"
+    return "gate" if verdict.tier == "howto" else verdict.tier
+
+
 def fit(library: Library, part: Part, vector: Callable[[str], Vector], *, fused: float) -> dict[str, float]:
     """The weights of `Evidence.score` and "bias" by logistic regression, with the weight of `fused` given.
 
@@ -123,16 +202,22 @@ def fit(library: Library, part: Part, vector: Callable[[str], Vector], *, fused:
 
 
 def main(home: Path) -> None:
+    from intents.classifier import Classifier
     from models.encoder import load_encoder
 
     encoder = load_encoder(home)
     vector = cache(encoder.encode)
     library = Library.build(load_articles(ROOT / "bot" / "knowledge"), encoder)
-    parts = load_parts()
-    lines = [str(fit(library, parts["tuning"], vector, fused=2.0))]
-    for name, part in parts.items():
-        measured = measure(library, part, vector)
-        lines += [f"{name}: {measured}", f"  answered although nothing answers it: {'; '.join(measured.wrong)}"]
+    classifier = Classifier.load_or_train(home, encoder)
+    lines = [str(fit(library, load_parts()["tuning"], vector, fused=2.0))]
+    for file in ("paraphrases", "paraphrases_by_voice"):
+        for name, part in load_parts(file).items():
+            measured = measure(library, part, vector)
+            lines += [
+                f"{file}, {name}: {measured}",
+                f"  answered although nothing answers it: {'; '.join(measured.wrong)}",
+                f"  {whole_way(library, classifier, part)}",
+            ]
     sys.stdout.write("\n".join(lines) + "\n")
 
 
