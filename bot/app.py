@@ -9,7 +9,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import structlog
@@ -23,6 +23,7 @@ from bot.host import Front, House
 from bot.intake import Intake
 from bot.library import Shelf
 from bot.live import Live
+from bot.mailing import Mailing
 from bot.router import Router
 from bot.settings import Settings, public_url, read_secret
 from bot.understanding import Reader
@@ -38,8 +39,10 @@ from channels import registry
 from channels.contract import Backfills, Capabilities, Channel, Rereads, ServesRoutes
 from channels.web import NAME as WEB
 from handoff.desk import Desk
+from handoff.letters import Postman
 from handoff.notifier import Notifier
 from handoff.opening import Footing, Rules
+from handoff.unread import Letterhead
 from intents.classifier import Classifier
 from models.encoder import Encoder, load_encoder
 from models.vectors import VectorCache
@@ -178,11 +181,13 @@ async def warmline(
         live = Live(bus)
         channels = _channels(settings, secret)
         capabilities = _capabilities(channels)
+        postman = _postman(settings, secret)
         rules = Rules(
             targets=settings.targets,
             hours=settings.business_hours,
             voice=settings.voice,
             notify=settings.webhook_url is not None,
+            mail_after=timedelta(minutes=settings.mail_after) if postman is not None else None,
         )
         holder = f"{socket.gethostname()[:20]}-{os.getpid()}"
 
@@ -201,12 +206,18 @@ async def warmline(
 
         desk = Desk(
             database=database, rules=rules, pull=lambda name: capabilities(name).pull, published=acted,
+            here=live.is_heard,
         )  # fmt: skip
         duty = _Duty(bus, lambda: desk)
         reader = Reader(classifier=mind.classifier, library=lambda: shelf.library, threads=settings.encoder_threads)
         stack.callback(reader.close)
         intake = Intake(database=database, bus=bus)
-        front = Front(voice=settings.voice, hours=settings.business_hours, hours_said=settings.hours)
+        front = Front(
+            voice=settings.voice,
+            hours=settings.business_hours,
+            hours_said=settings.hours,
+            mail_after=rules.mail_after,
+        )
         house = House(intake=intake, database=database, live=live, bus=bus, front=front)
         base = public_url(settings)
         router = Router(
@@ -236,6 +247,16 @@ async def warmline(
             desk_url=f"{base}/desk",
             published=published,
         )
+            mailing=Mailing(
+                database=database,
+                postman=postman,
+                head=Letterhead(
+                    company=settings.company,
+                    sender=(settings.sender and settings.sender.name) or settings.company,
+                    link=settings.public_url,
+                ),
+                published=published,
+            ),
         gaps += [router.sweep_soon, courier.wake]
         office = Office(
             desk=desk,
@@ -306,6 +327,15 @@ async def warmline(
 
 async def _backfill(channel: Channel, house: House) -> None:
     """What was missed while we were away."""
+def _postman(settings: Settings, secret: bytes) -> Postman | None:
+    """Who carries mail; None: nobody has said which server takes it."""
+    if settings.mail_server is None or settings.sender is None:
+        return None
+    from bot.mail import SmtpPostman  # its library costs a start, and not every desk sends mail
+
+    return SmtpPostman(settings.mail_server, settings.sender, secret=secret)
+
+
     assert isinstance(channel, Backfills)  # noqa: S101 - chosen by the caller
     try:
         missed = await channel.backfill(house)

@@ -9,10 +9,11 @@ from typing import Final
 
 import structlog
 
+from bot.mailing import Mailing
 from handoff import promises
 from handoff.notifier import Call, Notifier
 from handoff.opening import Footing, Rules, notify_again
-from store import dues, journey, sweep
+from store import dues, journey, sweep, unread
 from store.changes import Changes
 from store.database import Database
 from store.dues import Due
@@ -22,11 +23,14 @@ from store.words import case_number
 LOOK_EVERY: Final = 1.0
 AT_ONCE: Final = 50
 CALLS_AT_ONCE: Final = 8
+MAILS_AT_ONCE: Final = 8
 TRIES: Final = 5
 """Then a row is given up, for people to look at. A call for people is never given up: nobody would know."""
 LONGEST_WAIT: Final = 600
 """Seconds between two tries."""
 SWEEP_LOOK_EVERY: Final = 60.0
+BESIDE: Final = ("notify", unread.KIND)
+"""What reaches out, and so may take a while."""
 
 log = structlog.get_logger(__name__)
 
@@ -44,6 +48,7 @@ class Clock:
         notifier: Notifier | None,
         desk_url: str,
         published: Callable[[Collection[int], Collection[int]], Awaitable[None]],
+        mailing: Mailing | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._database = database
@@ -53,14 +58,16 @@ class Clock:
         self._notifier = notifier
         self._desk_url = desk_url
         self._published = published
+        self._mailing = mailing
         self._now = now
 
     async def run(self) -> None:
-        """Tick until cancelled. Calls go beside the rest: a pager that hangs holds up no promise."""
+        """Tick until cancelled. Calls and mails go beside the rest: a pager that hangs holds up no promise."""
         async with asyncio.TaskGroup() as tasks:
             for step, pause in (
                 (self._effects, LOOK_EVERY),
                 (self._calls, LOOK_EVERY),
+                (self._mails, LOOK_EVERY),
                 (self.sweep, SWEEP_LOOK_EVERY),
             ):
                 tasks.create_task(self._forever(step, pause))
@@ -68,7 +75,8 @@ class Clock:
     async def tick(self) -> bool:
         """Run what is due now; whether there may be more."""
         more = await self._effects()
-        return await self._calls() or more
+        more = await self._calls() or more
+        return await self._mails() or more
 
     async def sweep(self) -> bool:
         """Delete some of what nobody needs any more, if it is time; whether there is more."""
@@ -91,7 +99,7 @@ class Clock:
 
     async def _effects(self) -> bool:
         async with self._database.read() as connection:
-            arrived = await dues.arrived(connection, self._now(), limit=AT_ONCE, without="notify")
+            arrived = await dues.arrived(connection, self._now(), limit=AT_ONCE, without=BESIDE)
         for due in arrived:
             await self._run(due)
         return len(arrived) == AT_ONCE
@@ -102,10 +110,23 @@ class Clock:
         await asyncio.gather(*map(self._run, arrived))
         return len(arrived) == CALLS_AT_ONCE
 
+    async def _mails(self) -> bool:
+        """Unread answers, for whom they are due. One that fails interrupts no other on its way."""
+        if self._mailing is None:
+            return False
+        async with self._database.read() as connection:
+            arrived = await dues.arrived(connection, self._now(), limit=MAILS_AT_ONCE, only=unread.KIND)
+        for ended in await asyncio.gather(*map(self._run, arrived), return_exceptions=True):
+            if ended is not None:
+                raise ended
+        return len(arrived) == MAILS_AT_ONCE
+
     async def _run(self, due: Due) -> None:
         try:
             if due.kind == "notify":
                 await self._notify(due)
+            elif due.kind == unread.KIND and self._mailing is not None:
+                await self._mailing.run(due)
             else:
                 await self._effect(due)
         except (DatabaseAway, TablesDiffer):

@@ -24,9 +24,10 @@ from channels.contract import (
     Undecodable,
 )
 from channels.richtext import RichText
-from handoff import texts
+from handoff import texts, unread
 from handoff.hours import Hours
 from handoff.texts import Voice
+from handoff.reach import masked
 from store import transcripts, visits
 from store.bus import Bus
 from store.database import Database
@@ -50,8 +51,8 @@ class Front:
     hours: Hours
     hours_said: str
     """The opening hours as the operator wrote them."""
-    mail: bool = False
-    """Answers can follow to an address."""
+    mail_after: timedelta | None = None
+    """So long an answer waits to be read before it follows to an address; None: none does."""
     status: Status | None = None
 
 
@@ -134,7 +135,7 @@ class House:
             opens_at=None if is_open else opens,
             opens=None if is_open else front.voice.time(opens, now),
             status=await self._status_now(),
-            mail=front.mail,
+            mail=front.mail_after is not None,
         )
 
     async def _status_now(self) -> Mapping[str, str] | None:
@@ -147,7 +148,11 @@ class House:
     async def standing(self, conversation: int) -> Standing:
         async with self._database.read() as connection:
             visit = await visits.read(connection, conversation)
-        return Standing(owner="bot") if visit is None else _standing(visit, self._clock(), mail=self._front.mail)
+        return (
+            Standing(owner="bot")
+            if visit is None
+            else _standing(visit, self._clock(), mail=self._front.mail_after is not None)
+        )
 
     async def seen(self, conversation: int, seq: int) -> None:
         async with self._database.write("seen") as connection:
@@ -161,7 +166,8 @@ class House:
     async def reach(self, conversation: int, *, email: str, name: str) -> None:
         address, called = one_line(email)[:320].lower(), one_line(name)[:200]
         async with self._database.write("reach") as connection:
-            await visits.claim_address(connection, conversation, address, called)
+            if await visits.claim_address(connection, conversation, address, called):
+                await unread.address_given(connection, conversation, now=self._clock(), after=self._front.mail_after)
         await self._live.publish([conversation], [])
 
     async def allow(self, key: str, *, limit: int, per: float) -> float:
@@ -186,9 +192,3 @@ def _standing(visit: Visit, now: datetime, *, mail: bool) -> Standing:
         ask_email=mail and awaited and visit.email is None and (by is None or by - now > _SOON),
         seen=visit.seen_seq,
     )
-
-
-def masked(address: str) -> str:
-    """An address for who knows it already: `a•••@example.com`."""
-    name, _, domain = address.rpartition("@")
-    return f"{name[:1]}•••@{domain}"

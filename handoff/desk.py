@@ -15,7 +15,8 @@ from handoff import queue, texts
 from handoff.deadlines import FIRST_CLASS, deadline
 from handoff.errors import HeldByOther, NoSuchCase, NotHeld, Stale, WrongState
 from handoff.opening import Footing, Opening, Rules, new_case
-from store import cases, journey, keys, line, transcripts
+from handoff.reach import Reach
+from store import cases, journey, keys, line, transcripts, unread
 from store.agents import Agent
 from store.changes import Changes, insert_cases
 from store.database import Database
@@ -115,7 +116,8 @@ Action = Callable[[_Work], Awaitable[dict[str, Any]]]
 class Desk:
     """The agents' side of the house.
 
-    `pull` says of a channel whether customers read our own table (a row is then sent once committed).
+    `pull` says of a channel whether customers read our own table (a row is then sent once committed), `here` of a
+    conversation whether its customer has the chat open.
     """
 
     def __init__(
@@ -125,11 +127,13 @@ class Desk:
         rules: Rules,
         pull: Callable[[str], bool],
         published: Published,
+        here: Callable[[int], bool] = lambda _: False,
         clock: Clock = lambda: datetime.now(UTC),
     ) -> None:
         self._database = database
         self._rules = rules
         self._pull = pull
+        self.reach = Reach(pull=pull, here=here, mail_after=rules.mail_after)
         self._published = published
         self._clock = clock
 
@@ -337,7 +341,12 @@ class Desk:
             )
             work.changes.settle_promises(work.id, "kept", work.now)
             work.event("replied", seq=seq)
-            return {**_state(work.number, "pending", work.agent.name), "seq": seq}
+            if work.pull and self._rules.mail_after is not None:
+                at = work.now + self._rules.mail_after
+                work.changes.due(unread.KIND, work.conversation, at, now=work.now, data={"seq": seq})
+            reach = self.reach.tell(work.row, work.now)
+            said = {} if reach is None else {"reach": reach["sentence"]}
+            return {**_state(work.number, "pending", work.agent.name), "seq": seq, **said}
 
         return await self._act("reply", agent, number, action, once)
 

@@ -30,6 +30,8 @@ class Rules:
     voice: texts.Voice
     notify: bool = False
     """A notifier is set up; first-class cases call until somebody takes them."""
+    mail_after: timedelta | None = None
+    """So long a reply waits to be read in the chat before it goes by mail; None: mail is not set up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ sentence is another one then.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -165,3 +166,34 @@ def resolved(outcome: str | None, agent: str) -> str:
 def source(title: str, link: str | None) -> str:
     """Where an answer comes from."""
     return f'From "{title}": {link}' if link else f'From "{title}".'
+
+
+# --- by mail -----------------------------------------------------------------------------------------
+# None of it holds a word of the customer's: the address is claimed, and may be a stranger's.
+
+
+def mail_author(agents: Sequence[str], company: str) -> str:
+    """Whose name stands above a letter: `Mia at Acme`; the company's alone where several have written."""
+    return f"{agents[0]} at {company}" if len(set(agents)) == 1 else company
+
+
+def mail_subject(company: str, case: str) -> str:
+    return f"{company}: an answer to you ({case})"
+
+
+def mail_text(replies: Sequence[tuple[str, str]], *, company: str, case: str, link: str | None) -> str:
+    """A letter: what people have written (name and words, in order), and where the answer to it goes."""
+    agents = list(dict.fromkeys(name for name, _ in replies))
+    who = agents[0] if len(agents) == 1 else f"{', '.join(agents[:-1])} and {agents[-1]}"
+    have = "has" if len(agents) == 1 else "have"
+    words = "\n\n".join(body if len(agents) == 1 else f"{name}:\n{body}" for name, body in replies)
+    where = f": {link}" if link else "."
+    return (
+        f"{who} at {company} {have} answered you in the chat. Your case is {case}.\n\n"
+        f"{words}\n\n"
+        f"Answer in the chat where you wrote to us{where}\n"
+        "A reply to this mail does not get there.\n\n"
+        "-- \n"
+        f"You get this because your address was given in a chat with {company}, and the answer was not read there. "
+        "If that was not you, ignore this mail.\n"
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -27,14 +27,19 @@ _COLUMNS = [due.c.id, due.c.kind, due.c.subject, due.c.at, due.c.data, due.c.att
 
 
 async def arrived(
-    connection: AsyncConnection, now: datetime, *, limit: int, only: str | None = None, without: str | None = None
+    connection: AsyncConnection,
+    now: datetime,
+    *,
+    limit: int,
+    only: str | None = None,
+    without: Collection[str] = (),
 ) -> list[Due]:
-    """What has come due and is not consumed, the longest overdue first; of one kind, or of all but one."""
+    """What has come due and is not consumed, the longest overdue first; of one kind, or of all but some."""
     query = select(*_COLUMNS).where(due.c.consumed_at.is_(None), due.c.at <= now).order_by(due.c.at).limit(limit)
     if only is not None:
         query = query.where(due.c.kind == only)
-    if without is not None:
-        query = query.where(due.c.kind != without)
+    if without:
+        query = query.where(due.c.kind.not_in(without))
     rows = (await connection.execute(query)).mappings()
     return [Due(**{**row, "data": row["data"] or {}}) for row in rows]
 
@@ -54,6 +59,22 @@ async def put_off(connection: AsyncConnection, due_id: int, until: datetime, err
         .where(due.c.id == due_id, due.c.consumed_at.is_(None))
         .values(at=until, attempts=due.c.attempts + 1, error=error)
     )
+
+
+async def hold(
+    connection: AsyncConnection, held: Due, until: datetime, data: Mapping[str, Any], error: str | None = None
+) -> bool:
+    """Have it come due again then, with this in it, unless somebody has touched it since `held` was read.
+
+    Whoever means to do what takes a while holds the row for that long first: nobody else does it at the same time, and
+    if the process dies, the row comes due again with what it had in hand.
+    """
+    result = await connection.execute(
+        update(due)
+        .where(due.c.id == held.id, due.c.consumed_at.is_(None), due.c.attempts == held.attempts)
+        .values(at=until, attempts=held.attempts + 1, data=data, error=error)
+    )
+    return bool(result.rowcount)
 
 
 async def give_up(connection: AsyncConnection, due_id: int, now: datetime, error: str) -> None:

@@ -88,6 +88,7 @@ async def look(settings: Settings) -> AsyncIterator[Finding]:
         yield Finding(part="notifier", mark="note", text=text)
     else:
         yield Finding(part="notifier", mark="ok", text="calls go out until somebody takes a first-class case")
+    yield await _tried("mail", lambda: _mail(settings))
     for name, make in _channels(settings):
         yield await _tried(name, lambda make=make: _channel(make))  # type: ignore[misc]
 
@@ -304,6 +305,33 @@ def _not_yet(settings: Settings, why: str) -> tuple[Mark, str]:
         read_shape(folder / "config.json")
         read_weights(folder / "model.safetensors")
     return "note", f"The next start has to prepare it ({why}). The first time it fetches some 90 MB: minutes."
+
+
+# --- mail ------------------------------------------------------------------------------------------
+
+
+async def _mail(settings: Settings) -> tuple[Mark, str]:
+    """All that is done for a letter, without one."""
+    if settings.mail_server is None or settings.sender is None:
+        return "note", "off: replies that nobody reads in the chat stay there (WARMLINE_SMTP_URL, WARMLINE_MAIL_FROM)"
+    from bot.mail import SmtpPostman
+    from handoff.letters import NotNow
+
+    postman = SmtpPostman(settings.mail_server, settings.sender, secret=bytes(32))
+    try:
+        how = await postman.check()
+    except NotNow as error:
+        reason = str(error)
+        return (
+            "wrong",
+            f"{reason[:1].upper()}{reason[1:].rstrip('.')}. Correct WARMLINE_SMTP_URL or WARMLINE_MAIL_FROM.",
+        )
+    if settings.public_url is None:
+        return (
+            "note",
+            f"the server takes mail from us, {how}; without WARMLINE_PUBLIC_URL a mail cannot say where the chat is",
+        )
+    return "ok", f"the server takes mail from us, {how}"
 
 
 # --- channels --------------------------------------------------------------------------------------

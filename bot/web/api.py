@@ -264,7 +264,7 @@ def _after(cursor: str | None) -> cases.Place | None:
 async def one_case(number: Number, agent: Me, office: There) -> dict[str, Any]:
     """A case with its whole context: why it is here, what was tried, promises, the customer, the transcript."""
     async with office.database.read() as connection:
-        found = await context(connection, number)
+        found = await context(connection, number, reach=office.desk.reach)
     if found["verdict"] is not None:
         found["verdict"]["nearest"] = await office.nearest(found["verdict"]["deciding_sentence"])
     return found
@@ -291,7 +291,10 @@ async def claim(number: Number, agent: Me, office: There, key: Key = None) -> di
 
 @api.post("/cases/{number}/reply", tags=["cases"])
 async def reply(number: Number, body: Reply, agent: Me, office: There, key: Key = None) -> dict[str, Any]:
-    """Write to the customer. 409: not yours, or (with `after_seq`) something came since; `since` shows it."""
+    """Write to the customer. 409: not yours, or (with `after_seq`) something came since; `since` shows it.
+
+    Where customers read with us, `reach` says whether this one is here, and where the reply goes if not.
+    """
     once = _once(key, "reply", case=number, text=body.text, after=body.after_seq)
 
     def work() -> Awaitable[dict[str, Any]]:

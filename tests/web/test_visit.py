@@ -14,7 +14,8 @@ import httpx
 import pytest
 
 import channels.web
-from bot.host import Front, masked
+from bot.host import Front
+from handoff.reach import masked
 from tests.house import Customer, Desk, desk, served, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -296,7 +297,8 @@ async def test_an_address_is_asked_for_when_the_wait_is_longer_than_the_visit(tm
         assert (await stands(ana))["ask_email"] is False, "there is no mail here"
         house = at.house.house
         front = house._front
-        house._front = Front(voice=front.voice, hours=front.hours, hours_said=front.hours_said, mail=True)
+        mail_after = timedelta(minutes=5)
+        house._front = Front(voice=front.voice, hours=front.hours, hours_said=front.hours_said, mail_after=mail_after)
         assert (await stands(ana))["ask_email"] is True, "no time was named"
         case = (await stands(ana))["case"]
         now = datetime.now(UTC)

@@ -15,7 +15,7 @@ from store.homelock import HomeLock
 from store.valkey import EmbeddedValkey
 from tests.bot.cli.conftest import Invoke, trained_home
 
-PARTS = ["settings", "home", "address", "database", "bus", "model", "notifier", "web"]
+PARTS = ["settings", "home", "address", "database", "bus", "model", "notifier", "mail", "web"]
 
 
 @pytest.fixture(autouse=True)
@@ -58,7 +58,7 @@ def test_ready_to_start_and_beside_a_running_desk(invoke: Invoke, home: Path) ->
     invoke("agents", "list")
     ready = invoke("check")
     assert ready.exit_code == 0, ready.stdout
-    assert {**marks(ready.stdout), "model": "ok"} == {**dict.fromkeys(PARTS, "ok"), "notifier": "note"}
+    assert {**marks(ready.stdout), "model": "ok"} == {**dict.fromkeys(PARTS, "ok"), "notifier": "note", "mail": "note"}
     assert "no desk runs there" in ready.stdout
 
     async def beside() -> str:
