@@ -246,7 +246,6 @@ async def warmline(
             notifier=notifier,
             desk_url=f"{base}/desk",
             published=published,
-        )
             mailing=Mailing(
                 database=database,
                 postman=postman,
@@ -257,6 +256,7 @@ async def warmline(
                 ),
                 published=published,
             ),
+        )
         gaps += [router.sweep_soon, courier.wake]
         office = Office(
             desk=desk,
@@ -325,8 +325,6 @@ async def warmline(
                     task.cancel()
 
 
-async def _backfill(channel: Channel, house: House) -> None:
-    """What was missed while we were away."""
 def _postman(settings: Settings, secret: bytes) -> Postman | None:
     """Who carries mail; None: nobody has said which server takes it."""
     if settings.mail_server is None or settings.sender is None:
@@ -336,6 +334,8 @@ def _postman(settings: Settings, secret: bytes) -> Postman | None:
     return SmtpPostman(settings.mail_server, settings.sender, secret=secret)
 
 
+async def _backfill(channel: Channel, house: House) -> None:
+    """What was missed while we were away."""
     assert isinstance(channel, Backfills)  # noqa: S101 - chosen by the caller
     try:
         missed = await channel.backfill(house)
