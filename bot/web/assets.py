@@ -18,6 +18,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from bot.web.bundles import BUNDLES, bundle
+
 STATIC: Final = Path(__file__).with_name("static")
 _FOREVER: Final = "public, max-age=31536000, immutable"
 _BRIEFLY: Final = "public, max-age=300"
@@ -38,10 +40,13 @@ class Assets:
 
     def __init__(self, folder: Path = STATIC) -> None:
         self._files = {
-            path.relative_to(folder).as_posix(): _read(path)
+            path.relative_to(folder).as_posix(): _file(path.name, path.read_bytes())
             for path in sorted(folder.rglob("*"))
             if path.is_file() and not path.name.startswith(".")
         }
+        for name, parts in BUNDLES.items():
+            if all(part in self._files for part in parts):
+                self._files[name] = _file(name, bundle(self.text, parts).encode())
         whole = hashlib.sha256()
         for name, file in self._files.items():
             whole.update(f"{name}\0{len(file.content)}\0".encode() + file.content)
@@ -104,10 +109,9 @@ def pack(content: bytes, *, level: int = 6) -> bytes | None:
     return gzip.compress(content, level, mtime=0) if len(content) >= PACKED_FROM else None
 
 
-def _read(path: Path) -> _File:
-    content = path.read_bytes()
-    media_type = {".js": "text/javascript", ".svg": "image/svg+xml"}.get(path.suffix)
-    media_type = media_type or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+def _file(name: str, content: bytes) -> _File:
+    media_type = {".js": "text/javascript", ".svg": "image/svg+xml"}.get(Path(name).suffix)
+    media_type = media_type or mimetypes.guess_type(name)[0] or "application/octet-stream"
     packable = media_type.startswith(_PACKED_TYPES)
     if packable and media_type.startswith("text/"):
         media_type += "; charset=utf-8"
