@@ -62,7 +62,8 @@ def row_of(case: Mapping[str, Any], now: datetime, *, times: int, at: Any) -> Ro
         name=case["customer_name"] or "Somebody",
         channel=case["channel"],
         due=due_of(case, now),
-        words=shown(case["preview"], case["deciding"], case["body"]),
+        # Where nothing was recognised, nothing has decided.
+        words=shown(case["preview"], case["deciding"] if case["tier"] != "unknown" else None, case["body"]),
         flags=list(_flags(case, times)),
         claimable=case["assignee_id"] is None and case["status"] != "resolved",
         holder=case["assignee"],
