@@ -114,12 +114,12 @@ class Settings(BaseSettings):
     webhook_url: SecretStr | None = Field(
         None, description="Where cases are announced (POST, JSON); first-class ones until somebody takes them."
     )
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged.")
     smtp_url: SecretStr | None = Field(
         None, description="Mail server that takes what nobody has read in the chat: smtp://user:password@host:587."
     )
     mail_from: str | None = Field(None, description="Address that mail is from, or NAME <ADDRESS>.")
     mail_after: Minutes = Field(5, description="Minutes that a reply waits to be read in the chat before it is mailed.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged.")
     channels: Annotated[dict[str, dict[str, Any]], NoDecode] = Field(
         default_factory=dict, repr=False, description="Further channels, one table each: [channels.NAME]."
     )
@@ -182,7 +182,6 @@ class Settings(BaseSettings):
             raise ValueError("write it whole, like https://hooks.example.com/…")
         return value
 
-    @field_validator("redis_url")
     @field_validator("smtp_url")
     @classmethod
     def _smtp(cls, value: SecretStr | None) -> SecretStr | None:
@@ -197,6 +196,7 @@ class Settings(BaseSettings):
             Sender.parse(value)
         return value
 
+    @field_validator("redis_url")
     @classmethod
     def _redis(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and urlsplit(value.get_secret_value()).scheme not in ("redis", "rediss", "unix"):
@@ -253,7 +253,6 @@ class Settings(BaseSettings):
         )
 
     @property
-    @property
     def mail_server(self) -> MailServer | None:
         return MailServer.parse(self.smtp_url.get_secret_value()) if self.smtp_url is not None else None
 
@@ -261,6 +260,7 @@ class Settings(BaseSettings):
     def sender(self) -> Sender | None:
         return Sender.parse(self.mail_from) if self.mail_from is not None else None
 
+    @property
     def voice(self) -> Voice:
         return Voice(company=self.company, bot=self.bot_name or f"{self.company} Bot", zone=self.business_hours.zone)
 
@@ -307,9 +307,9 @@ def load_settings(**given: Any) -> Settings:
     settings = _with_password(settings, faults)
     if settings.quiet_at_most < settings.quiet_seconds:
         faults.append(f"{PREFIX}QUIET_AT_MOST is less than {PREFIX}QUIET_SECONDS. Raise it.")
-    if faults:
     if settings.smtp_url is not None and settings.mail_from is None:
         faults.append(f"{PREFIX}SMTP_URL needs {PREFIX}MAIL_FROM, the address that mail is from, like help@acme.com.")
+    if faults:
         raise SettingsError(faults)
     return settings
 
