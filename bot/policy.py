@@ -214,8 +214,9 @@ def _of_words(
         return _hand_off(rest, ends, "sent a file or a voice message without words", tier="unknown",
                          acknowledge="attachment")  # fmt: skip
     if said.foreign:
-        return _hand_off(rest, ends, f"wrote in another language ({said.language or 'unknown'})", tier=said.tier,
-                         sla=_sla(said.tier), acknowledge="unknown", said=said)  # fmt: skip
+        # What the classifier makes of words that it was not taught is worth nothing.
+        return _hand_off(rest, ends, f"wrote in another language ({said.language or 'unknown'})", tier="unknown",
+                         acknowledge="unknown", said=said)  # fmt: skip
     if (talk == "no" and now.asked_if_helped) or now.same_question:
         reason = "the answer did not help" if talk == "no" else "asked the same again within a day"
         return _hand_off(rest, ends, reason, tier="howto", acknowledge="not_helped", said=said)

@@ -184,7 +184,7 @@ def test_no_line_of_the_table_is_there_twice() -> None:
         (now(talk("no"), asked_if_helped=True), "howto", "howto", "not_helped"),
         (now(None, said("", files=1)), "unknown", "unknown", "attachment"),
         (now(None, failed=True), "unknown", "unknown", "failed"),
-        (now(replace(meant("problem"), foreign=True)), "problem", "problem", "unknown"),
+        (now(replace(meant("problem"), foreign=True)), "unknown", "unknown", "unknown"),
         (now(replace(UNKNOWN, security=True), **RECENT), "unknown", "outage", "reopened"),
         (now(meant("billing"), **RECENT), "billing", "billing", "reopened"),
     ],
