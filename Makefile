@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 run: $(VENV)/.installed
 	@$(BIN)/warmline run
 
-test: $(VENV)/.installed-dev
+test: $(VENV)/.browser
 	@$(BIN)/python -m pytest
 
 check: $(VENV)/.installed-dev
@@ -16,6 +16,18 @@ check: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# A browser for the tests that look at pages: Debian's, where it may be installed; without one they say that they are skipped.
+$(VENV)/.browser: $(VENV)/.installed-dev
+	@command -v chromium >/dev/null || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "Installing chromium, for the tests in a browser (once)"; \
+	    export DEBIAN_FRONTEND=noninteractive; \
+	    apt-get install -y -qq --no-install-recommends chromium >/dev/null 2>&1 || \
+	    { apt-get update -qq >/dev/null 2>&1 && apt-get install -y -qq --no-install-recommends chromium >/dev/null 2>&1; } || \
+	    echo "Chromium could not be installed."; \
+	  fi; }
+	@command -v chromium >/dev/null && touch $@ || echo "No chromium: the tests in a browser will be skipped. To run them: apt-get install chromium"
 
 chaos: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m chaos --timeout 1800 -s tests
