@@ -216,6 +216,7 @@ async def warmline(
             voice=settings.voice,
             hours=settings.business_hours,
             hours_said=settings.hours,
+            file_at_most=settings.web_file_max_mb * 1_000_000,
             mail_after=rules.mail_after,
         )
         house = House(intake=intake, database=database, live=live, bus=bus, front=front)
@@ -266,6 +267,7 @@ async def warmline(
             wake_courier=courier.wake,
             requeue=lambda item: _reread(item, database, channels, house),
             base=base,
+            is_demo=lambda: shelf.is_demo,
             nearest=reader.nearest,
         )
         routes = [
@@ -356,6 +358,7 @@ def _channels(settings: Settings, secret: bytes) -> dict[tuple[str, str], Channe
                 "max_length": settings.web_max_length,
                 "rate_limit": settings.web_rate_limit,
                 "allowed_origins": settings.allowed_origins,
+                "file_at_most": settings.web_file_max_mb * 1_000_000,
             },
         )
     ]

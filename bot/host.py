@@ -7,13 +7,14 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
-from bot.intake import Intake, one_line
+from bot.intake import Intake, one_line, safe_name
 from bot.live import Live
 from channels.contract import (
     About,
     Button,
+    Content,
     Cursor,
     Delivered,
     Ear,
@@ -26,8 +27,8 @@ from channels.contract import (
 from channels.richtext import RichText
 from handoff import texts, unread
 from handoff.hours import Hours
-from handoff.texts import Voice
 from handoff.reach import masked
+from handoff.texts import Voice
 from store import transcripts, visits
 from store.bus import Bus
 from store.database import Database
@@ -40,6 +41,8 @@ STATUS_KEPT: Final = 5.0
 """Seconds; so often at most anybody is asked."""
 _SOON: Final = timedelta(minutes=2)
 """Whoever is answered within this is still there."""
+REFUSED: Final = "refused:"
+"""In an attachment's `reference`: it was not kept, and why."""
 _VISIBLE = frozenset({"text", "answer", "acknowledgement", "notice", "survey", "event", "button"})
 
 
@@ -54,6 +57,8 @@ class Front:
     mail_after: timedelta | None = None
     """So long an answer waits to be read before it follows to an address; None: none does."""
     status: Status | None = None
+    file_at_most: int = 10_000_000
+    """Bytes of one file that a customer sends."""
 
 
 class House:
@@ -112,7 +117,13 @@ class House:
                 button=(row["meta"] or {}).get("button") if row["author"] == "customer" else None,
                 rich=RichText.from_json(row["rich"]) if row["rich"] else None,
                 files=tuple(
-                    Kept(id=file["id"], name=file["name"], media_type=file["media_type"], size=file["size"])
+                    Kept(
+                        id=file["id"],
+                        name=file["name"],
+                        media_type=file["media_type"],
+                        size=file["size"],
+                        refused=self._refusal_of(file),
+                    )
                     for file in files.get(row["id"], ())
                 ),
             )
@@ -159,6 +170,18 @@ class House:
             new = await visits.seen(connection, conversation, seq, self._clock())
         if new:
             await self._live.publish([conversation], [])
+
+    async def file(self, conversation: int, file: int) -> Content | None:
+        async with self._database.read() as connection:
+            row = await transcripts.file_of(connection, conversation, file)
+        return None if row is None else Content(name=row["name"], media_type=row["media_type"], data=row["content"])
+
+    def refusal(self, name: str, reason: str) -> str:
+        return texts.refused_file(safe_name(name), reason, at_most=self._front.file_at_most)
+
+    def _refusal_of(self, file: Mapping[str, Any]) -> str | None:
+        kept, refused, reason = str(file["reference"]).partition(REFUSED)
+        return self.refusal(file["name"], reason) if refused and not kept else None
 
     async def writes(self, conversation: int) -> None:
         await self._live.signal("typing", conversation=conversation, by="customer")

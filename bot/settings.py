@@ -109,6 +109,7 @@ class Settings(BaseSettings):
         description="Messages a minute for one conversation and for one address (IPv6: one /64); 0 for no limit.",
     )
     web_max_length: int = Field(10_000, ge=100, le=100_000, description="Characters in one message on the web.")
+    web_file_max_mb: int = Field(10, ge=0, le=25, description="Megabytes of one file from a customer; 0 for no files.")
     quiet_seconds: float = Field(2.0, ge=0, le=60, description="Quiet before an answer in a chat.")
     quiet_at_most: float = Field(6.0, ge=0, le=120, description="The longest wait for quiet.")
     webhook_url: SecretStr | None = Field(

@@ -271,6 +271,17 @@ class Kept:
     name: str
     media_type: str
     size: int
+    refused: str | None = None
+    """Why it was not kept, in a sentence."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """A file with what is in it."""
+
+    name: str
+    media_type: str
+    data: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -374,6 +385,14 @@ class PullHost(Host, Protocol):
 
     async def seen(self, conversation: int, seq: int) -> None:
         """The customer has had everything up to this message before their eyes. It never goes back."""
+        ...
+
+    async def file(self, conversation: int, file: int) -> Content | None:
+        """A file of that conversation which its customer may see; None: there is none, or it was not kept."""
+        ...
+
+    def refusal(self, name: str, reason: str) -> str:
+        """Why a file was not kept, and what would be. `reason`: program | active | empty | large | other."""
         ...
 
     async def writes(self, conversation: int) -> None:

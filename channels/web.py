@@ -22,6 +22,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from channels.contract import (
+    Attachment,
     Author,
     Capabilities,
     Ear,
@@ -31,9 +32,10 @@ from channels.contract import (
     PullHost,
     Receipt,
 )
-from channels.web_checks import SMALL, address_of, body_of, checked, number, object_of, sequence_of, whole
+from channels.web_checks import SMALL, Posted, address_of, body_of, checked, number, object_of, sequence_of, whole
 from channels.web_checks import Refused as Refused
 from channels.web_checks import who as who
+from channels.web_files import PREFIX, Uploads, is_form, served
 from channels.web_shown import about_shown, line_shown, standing_shown
 
 NAME: Final = "web"
@@ -57,6 +59,8 @@ class WebSettings:
     rate_limit: int = 30
     """Messages a minute, for one conversation and for one address (IPv6: one /64 network); 0: no limit."""
     allowed_origins: tuple[str, ...] = ()
+    file_at_most: int = 10_000_000
+    """Bytes of one file; 0: no files are taken."""
 
 
 def make(settings: Mapping[str, Any]) -> WebChannel:
@@ -75,6 +79,7 @@ class WebChannel:
         self._settings = settings
         self._host: PullHost | None = None
         self._closing = asyncio.Event()
+        self._uploads = Uploads(at_most=settings.file_at_most)
 
     async def start(self, host: Host) -> None:
         self._host = cast(PullHost, host)
@@ -96,10 +101,11 @@ class WebChannel:
             Route("/api/web/conversations/{token}", self._preflight, methods=["OPTIONS"]),
             Route("/api/web/conversations/{token}/messages", self._list, methods=["GET"]),
             Route("/api/web/conversations/{token}/events", self._events, methods=["GET"]),
+            Route("/api/web/conversations/{token}/files/{file}", self._file, methods=["GET"]),
             Route("/api/web/conversations/{token}/seen", self._seen, methods=["POST"]),
             Route("/api/web/conversations/{token}/typing", self._typing, methods=["POST"]),
             Route("/api/web/conversations/{token}/email", self._email, methods=["POST"]),
-            Route("/api/web/conversations/{token}/{what:str}", self._preflight, methods=["OPTIONS"]),
+            Route("/api/web/conversations/{token}/{what:path}", self._preflight, methods=["OPTIONS"]),
         ]
 
     # --- tokens ----------------------------------------------------------------------------------
@@ -152,7 +158,23 @@ class WebChannel:
     async def _take(self, request: Request) -> Response:
         host = self._ready()
         self._refuse_strangers(request)
-        posted = checked(object_of(await body_of(request), '"id" and "text"'), self._settings.max_length)
+        if not is_form(request):
+            data = object_of(await body_of(request), '"id" and "text"')
+            return await self._keep(host, request, checked(data, self._settings.max_length))
+        if not self._uploads.at_most:
+            raise Refused(415, "no_files", "Files are not taken here. Send the words alone.", field="file")
+        await self._limit_address(host, request)
+        async with self._uploads.read(request) as upload:
+            posted = checked(upload.fields, self._settings.max_length, with_files=bool(upload.files))
+            async with self._uploads.room():
+                return await self._keep(host, request, posted, await self._uploads.attachments(upload))
+
+    async def _keep(
+        self, host: PullHost, request: Request, posted: Posted, files: tuple[Attachment, ...] = ()
+    ) -> Response:
+        refused = self._refused(host, files)
+        if not posted.text.strip() and len(refused) == len(files):
+            raise Refused(422, "file_refused", refused[0]["message"], field="file")
         place = self._place(posted.id) if posted.conversation is None else self._place_of(posted.conversation)
         await self._limit(host, request, place)
         if posted.conversation is not None and await host.find(NAME, ACCOUNT, place) is None:
@@ -167,6 +189,7 @@ class WebChannel:
             text=posted.text,
             kind="button" if posted.button else "message",
             button=posted.button,
+            attachments=files,
             global_id=True,
         )
         kept = (await host.deliver([message]))[0]
@@ -176,14 +199,31 @@ class WebChannel:
             )
         if posted.conversation is not None and kept.place != place:
             raise Refused(409, "id_used", "This id was used in another conversation. Take a new one.", field="id")
-        return JSONResponse({"conversation": self.token(kept.place), "message": posted.id}, 202)
+        answer = {"conversation": self.token(kept.place), "message": posted.id}
+        return JSONResponse(answer | ({"refused": refused} if refused else {}), 202)
+
+    def _refused(self, host: PullHost, files: Sequence[Attachment]) -> list[dict[str, str]]:
+        """The files that were not kept, each with a sentence for its owner."""
+        found = []
+        for file in files:
+            if file.reference.startswith(PREFIX):
+                reason = file.reference.removeprefix(PREFIX)
+                message = host.refusal(file.name, reason)
+                found.append({"name": file.name, "reason": reason, "message": message})
+        return found
 
     async def _limit(self, host: PullHost, request: Request, place: str) -> None:
-        limit = self._settings.rate_limit
-        if not limit:
-            return
+        await self._limit_by(host, f"web:place:{place}")
+        if not is_form(request):  # whose address was looked at before its files were read
+            await self._limit_address(host, request)
+
+    async def _limit_address(self, host: PullHost, request: Request) -> None:
         address = request.client.host if request.client else "unknown"
-        for key in (f"web:place:{place}", f"web:address:{_line_of(address)}"):
+        await self._limit_by(host, f"web:address:{_line_of(address)}")
+
+    async def _limit_by(self, host: PullHost, key: str) -> None:
+        limit = self._settings.rate_limit
+        if limit:
             wait = await host.allow(key, limit=limit, per=60.0)
             if wait > 0:
                 raise Refused(
@@ -193,7 +233,9 @@ class WebChannel:
 
     async def _about(self, request: Request) -> Response:
         async def work(request: Request) -> Response:
-            return JSONResponse(about_shown(await self._ready().about(), max_length=self._settings.max_length))
+            about = await self._ready().about()
+            limits = {"max_length": self._settings.max_length, "max_bytes": self._settings.file_at_most}
+            return JSONResponse(about_shown(about, **limits))
 
         return await self._answered(request, work, cache="public, max-age=5")
 
@@ -213,6 +255,19 @@ class WebChannel:
             return JSONResponse({"messages": [line_shown(line) for line in lines]})
 
         return await self._answered(request, work)
+
+    async def _file(self, request: Request) -> Response:
+        try:
+            host = self._ready()
+            conversation = await self._conversation(host, request)
+            content = await host.file(conversation, number(request.path_params["file"], "file"))
+            if content is None:
+                raise Refused(404, "no_such_file", "There is no such file in this conversation.")
+            response = served(content)
+        except Refused as refused:
+            response = refused.response()
+        response.headers.update({**self._cors(request), "Cross-Origin-Resource-Policy": "cross-origin"})
+        return response
 
     # --- what a customer does besides writing ----------------------------------------------------
 

@@ -94,21 +94,22 @@ def object_of(body: bytes, wants: str) -> dict[str, Any]:
     return data
 
 
-def checked(data: Mapping[str, Any], max_length: int) -> Posted:
-    """A message as it is kept."""
+def checked(data: Mapping[str, Any], max_length: int, *, with_files: bool = False) -> Posted:
+    """A message as it is kept; with files it needs no words."""
     conversation = data.get("conversation")
     if conversation is not None and not isinstance(conversation, str):
         raise Refused(
             422, "wrong_type", '"conversation" must be the token you were given, or null.', field="conversation"
         )
-    id_, text, (name, email) = _uuid(data.get("id")), _text(data.get("text"), max_length), who(data)
+    text = _text(data.get("text", "" if with_files else None), max_length, may_be_empty=with_files)
+    id_, (name, email) = _uuid(data.get("id")), who(data)
     return Posted(
         conversation=conversation,
         id=id_,
         text=text,
         name=name,
         email=email,
-        button=_tapped(_short(data, "button", 100), data["text"]),
+        button=_tapped(_short(data, "button", 100), text),
     )
 
 
@@ -152,11 +153,11 @@ def _uuid(value: object) -> str:
     raise Refused(422, "wrong_type", '"id" must be a UUID that you make for each new message.', field="id")
 
 
-def _text(value: object, max_length: int) -> str:
+def _text(value: object, max_length: int, *, may_be_empty: bool = False) -> str:
     if not isinstance(value, str):
         raise Refused(422, "wrong_type", '"text" must be the message, as a string.', field="text")
     text = value.replace("\r\n", "\n").replace("\r", "\n")
-    if not text.strip():
+    if not text.strip() and not may_be_empty:
         raise Refused(422, "empty", "The message is empty. Write something.", field="text")
     if len(text) > max_length:
         raise Refused(

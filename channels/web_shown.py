@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from channels.contract import About, Line, Standing
+from channels.filetypes import ACCEPT
+from channels.web_files import MOST, TOGETHER
 
 
 def line_shown(line: Line) -> dict[str, Any]:
@@ -22,7 +24,9 @@ def line_shown(line: Line) -> dict[str, Any]:
     }
     if line.files:
         shown["files"] = [
-            {"id": file.id, "name": file.name, "type": file.media_type, "size": file.size} for file in line.files
+            {"id": file.id, "name": file.name, "type": file.media_type, "size": file.size}
+            | ({"refused": file.refused} if file.refused is not None else {})
+            for file in line.files
         ]
     if line.button is not None:
         shown["button"] = line.button
@@ -48,7 +52,7 @@ def standing_shown(standing: Standing, status: Mapping[str, str] | None) -> dict
     }
 
 
-def about_shown(about: About, *, max_length: int) -> dict[str, Any]:
+def about_shown(about: About, *, max_length: int, max_bytes: int) -> dict[str, Any]:
     """Who we are and what may be sent."""
     return {
         "company": about.company,
@@ -60,4 +64,5 @@ def about_shown(about: About, *, max_length: int) -> dict[str, Any]:
         "status": dict(about.status) if about.status is not None else None,
         "mail": about.mail,
         "max_length": max_length,
+        "files": {"most": MOST, "each": max_bytes, "together": TOGETHER, "accept": ACCEPT} if max_bytes else None,
     }

@@ -92,6 +92,23 @@ _FOREIGN: Final = {
 }
 
 
+FILE_REFUSED: Final = "Your message arrived; {file} did not: {reason}. We take {types} up to {max}."
+FILE_TYPES: Final = "pictures, PDF, text, office documents, zip, mail, sound and video"
+_FILE_REASONS: Final = {
+    "program": "it is a program",
+    "active": "it is a page that a browser could run",
+    "empty": "there is nothing in it",
+    "large": "it is over {max}",
+}
+
+
+def refused_file(name: str, reason: str, *, at_most: int) -> str:
+    """Why a file was not kept; `at_most` in bytes."""
+    largest = f"{at_most // 1_000_000} MB"
+    because = _FILE_REASONS.get(reason, "we do not take its type").format(max=largest)
+    return FILE_REFUSED.format(file=name, reason=because, types=FILE_TYPES, max=largest)
+
+
 def hours(said: str, zone: ZoneInfo, now: datetime) -> str:
     """Opening hours as an operator writes them, for people: `Mon–Fri 09:00–18:00 CET`."""
     if said.strip().lower() in ("always", "24/7"):

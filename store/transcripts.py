@@ -96,7 +96,12 @@ async def files_of(connection: AsyncConnection, messages: Sequence[int]) -> dict
     if messages:
         query = (
             select(
-                attachment.c.message_id, attachment.c.id, attachment.c.name, attachment.c.media_type, attachment.c.size
+                attachment.c.message_id,
+                attachment.c.id,
+                attachment.c.name,
+                attachment.c.media_type,
+                attachment.c.size,
+                attachment.c.reference,
             )
             .where(attachment.c.message_id.in_(messages))
             .order_by(attachment.c.id)
@@ -104,6 +109,29 @@ async def files_of(connection: AsyncConnection, messages: Sequence[int]) -> dict
         for row in (await connection.execute(query)).mappings():
             found.setdefault(row["message_id"], []).append(dict(row))
     return found
+
+
+async def file_of(connection: AsyncConnection, conversation_id: int, id_: int) -> dict[str, Any] | None:
+    """A kept file of that conversation, if its customer may see the message that it came with."""
+    query = (
+        select(attachment.c.name, attachment.c.media_type, attachment.c.content)
+        .join(message, message.c.id == attachment.c.message_id)
+        .where(
+            attachment.c.id == id_,
+            attachment.c.content.is_not(None),
+            message.c.conversation_id == conversation_id,
+            or_(message.c.direction == "in", and_(message.c.direction == "out", message.c.status == "sent")),
+        )
+    )
+    row = (await connection.execute(query)).mappings().one_or_none()
+    return None if row is None else dict(row)
+
+
+async def any_file(connection: AsyncConnection, id_: int) -> dict[str, Any] | None:
+    """A file with its content, which is None where none was kept; for people at the desk."""
+    query = select(attachment.c.name, attachment.c.media_type, attachment.c.content).where(attachment.c.id == id_)
+    row = (await connection.execute(query)).mappings().one_or_none()
+    return None if row is None else dict(row)
 
 
 async def verdicts(connection: AsyncConnection, conversation_id: int, *, limit: int = 20) -> list[dict[str, Any]]:

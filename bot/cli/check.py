@@ -347,6 +347,7 @@ def _channels(settings: Settings) -> Iterator[tuple[str, Callable[[], Channel]]]
         "max_length": settings.web_max_length,
         "rate_limit": settings.web_rate_limit,
         "allowed_origins": settings.allowed_origins,
+        "file_at_most": settings.web_file_max_mb * 1_000_000,
     }
     yield NAME, lambda: registry.load(NAME, web)
     for name, table in settings.channels.items():

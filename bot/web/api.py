@@ -12,11 +12,14 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.security import HTTPBearer
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from starlette.responses import Response
 
 from bot.intake import clean
 from bot.live import Live
 from bot.web import gate
 from bot.web.who import agent_of
+from channels.contract import Content
+from channels.web_files import served
 from handoff.context import context, described
 from handoff.desk import OUTCOMES, Desk, Once
 from handoff.errors import NoSuchCase
@@ -42,6 +45,8 @@ class Office:
     requeue: Callable[[int], Awaitable[bool]]
     base: str
     """How the desk is reached, for links."""
+    is_demo: Callable[[], bool]
+    """Whether the demo company answers."""
     nearest: Callable[[str], Awaitable[list[dict[str, Any]]]]
     """The utterances that a text is closest to, for a person who wants to see why."""
 
@@ -401,6 +406,16 @@ async def messages(
             raise NoSuchCase(f"There is no conversation {conversation}.")
         rows = await described(connection, conversation, after=after, limit=limit)
     return {"messages": rows, "next": rows[-1]["seq"] if len(rows) == limit else None}
+
+
+@api.get("/files/{file}", tags=["conversations"], response_class=Response)
+async def one_file(file: Annotated[int, Field(ge=1, le=2**53)], agent: Me, office: There) -> Response:
+    """What came with a message. A picture may be shown; everything else is saved."""
+    async with office.database.read() as connection:
+        row = await transcripts.any_file(connection, file)
+    if row is None or row["content"] is None:
+        raise NoSuchCase(f"There is no file {file}, or it was not kept.")
+    return served(Content(name=row["name"], media_type=row["media_type"], data=row["content"]))
 
 
 @api.post("/conversations/{conversation}/takeover", tags=["conversations"])

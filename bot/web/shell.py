@@ -14,6 +14,10 @@ from prometheus_client import Counter, Histogram
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from channels.web_files import UPLOADS_AT_MOST
+
+WITH_FILES: Final = "/api/web/messages"
+"""The one address that takes files from outside."""
 BODY_AT_MOST: Final = 1_000_000
 FAILED: Final = "Something failed on our side. It was written down."
 REQUESTS: Final = Counter("warmline_http_requests", "Requests by status class.", ["status"])
@@ -99,9 +103,9 @@ class _Limited:
 
     def __init__(self, receive: Receive, scope: Scope) -> None:
         self._receive = receive
-        self._left = BODY_AT_MOST
-        declared = next((value for name, value in scope["headers"] if name == b"content-length"), b"")
-        if declared.isdigit() and len(declared) < 20 and int(declared) > BODY_AT_MOST:
+        self._left = _at_most(scope)
+        declared = _header(scope, b"content-length")
+        if declared.isdigit() and len(declared) < 20 and int(declared) > self._left:
             self._left = -1
 
     async def __call__(self) -> Message:
@@ -113,6 +117,18 @@ class _Limited:
             if self._left < 0:
                 raise _too_large()
         return message
+
+
+def _at_most(scope: Scope) -> int:
+    """Bytes of a body: little, but where customers send files; there more is refused in better words."""
+    files = scope["method"] == "POST" and scope["path"] == WITH_FILES
+    if files and _header(scope, b"content-type").lower().startswith(b"multipart/form-data"):
+        return UPLOADS_AT_MOST + BODY_AT_MOST
+    return BODY_AT_MOST
+
+
+def _header(scope: Scope, name: bytes) -> bytes:
+    return next((value for found, value in scope["headers"] if found == name), b"")
 
 
 async def _say(send: Send) -> None:
