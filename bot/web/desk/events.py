@@ -54,21 +54,22 @@ class Events:
         )
 
     async def _flow(self, secret: str) -> AsyncIterator[bytes]:
-        closing = self._frame.closing
+        closing, live = self._frame.closing, self._frame.live
         clock = asyncio.get_running_loop().time
-        with self._frame.live.follow() as feed:
-            yield _event("hello", {})
+        with live.follow() as feed:
+            mark = live.mark
+            yield _event("hello", {"mark": mark})
             beat_at = clock() + BEAT
             while not closing.is_set():
                 if await _first(feed, closing, within=beat_at - clock()):
-                    for piece in _said(feed):
+                    for piece in _said(feed, mark, mark := live.mark):
                         yield piece
                     await _first(closing, within=APART)
                 else:
                     if not await self._stands(secret):
                         yield _event("end", {"why": "signed-out"})
                         return
-                    yield _event("beat", {})
+                    yield _event("beat", {"mark": mark})
                     beat_at = clock() + BEAT
         yield _event("end", {"why": "stopping"})
 
@@ -107,12 +108,14 @@ class Events:
         return Response(status_code=204)
 
 
-def _said(feed: Feed) -> list[bytes]:
+def _said(feed: Feed, before: str, mark: str) -> list[bytes]:
+    """What the feed has gathered since the mark `before`; whoever was told another mark last has missed something."""
     heard = feed.take()
-    said = [_event("gap", {})] if heard.gap else []
+    said = [_event("gap", {"mark": mark})] if heard.gap else []
     if heard.cases or heard.conversations:
         numbers = [case_number(id_) for id_ in sorted(heard.cases)]
-        said.append(_event("news", {"cases": numbers, "conversations": sorted(heard.conversations)}))
+        said.append(_event("news", {"cases": numbers, "conversations": sorted(heard.conversations),
+                                   "from": before, "mark": mark}))  # fmt: skip
     return said + [_event("signal", _shown(signal)) for signal in heard.signals]
 
 

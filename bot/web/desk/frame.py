@@ -118,7 +118,7 @@ class Frame:
 
     async def around(self, agent: Agent) -> dict[str, Any]:
         """What `desk/base.html` needs; give it to the template together with the page's own values."""
-        now = datetime.now(UTC)
+        now, mark = datetime.now(UTC), self.live.mark  # before anything is read
         async with self.database.read() as connection:
             counts = await board.counts(connection, now, end_of_day=self.end_of_day(now), agent_id=agent.id)
             mine = await board.of_agent(connection, agent.id)
@@ -131,6 +131,7 @@ class Frame:
             "nav": "",
             "nav_links": NAV,
             "now": now,
+            "mark": mark,
         }
 
     # --- times -----------------------------------------------------------------------------------

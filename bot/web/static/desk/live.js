@@ -16,6 +16,7 @@ const AGAIN = [200, 500, 1000, 2000, 4000]
 
 const listeners = { cases: new Set(), signal: new Set(), gap: new Set(), link: new Set() }
 const channel = "BroadcastChannel" in self ? new BroadcastChannel(NAME) : null
+let mark = document.body.dataset.mark // up to where this page knows all
 let link = "live"
 let downSince = null
 let heardAt = performance.now()
@@ -50,13 +51,17 @@ function take(kind, data) {
   heardAt = performance.now()
   if (kind === "end") { stopped = true; signedOut(); return }
   if (kind === "down") { down(data); return }
+  if (kind === "ask") return
+  downSince = null
   if (link !== "live") {
     link = "live"
-    downSince = null
     tell("link", link)
-    tell("gap")
   }
-  if (kind in listeners) tell(kind, data)
+  if (kind === "signal") { tell(kind, data); return }
+  const missed = kind === "gap" || (data.from ?? data.mark) !== mark
+  mark = data.mark
+  if (missed) tell("gap")
+  else if (kind === "cases") tell(kind, data)
 }
 
 function down(at) {
@@ -123,15 +128,18 @@ function read(block) {
     else if (line.startsWith("data: ")) data += line.slice(6)
   }
   const found = data ? JSON.parse(data) : {}
-  if (name === "hello") share("gap") // what happened between the page and the stream, or while we were away
-  else if (name === "news") share("cases", found)
-  else if (name === "end" && found.why === "signed-out") share("end")
-  else share(name, found)
+  if (name === "news") share("cases", found)
+  else if (name !== "end") share(name, found)
+  else if (found.why === "signed-out") share("end")
 }
 
-channel?.addEventListener("message", ({ data }) => { if (!leading) take(data.kind, data.data) })
+channel?.addEventListener("message", ({ data }) => {
+  if (!leading) take(data.kind, data.data)
+  else if (data.kind === "ask" && !downSince) channel.postMessage({ kind: "hello", data: { mark } })
+})
 
 if (navigator.locks && channel) {
+  channel.postMessage({ kind: "ask" }) // whoever holds the stream says how far it is
   navigator.locks.request(NAME, hold)
   // A page that holds the lock and is frozen tells nobody anything: then we listen ourselves.
   setInterval(() => {
