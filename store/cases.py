@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -181,7 +182,10 @@ async def read_row(connection: AsyncConnection, id_: int) -> dict[str, Any] | No
     return None if row is None else dict(row)
 
 
-async def events(connection: AsyncConnection, id_: int, *, limit: int = 100) -> list[dict[str, Any]]:
+async def events(
+    connection: AsyncConnection, id_: int, *, limit: int = 100, but: Collection[str] = ()
+) -> list[dict[str, Any]]:
+    """The newest events of a case, oldest first; `but`: kinds that are left out."""
     query = (
         select(
             case_event.c.id,
@@ -192,7 +196,7 @@ async def events(connection: AsyncConnection, id_: int, *, limit: int = 100) -> 
             case_event.c.data,
         )
         .outerjoin(agent, agent.c.id == case_event.c.agent_id)
-        .where(case_event.c.case_id == id_)
+        .where(case_event.c.case_id == id_, case_event.c.kind.not_in(but))
         .order_by(case_event.c.id.desc())
         .limit(limit)
     )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal
 
+from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -21,13 +22,15 @@ from bot.web.desk.transcript import CHANNELS, OUTCOME_NAMES, PAGE, TIER_NAMES, S
 from handoff import texts
 from handoff.context import context, described
 from handoff.errors import NoSuchCase
-from store import agents, articles
+from store import agents, articles, cases
 from store.agents import Agent
+from store.words import case_id
 
 NEAREST_WITHIN: Final = 0.04
 """Seconds that a page waits for the nearest utterances; a later look has them."""
 NEAREST_KEPT: Final = 500
 SEQ_AT_MOST: Final = 2**31 - 1
+STEPS: Final = 200
 BARS: Final = 3
 MORNING: Final = 9
 
@@ -88,15 +91,16 @@ class CasePage:
     async def _values(self, agent: Agent, number: str, *, after: int | None = None) -> dict[str, Any]:
         now = datetime.now(UTC)
         async with self._frame.database.read() as connection:
-            found = await context(connection, number)
+            found = await context(connection, number, reach=self._frame.desk.reach)
+            steps = await self._steps(connection, number)
             slugs = [section[0] for tried in found["tried"] for section in tried["sections"]]
             titles = await articles.titles(connection, slugs)
             people = await agents.list_agents(connection)
         shown, since = _shown(found["transcript"], after)
-        scene = self._scene(found, agent)
+        scene = self._scene(found, steps, agent)
         stand = stand_of(found, agent)
-        verdict = found["verdict"]
-        nearest = await self._nearest.of(str(verdict["deciding_sentence"])) if verdict else []
+        verdict = scene.verdict
+        nearest = await self._nearest.of(scene.deciding) if scene.deciding else []
         here = await self._frame.bus.who_is_present()
         return {
             "case": found,
@@ -116,6 +120,8 @@ class CasePage:
             "resolutions": _resolutions(agent),
             "colleagues": _colleagues(people, found, agent, here),
             "tomorrow": self._tomorrow(now),
+            "reach": (found["reach"] or {}).get("sentence") if found["status"] != "resolved" else None,
+            "verdict": verdict,
             "bars": _bars(verdict),
             "nearest": nearest,
             "titles": titles,
@@ -128,18 +134,21 @@ class CasePage:
             "outcome_names": OUTCOME_NAMES,
             "flags": _flags(found["flags"], scene.customer),
             "size": transcript.size,
+            "plain_name": transcript.plain_name,
             "clock": scene.clock,
         }
 
     async def _older(self, agent: Agent, number: str, before: int) -> dict[str, Any]:
         async with self._frame.database.read() as connection:
             found = await context(connection, number)
+            steps = await self._steps(connection, number)
             conversation = found["conversation"]["id"]
+            before = min(before, found["conversation"]["last_seq"] + 1)
             rows = await described(connection, conversation, after=max(before - PAGE - 1, 0), limit=PAGE + 1)
         shown = [row for row in rows if row["seq"] < before]
         following = [row for row in rows if row["seq"] >= before]
         whole = not shown or shown[0]["seq"] <= 1
-        scene = self._scene(found, agent)
+        scene = self._scene(found, steps, agent)
         until = following[0]["at"] if following else None
         since = None if whole else shown[0]["at"]
         return {
@@ -152,21 +161,25 @@ class CasePage:
             "may_answer": gate.rank(agent.role) >= gate.rank("agent"),
         }
 
-    def _scene(self, found: Mapping[str, Any], agent: Agent) -> Scene:
+    async def _steps(self, connection: AsyncConnection, number: str) -> list[dict[str, Any]]:
+        """What happened to the case, without what the messages say themselves."""
+        return await cases.events(connection, case_id(number) or 0, limit=STEPS, but=transcript.SAID_BY_MESSAGES)
+
+    def _scene(self, found: Mapping[str, Any], steps: Sequence[Mapping[str, Any]], agent: Agent) -> Scene:
         files: defaultdict[int, list[Mapping[str, Any]]] = defaultdict(list)
         for file in found["attachments"]:
             files[file["seq"]].append(file)
-        conversation, verdict = found["conversation"], found["verdict"] or {}
+        conversation, verdict = found["conversation"], ground(found)
         return Scene(
             zone=self._frame.zone,
             me=agent.name,
             channel=found["channel"],
             customer=customer_name(found["customer"]),
-            deciding=str(verdict.get("deciding_sentence") or ""),
+            verdict=verdict,
             opened_seq=conversation["opened_seq"],
             seen_seq=conversation["seen_seq"],
             seen_at=conversation["seen_at"],
-            events=found["events"],
+            events=steps,
             files=files,
         )
 
@@ -192,9 +205,7 @@ class CasePage:
 # --- values, made of values ------------------------------------------------------------------------
 
 
-def _shown(
-    rows: Sequence[Mapping[str, Any]], after: int | None
-) -> tuple[Sequence[Mapping[str, Any]], datetime | None]:
+def _shown(rows: Sequence[Mapping[str, Any]], after: int | None) -> tuple[Sequence[Mapping[str, Any]], datetime | None]:
     """(the newest page of messages or those after one, since when events belong to them; None: from the beginning)."""
     if after is not None:
         before = [row for row in rows if row["seq"] <= after]
@@ -223,8 +234,19 @@ def stand_of(found: Mapping[str, Any], agent: Agent) -> Stand:
     return Stand(standing=standing, may_answer=may_answer, may_take=may_take, refused=refused)
 
 
+def ground(found: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The verdict for which the case is in its tier: the one it was opened with, unless a later message was graver."""
+    first = found["verdict"]
+    if first is not None and first["tier"] == found["tier"]:
+        return dict(first)
+    same = [row for row in found["verdicts"] if row["tier"] == found["tier"]]
+    if not same:
+        return dict(first) if first is not None else None
+    return {**(same[-1]["evidence"] or {}), "tier": same[-1]["tier"], "intent": same[-1]["intent"]}
+
+
 def customer_name(customer: Mapping[str, Any]) -> str:
-    return str(customer["name"] or customer["email"] or "The customer")
+    return transcript.plain_name(str(customer["name"] or customer["email"] or "")) or "The customer"
 
 
 def first_name(name: str) -> str:
@@ -247,17 +269,20 @@ def _promise_due(promise: Mapping[str, Any], now: datetime) -> Due:
 
 
 def _resolutions(agent: Agent) -> list[tuple[str, str, str]]:
-    """(outcome, its name, what the customer will read)."""
+    """(outcome, its name, what the customer will read of it)."""
     return [
         (
             outcome,
             OUTCOME_NAMES[outcome],
-            "Nothing is sent; the case is closed."
+            "Nothing is sent."
             if outcome == "spam"
-            else f"They read: \u201c{texts.resolved(words, agent.name)}\u201d Then: \u201c{texts.SURVEY}\u201d",
+            else f"\u201c{texts.resolved(words, agent.name).partition(_AFTERWARDS)[0]}\u201d",
         )
         for outcome, words in texts.OUTCOMES.items()
     ]
+
+
+_AFTERWARDS: Final = " Anything else?"
 
 
 def _colleagues(
@@ -284,7 +309,7 @@ def _bars(verdict: Mapping[str, Any] | None) -> list[tuple[str, int]]:
 
 def _times_lately(found: Mapping[str, Any], now: datetime) -> int:
     """How many cases this customer has had within a week, this one with it."""
-    return 1 + sum(now - other["opened_at"] < timedelta(days=7) for other in found["other_cases"])
+    return 1 + sum(1 for other in found["other_cases"] if now - other["opened_at"] < timedelta(days=7))
 
 
 def _verified(customer: Mapping[str, Any]) -> str | None:

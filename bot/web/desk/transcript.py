@@ -24,6 +24,8 @@ FOLDED_FROM: Final = 20
 _LINE: Final = 84
 """Characters of one line of a bubble, roughly."""
 _QUOTED_FROM: Final = 3
+SAID_BY_MESSAGES: Final = ("customer_wrote", "replied", "noted")
+"""Events that messages say already."""
 PICTURES: Final = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
 TIER_NAMES: Final = {
     "outage": "Outage",
@@ -133,12 +135,17 @@ class Scene:
     """Name of who looks: their own words are not read out to them."""
     channel: str
     customer: str
-    deciding: str = ""
+    verdict: Mapping[str, Any] | None = None
     opened_seq: int = 0
     seen_seq: int = 0
     seen_at: datetime | None = None
     events: Sequence[Mapping[str, Any]] = ()
     files: Mapping[int, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+
+    @property
+    def deciding(self) -> str:
+        """The sentence that decided."""
+        return str((self.verdict or {}).get("deciding_sentence") or "")
 
     def clock(self, at: datetime) -> str:
         return f"{at.astimezone(self.zone):%H:%M}"
@@ -208,7 +215,7 @@ def _said(
         seq=row["seq"],
         message=row["id"],
         voice=voice,
-        name=row["author"] or (scene.customer if voice == "cust" else ""),
+        name=plain_name(row["author"]) or (scene.customer if voice == "cust" else ""),
         tag={"bot": "Bot", "system": "Notice"}.get(row["from"]),
         mine=row["from"] == "agent" and row["author"] == scene.me,
         at=row["at"],
@@ -276,7 +283,19 @@ def _hint(row: Mapping[str, Any]) -> str | None:
 
 
 def _file(file: Mapping[str, Any]) -> dict[str, Any]:
-    return {**file, "picture": file["media_type"].partition(";")[0].strip().lower() in PICTURES}
+    return {
+        **file,
+        "name": plain_name(file["name"]),
+        "picture": file["media_type"].partition(";")[0].strip().lower() in PICTURES,
+    }
+
+
+_TURNS: Final = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def plain_name(name: str) -> str:
+    """A name without what turns the direction of its letters: `gpj.exe` must not read as a picture."""
+    return " ".join(_TURNS.sub("", name).split())
 
 
 def size(count: int) -> str:
