@@ -66,6 +66,8 @@ class Sender:
         name = named["name"].strip('"').strip() if named else ""
         if any(unicodedata.category(character)[0] == "C" for character in name):
             raise ValueError("the name holds a character that cannot be shown")
+        if named is None and not text.isprintable():
+            raise ValueError("this is no address like help@example.com")
         found = address((named["address"] if named else text).strip())
         if not found.isascii():
             raise ValueError("write an address in plain letters: not every server takes another")
