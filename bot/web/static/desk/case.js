@@ -54,8 +54,8 @@ async function look(own) {
 /** Somebody has changed whose it is. */
 function changed(from, { standing, holder }) {
   main.dataset.standing = standing
-  changedAt = performance.now()
   if (acting) return
+  changedAt = performance.now()
   const words = standing === "theirs" ? `${holder} took this case just now.`
     : standing === "resolved" ? "This case was resolved just now."
     : standing === "unclaimed" ? "This case went back to the queue."
