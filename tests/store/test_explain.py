@@ -18,7 +18,7 @@ import pytest
 from sqlalchemy import event, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store import articles, cases, dues, inbox, journey, keys, line, outbox, quarantine, transcripts
+from store import articles, board, cases, dues, inbox, journey, keys, line, outbox, quarantine, transcripts
 from store.cases import Filter
 from store.changes import NEVER, Changes
 from store.database import Database, open_database
@@ -207,6 +207,24 @@ async def test_every_case_list_walks_an_index_in_its_order(desk_of_thousands: Da
     assert [bad for statement, plan in found for bad in faults(statement, plan, ordered=True)] == []
 
 
+BOARD: dict[str, Filter] = {
+    "waiting": Filter(status="waiting"),
+    "waiting, of a tier": Filter(status="waiting", tier="billing"),
+    "waiting, of a channel": Filter(status="waiting", channel="web"),
+    "mine": Filter(assignee=2),
+    "snoozed": Filter(status="snoozed"),
+}
+
+
+@pytest.mark.parametrize("after", [None, (NOW + timedelta(minutes=5), 300)])
+@pytest.mark.parametrize("name", BOARD)
+async def test_the_desk_lists_by_deadline_along_an_index(
+    desk_of_thousands: Database, name: str, after: board.Place | None
+) -> None:
+    found = await plans(desk_of_thousands, lambda c: board.by_deadline(c, BOARD[name], after=after))
+    assert [bad for statement, plan in found for bad in faults(statement, plan, ordered=True)] == []
+
+
 @pytest.mark.parametrize("words", ["Name 12", "c12@x", "W-1012", "1012"])
 @pytest.mark.parametrize("status", [None, "waiting", "resolved"])
 async def test_a_search_reads_only_what_may_match(desk_of_thousands: Database, words: str, status: str | None) -> None:
@@ -244,6 +262,13 @@ LOOKED_UP: dict[str, Query] = {
     "verdicts": lambda c: transcripts.verdicts(c, 7),
     "events": lambda c: cases.events(c, 7),
     "open promises": lambda c: cases.open_promises(c, 7),
+    "the newest cases of the board": lambda c: board.newest(c, Filter(status="resolved"), before=900),
+    "what the board finds": lambda c: board.newest(c, Filter(status="any", words="Name 12")),
+    "some cases of the board": lambda c: board.some(c, [1, 2, 3]),
+    "the board's counts": lambda c: board.counts(c, NOW, end_of_day=LATER, agent_id=2),
+    "how many by when": lambda c: board.spread(c, Filter(status="waiting", tier="billing"), NOW, end_of_day=LATER),
+    "cases of somebody": lambda c: board.of_agent(c, 2),
+    "cases lately": lambda c: board.lately(c, [1, 2, 3], NOW),
     "cases of a customer": lambda c: cases.cases_of_customer(c, 7, but=1),
     "identities": lambda c: cases.identities(c, 7),
     "numbers": lambda c: cases.stats(c, NOW),
