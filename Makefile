@@ -39,6 +39,7 @@ train: $(VENV)/.installed
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[train]'
 
 $(VENV)/bin/python:
+	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON) here. Install Python 3.11 or newer, or name it: make run PYTHON=/path/to/python3.11"; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Warmline needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Install it and run: make run PYTHON=python3.11")'
 	@$(PYTHON) -m venv $(VENV) || { echo "Python could not make $(VENV). On Debian: apt-get install python3-venv"; exit 1; }
 
