@@ -278,7 +278,7 @@ async def warmline(
         signin = SignIn(database=database, bus=bus, pages=shown, secure=base.startswith("https://"))
         frame = Frame(
             database=database, bus=bus, live=live, pages=shown, desk=desk, office=office, company=settings.company,
-            zone=settings.business_hours.zone,
+            zone=settings.business_hours.zone, channels=sorted({name for name, _ in channels}),
         )  # fmt: skip
         api, app = application(
             office=office,
