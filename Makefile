@@ -46,6 +46,7 @@ $(VENV)/bin/python:
 $(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@echo "Installing what Warmline needs into $(VENV) (once; about a minute)"
 	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e . || { echo "The packages could not be installed. Is there a network, and space on the disk? Then run this again."; exit 1; }
+	@$(BIN)/python -m compileall -q bot channels handoff intents models store  # so that no start has to, wherever it runs
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed

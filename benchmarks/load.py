@@ -114,7 +114,7 @@ async def running_desk(home: Path, **more: str) -> AsyncIterator[int]:
                 line = await process.stdout.readline()
                 if not line:
                     raise RuntimeError("the desk ended before it was ready")
-                if found := re.search(rb":(\d+)/api/web", line):
+                if found := re.search(rb"listens on \S+:(\d+)\.", line):
                     break
         drain = asyncio.create_task(_drain(process.stdout))
         yield int(found[1])

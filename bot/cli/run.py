@@ -28,8 +28,8 @@ FINISH_WITHIN: Final = 3
 LEAVE_WITHIN: Final = 1.0
 """Seconds that threads may still take when it has stopped; what they make, nobody waits for."""
 
-LOOKS: Final = (700, 10, 10)
-"""When Python looks for garbage, as it does by default; `bot.cli` makes it rare while a command loads."""
+LOOKS: Final = gc.get_threshold()
+"""How often Python looks for garbage by itself, before `bot.cli` makes it rare while a command loads."""
 
 
 class Interrupted(Exception):
