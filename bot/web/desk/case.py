@@ -65,12 +65,11 @@ class CasePage:
     async def show(self, request: Request, agent: Agent) -> Response:
         """The whole page; 404 within the frame where there is no such case."""
         number = request.path_params["number"]
+        around = await self._frame.around(agent)  # first: its mark says up to where this page knows all
         try:
             values = await self._values(agent, number)
         except NoSuchCase:
-            around = await self._frame.around(agent)
             return self._frame.pages.page(request, "desk/case-missing.html", status=404, number=number[:40], **around)
-        around = await self._frame.around(agent)
         return self._frame.pages.page(request, "desk/case.html", **{**around, **values})
 
     async def log(self, request: Request, agent: Agent) -> Response:

@@ -191,7 +191,7 @@ async function done(words, { focus = at("case-h"), undo = null } = {}) {
   shut()
   await refresh()
   acting = false
-  focus?.focus()
+  if (!at("composer").contains(document.activeElement)) focus?.focus() // who writes already is not called away
   if (words) toast(words, { undo })
 }
 
