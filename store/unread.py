@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import select, union_all, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.dues import Due
@@ -121,18 +121,16 @@ class Mailed:
 
 async def mailed(connection: AsyncConnection, conversation_id: int, email: str, since: datetime) -> list[Mailed]:
     """Mails about this conversation, or to customers with this address, the oldest first."""
+    theirs = select(case.c.id).join(customer, customer.c.id == case.c.customer_id).where(customer.c.email == email)
+    about = union_all(select(case.c.id).where(case.c.conversation_id == conversation_id), theirs)
     query = (
         select(case.c.conversation_id, case_event.c.at, case_event.c.data)
         .join(case, case.c.id == case_event.c.case_id)
-        .join(customer, customer.c.id == case.c.customer_id)
-        .where(
-            or_(case.c.conversation_id == conversation_id, customer.c.email == email),
-            case_event.c.kind == "mailed",
-            case_event.c.at > since,
-        )
+        .where(case_event.c.case_id.in_(about), case_event.c.kind == "mailed", case_event.c.at > since)
         .order_by(case_event.c.id)
     )
-    return [Mailed(conversation=row[0], at=row[1], data=row[2] or {}) for row in await connection.execute(query)]
+    found = await connection.execute(query)
+    return [Mailed(conversation=row[0], at=row[1], data=row[2] or {}) for row in found]
 
 
 async def rows(connection: AsyncConnection, conversation_id: int) -> list[tuple[Due, str | None]]:

@@ -122,6 +122,9 @@ BAD: dict[str, Any] = {
     "encoder": "hf:",
     "trusted_proxies": "10.0.0.256",
     "allowed_origins": "shop.example.com",
+    "smtp_url": "mail.example.com:hunter2",
+    "mail_from": "Acme Help",
+    "mail_after": 0,
 }
 
 
@@ -514,3 +517,26 @@ def test_processes_that_start_at_once_agree_on_the_secret(tmp_path: Path) -> Non
     assert len(told) == 1
     assert len(told.pop()) == 64
     assert [entry.name for entry in (tmp_path / "home").iterdir()] == ["secret"]
+
+
+# --- mail ------------------------------------------------------------------------------------------
+
+
+def test_mail_needs_to_be_from_somebody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WARMLINE_SMTP_URL", "smtp://desk:hunter2@mail.example.com")
+    (fault,) = faults()
+    assert fault.startswith("WARMLINE_SMTP_URL needs WARMLINE_MAIL_FROM")
+    monkeypatch.setenv("WARMLINE_MAIL_FROM", "Acme Help <help@acme.example>")
+    found = load_settings()
+    assert found.sender is not None
+    assert (found.sender.address, found.sender.name) == ("help@acme.example", "Acme Help")
+    assert found.mail_server is not None
+    assert (found.mail_server.host, found.mail_server.port, found.mail_server.password) == (
+        "mail.example.com", 587, "hunter2",
+    )  # fmt: skip
+    assert "hunter2" not in repr(found)
+
+
+def test_no_mail_without_a_server() -> None:
+    assert load_settings().mail_server is None
+    assert load_settings().sender is None

@@ -22,6 +22,8 @@ POINTS = {
     "mail.settle.after-commit": 1,
 }
 """How often the mail server is handed the mail in the end."""
+SELDOM = ("mail.hold.before-commit", "mail.hold.after-commit", "mail.settle.after-commit")
+"""Nothing has happened yet, or all has."""
 
 
 async def answered(home: Path) -> None:
@@ -55,7 +57,9 @@ async def _sent_after(home: Path, post: PostOffice, victim: Victim, point: str) 
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize(
+    "point", [pytest.param(point, marks=[pytest.mark.chaos] * (point in SELDOM)) for point in POINTS]
+)
 async def test_killed_at_every_step(tmp_path: Path, point: str) -> None:
     home = tmp_path / "home"
     await answered(home)

@@ -18,7 +18,7 @@ import pytest
 from sqlalchemy import event, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store import articles, board, cases, dues, inbox, journey, keys, line, outbox, quarantine, transcripts
+from store import articles, board, cases, dues, inbox, journey, keys, line, outbox, quarantine, transcripts, unread
 from store.cases import Filter
 from store.changes import NEVER, Changes
 from store.database import Database, open_database
@@ -239,6 +239,8 @@ ORDERED: dict[str, Query] = {
     "newest of a transcript": lambda c: transcripts.read(c, 7, newest=True),
     "transcript on the web": lambda c: transcripts.public(c, 7, after=0, limit=50),
     "dues that have come": lambda c: dues.arrived(c, LATER, limit=50),
+    "mails that have come due": lambda c: dues.arrived(c, LATER, limit=8, only="unread"),
+    "what else has come due": lambda c: dues.arrived(c, LATER, limit=50, without=("notify", "unread")),
     "dues given up": lambda c: dues.dead(c),
     "more dues given up": lambda c: dues.dead(c, before=900),
     "not delivered": lambda c: outbox.undelivered(c),
@@ -273,6 +275,9 @@ LOOKED_UP: dict[str, Query] = {
     "identities": lambda c: cases.identities(c, 7),
     "numbers": lambda c: cases.stats(c, NOW),
     "what was kept lately": lambda c: cases.kept_lately(c, NOW),
+    "unread answers": lambda c: unread.read(c, 7),
+    "rows of unread answers": lambda c: unread.rows(c, 7),
+    "what went by mail": lambda c: unread.mailed(c, 7, "c12@x", NOW - timedelta(days=1)),
     "articles": lambda c: articles.state(c),
     "places": lambda c: inbox.known_places(c, "web", "d"),
 }

@@ -14,6 +14,7 @@ from channels.web import WebChannel, WebSettings
 from store.homelock import HomeLock
 from store.valkey import EmbeddedValkey
 from tests.bot.cli.conftest import Invoke, trained_home
+from tests.platforms.post_office import post_office
 
 PARTS = ["settings", "home", "address", "database", "bus", "model", "notifier", "mail", "web"]
 
@@ -223,3 +224,26 @@ def test_a_server_that_swallows_everything_does_not_keep_us(invoke: Invoke, monk
     result = invoke("check")
     assert marks(result.stdout)["database"] == "wrong"
     assert "No answer within" in result.stdout
+
+
+def test_the_mail_server_is_tried_and_sent_nothing(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WARMLINE_MAIL_FROM", "help@acme.example")
+
+    async def beside(**behaves: object) -> str:
+        async with post_office(**behaves) as office:
+            monkeypatch.setenv("WARMLINE_SMTP_URL", office.url)
+            shown = str((await asyncio.to_thread(invoke, "check")).stdout)
+            assert office.seen == []
+            return shown
+
+    shown = asyncio.run(beside())
+    assert marks(shown)["mail"] == "note"
+    assert "without WARMLINE_PUBLIC_URL" in shown
+    monkeypatch.setenv("WARMLINE_PUBLIC_URL", "https://help.acme.example")
+    assert marks(asyncio.run(beside()))["mail"] == "ok"
+    refused = asyncio.run(beside(mail_from=["553 5.7.1 not yours"]))
+    assert marks(refused)["mail"] == "wrong"
+    assert "refuses our address as the sender: 553 5.7.1 not yours. Correct WARMLINE_SMTP_URL" in refused
+    away = invoke("check")
+    assert away.exit_code == 1
+    assert "There is no connection to the mail server" in away.stdout
