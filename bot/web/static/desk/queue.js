@@ -179,6 +179,7 @@ function release() {
 function apply(asked) {
   const fresh = pending
   pending = null
+  const scrolled = list.scrollTop // read before the rows are moved: an empty list scrolls to its top
   const first = rows().find(row => row.getBoundingClientRect().bottom > list.getBoundingClientRect().top + 1)
   const offset = first?.getBoundingClientRect().top
   const old = new Map(rows().map(row => [row.dataset.case, row]))
@@ -190,10 +191,10 @@ function apply(asked) {
     else { row.classList.add("new"); added ??= row }
   }
   fresh.querySelector("#left")?.remove()
-  const atTop = list.scrollTop < 4
   at("rows").replaceWith(fresh)
   at("more").hidden = !fresh.dataset.next
-  if (first?.isConnected && !atTop) list.scrollTop += first.getBoundingClientRect().top - offset
+  list.scrollTop = scrolled
+  if (first?.isConnected && scrolled > 4) list.scrollTop += first.getBoundingClientRect().top - offset
   if (asked && added) added.scrollIntoView({ block: "nearest" })
   if (active?.isConnected && active !== document.activeElement) active.focus({ preventScroll: true })
   hold()
@@ -351,7 +352,7 @@ function move(by) {
 bind({
   t: [takeNext, "Take the next one"],
   ".": [() => { if (pending) apply(true) }, "Show new ones that were held back"],
-  "/": [() => at("find").focus(), "Search"],
+  "/": [() => at("search").focus(), "Search"],
 })
 bind({
   j: [() => move(1), "Next case"],

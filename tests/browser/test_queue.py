@@ -1,0 +1,389 @@
+"""The queue in a browser: it is live, nothing moves under a hand, keys do all, and everybody can use it."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, Page, Route, expect
+
+from bot.web.desk import events
+from tests.browser.conftest import Place
+from tests.house import desk, served, until
+
+WAIT = 8000
+PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+SMALL: dict[str, Any] = {"viewport": {"width": 320, "height": 640}}
+TWICE: dict[str, Any] = {"viewport": {"width": 720, "height": 450}, "device_scale_factor": 2}
+DARK: dict[str, Any] = {"color_scheme": "dark"}
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def place(browser: Browser, tmp_path: Path) -> AsyncIterator[Place]:
+    """A desk of its own for each test: a queue is what is in it."""
+    async with desk(tmp_path) as at, served(at.house) as url:
+        yield Place(at, url, browser)
+        for context in browser.contexts:
+            await context.close()
+
+
+async def waiting(place: Place, name: str, text: str = "this is broken", *, due: float | None = None) -> str:
+    """The number of a new case, due after so many minutes."""
+    customer = place.at.customer()
+    await customer.write(text, name=name)
+    told = await customer.hears("acknowledgement")
+    found = re.search(r"W-\d+", told["text"])
+    assert found is not None
+    if due is not None:
+        await move(place, found[0], due)
+    return found[0]
+
+
+async def move(place: Place, number: str, minutes: float) -> None:
+    """Another deadline, with the news of it."""
+    id_ = int(number[2:]) - 1000
+    by = int((datetime.now(UTC) + timedelta(minutes=minutes)).timestamp() * 1e6)
+    await place.at.sql('UPDATE "case" SET deadline = :by, sort_at = :by WHERE id = :id', by=by, id=id_)
+    await place.at.house.frame.live.publish([], [id_])
+
+
+async def queue(place: Place, path: str = "/desk", **how: Any) -> Page:
+    page = await place.sit(path, **how)
+    await expect(page.locator("#link")).to_have_text("Live", timeout=WAIT)
+    await connected(place, page)
+    return page
+
+
+async def connected(place: Place, page: Page) -> None:
+    """Until its stream is open: the house has somebody who listens."""
+
+    async def look() -> bool:
+        return bool(place.at.house.frame.live._feeds)
+
+    await until(look)
+
+
+async def order(page: Page) -> list[str]:
+    found: list[str] = await page.evaluate("[...document.querySelectorAll('.row')].map(row => row.dataset.case)")
+    return found
+
+
+def fine(page: Page) -> bool:
+    faults: list[str] = page.faults  # type: ignore[attr-defined]
+    return faults == []
+
+
+# --- live ------------------------------------------------------------------------------------------
+
+
+async def test_a_new_case_is_there_within_a_second_of_its_commit(place: Place) -> None:
+    page = await queue(place)
+    await expect(page.get_by_text("Nobody has written yet")).to_be_visible()
+    began = time.perf_counter()
+    number = await waiting(place, "Priya Nair", "Hello. All of it is down.")  # returns after the commit
+    row = page.locator(f'.row[data-case="{number}"]')
+    await expect(row).to_be_visible(timeout=1000)
+    assert time.perf_counter() - began < 2
+    await expect(row.locator("mark")).to_have_text("All of it is down.")
+    await expect(row.get_by_role("link")).to_have_accessible_name(f"Outage, 5 min, Priya Nair, Web, {number}")
+    await expect(page.locator('#sum [data-n="waiting"]')).to_have_text("1")
+    await expect(page.locator('.filters [data-n="waiting"]')).to_have_text("1")
+    await expect(page.locator(".nav .n")).to_contain_text("1")
+    assert fine(page)
+
+
+async def test_nothing_moves_under_the_pointer(place: Place) -> None:
+    first, second = await waiting(place, "First", due=20), await waiting(place, "Second", due=40)
+    page = await queue(place)
+    await page.locator(f'[data-case="{second}"]').hover()
+    before = await page.locator(f'[data-case="{second}"]').bounding_box()
+    sooner = await waiting(place, "Sooner", due=5)
+    held = page.get_by_role("button", name="Show 1 new one due sooner")
+    await expect(held).to_be_visible(timeout=WAIT)
+    assert await order(page) == [first, second]
+    assert await page.locator(f'[data-case="{second}"]').bounding_box() == before
+    await expect(page.locator('#sum [data-n="waiting"]')).to_have_text("3")  # numbers are told at once
+    await page.keyboard.press(".")
+    await expect(held).to_be_hidden()
+    assert await order(page) == [sooner, first, second]
+
+
+async def test_what_was_held_comes_when_the_hand_has_gone(place: Place) -> None:
+    await waiting(place, "First", due=20)
+    page = await queue(place)
+    await page.locator(".row").hover()
+    sooner = await waiting(place, "Sooner", due=5)
+    await expect(page.locator("#held")).to_be_visible(timeout=WAIT)
+    await page.mouse.move(100, 400)
+    await page.wait_for_timeout(1500)
+    assert sooner not in await order(page), "three seconds, not less"
+    await expect(page.locator(f'[data-case="{sooner}"]')).to_be_visible(timeout=4000)
+
+
+async def test_the_first_visible_row_stays_where_it_is(place: Place) -> None:
+    for n in range(14):
+        await waiting(place, f"Customer {n}", due=20 + n)
+    page = await queue(place, viewport={"width": 1440, "height": 500})
+    await page.evaluate("document.querySelector('#list').scrollTop = 200")
+    look = """() => { const list = document.querySelector('#list').getBoundingClientRect();
+      const row = [...document.querySelectorAll('.row')].find(row => row.getBoundingClientRect().top > list.top);
+      return [row.dataset.case, Math.round(row.getBoundingClientRect().top)] }"""
+    before = await page.evaluate(look)
+    sooner = await waiting(place, "Sooner", due=5)
+    await expect(page.locator(f'[data-case="{sooner}"]')).to_be_attached(timeout=WAIT)
+    assert await page.evaluate(look) == before
+
+
+async def test_what_somebody_took_is_grey_and_says_so_in_its_place(place: Place) -> None:
+    numbers = [await waiting(place, name, due=20 + n) for n, name in enumerate("ABC")]
+    page = await queue(place)
+    await page.locator(f'[data-case="{numbers[0]}"]').hover()
+    await (await place.at.agent("Jon")).done(f"cases/{numbers[1]}/claim")
+    row = page.locator(f'[data-case="{numbers[1]}"]')
+    await expect(row).to_have_class(re.compile("gone"), timeout=WAIT)
+    await expect(row.locator(".own")).to_contain_text("Jon took it")
+    await expect(row.get_by_role("button")).to_have_count(0)
+    assert await order(page) == numbers
+    await page.mouse.move(100, 400)
+    await expect(row).to_have_count(0, timeout=WAIT)
+
+
+async def test_who_reads_a_case_is_seen_by_the_others(place: Place) -> None:
+    number = await waiting(place, "Ana")
+    page = await queue(place)
+    live = place.at.house.frame.live
+    await live.signal("reading", conversation=0, about=1, by="agent", case=number, agent=99, name="Lea Fischer")
+    await expect(page.locator(f'[data-case="{number}"] .own')).to_contain_text("Lea is reading", timeout=WAIT)
+    assert fine(page)
+
+
+async def test_the_word_for_a_deadline_follows_the_clock(place: Place) -> None:
+    number = await waiting(place, "Ana", due=0.03)
+    page = await queue(place)
+    await page.evaluate("import(document.querySelector('script[src*=queue]').src.replace('queue.all', 'clock'))")
+    row = page.locator(f'[data-case="{number}"]')
+    await expect(row.locator(".due b")).to_have_text("1 min late", timeout=WAIT)
+    await expect(row.locator(".ring.late .bang")).to_have_count(1)
+
+
+async def test_tabs_share_one_stream_and_the_next_takes_it_over(place: Place) -> None:
+    first = await queue(place)
+    second = await first.context.new_page()
+    await second.goto(place.url + "/desk")
+    await expect(second.locator("#link")).to_have_text("Live")
+    number = await waiting(place, "Ana")
+    for page in (first, second):
+        await expect(page.locator(f'[data-case="{number}"]')).to_be_visible(timeout=WAIT)
+    assert len(place.at.house.frame.live._feeds) == 1
+    await first.close()
+    other = await waiting(place, "Ben")
+    await expect(second.locator(f'[data-case="{other}"]')).to_be_visible(timeout=WAIT)
+
+
+async def test_a_lost_connection_is_said_and_made_good(place: Place) -> None:
+    page = await queue(place)
+    context = page.context
+    await context.set_offline(True)
+    place.at.house.frame.stop()  # the open stream ends, and no new one can be had
+    await expect(page.locator("#link")).to_have_text("Reconnecting", timeout=WAIT)
+    await expect(page.locator("#away")).to_contain_text("Not connected since", timeout=15000)
+    await expect(page.locator("#asof")).to_contain_text("as of")
+    number = await waiting(place, "Ana")
+    place.at.house.frame.closing.clear()
+    await context.set_offline(False)
+    await expect(page.locator(f'[data-case="{number}"]')).to_be_visible(timeout=15000)
+    await expect(page.locator("#link")).to_have_text("Live")
+    await expect(page.locator("#away")).to_be_hidden()
+
+
+async def test_who_is_signed_out_elsewhere_is_led_to_the_door(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "BEAT", 0.1)
+    page = await queue(place)
+    await place.at.sql("DELETE FROM session")
+    await expect(page.locator("#away")).to_contain_text("signed out", timeout=WAIT)
+    await page.wait_for_url(re.compile("/desk/sign-in"), timeout=WAIT)
+
+
+# --- taking ----------------------------------------------------------------------------------------
+
+
+async def test_of_two_who_claim_one_wins_and_the_other_is_told(place: Place) -> None:
+    number, other = await waiting(place, "Ana", due=5), await waiting(place, "Ben", due=50)
+    mia, jon = await queue(place), await queue(place, name="Jon Berg")
+
+    async def blind(route: Route) -> None:
+        await route.abort()
+
+    await mia.route("**/desk/queue/rows*", blind)  # she sees it late
+    await jon.locator(f'[data-case="{number}"]').hover()
+    await jon.get_by_role("button", name=f"Claim {number}").click()
+    await jon.wait_for_url(re.compile(f"/desk/cases/{number}"), timeout=WAIT)
+    await mia.locator(f'[data-case="{number}"]').hover()
+    await mia.get_by_role("button", name=f"Claim {number}").click()
+    await expect(mia.locator("#toast")).to_contain_text(f"Jon Berg took {number} just now.", timeout=WAIT)
+    await expect(mia.locator(f'[data-case="{number}"]')).to_contain_text("Jon took it")
+    await mia.locator("#toast").get_by_role("button", name="Take the next one").click()
+    await mia.wait_for_url(re.compile(f"/desk/cases/{other}"), timeout=WAIT)
+
+
+async def test_the_server_picks_the_next_one(place: Place) -> None:
+    calm, urgent = await waiting(place, "Calm", due=2), await waiting(place, "Urgent", "it is down", due=4)
+    page = await queue(place)
+    assert await order(page) == [calm, urgent]
+    await page.get_by_role("button", name="Take the next one").click()
+    await page.wait_for_url(re.compile(f"/desk/cases/{urgent}"), timeout=WAIT)
+
+
+async def test_nobody_waits_is_said(place: Place) -> None:
+    page = await queue(place)
+    await page.keyboard.press("t")
+    await expect(page.locator("#toast")).to_contain_text("Nobody is waiting.")
+    assert page.url.endswith("/desk")
+
+
+# --- keys ------------------------------------------------------------------------------------------
+
+
+async def test_the_queue_by_keys_alone(place: Place) -> None:
+    numbers = [await waiting(place, name, due=20 + n) for n, name in enumerate("ABC")]
+    page = await queue(place)
+    await page.keyboard.press("j")
+    await page.keyboard.press("j")
+    await page.keyboard.press("j")
+    await page.keyboard.press("k")
+    second = page.locator(f'[data-case="{numbers[1]}"]')
+    await expect(second.get_by_role("link")).to_be_focused()
+    await expect(second).to_have_class(re.compile(r"\bon\b"))
+    await page.keyboard.press("c")
+    await page.wait_for_timeout(200)
+    assert page.url.endswith("/desk"), "the row under the focus has just changed"
+    await page.wait_for_timeout(450)
+    await page.keyboard.press("c")
+    await page.wait_for_url(re.compile(f"/desk/cases/{numbers[1]}"), timeout=WAIT)
+    await page.keyboard.press("g")
+    await page.keyboard.press("q")
+    await page.wait_for_url(re.compile("/desk$"), timeout=WAIT)
+    assert numbers[1] not in await order(page)
+    await page.keyboard.press("g")
+    await page.keyboard.press("m")
+    await page.wait_for_url(re.compile("view=mine"), timeout=WAIT)
+    assert await order(page) == [numbers[1]]
+
+
+async def test_letters_are_text_in_fields_and_nothing_in_dialogs_or_with_modifiers(place: Place) -> None:
+    await waiting(place, "Tina")
+    page = await queue(place)
+    await page.keyboard.press("/")
+    await expect(page.locator("#search")).to_be_focused()
+    await page.keyboard.type("tina")
+    await page.keyboard.press("Enter")
+    await page.wait_for_url(re.compile("q=tina"), timeout=WAIT)
+    assert len(await order(page)) == 1
+    for chord in ("Control+j", "Alt+j", "Meta+j"):
+        await page.keyboard.press(chord)
+    assert await page.evaluate("document.activeElement.closest('.row')") is None
+    await page.keyboard.press("?")
+    await expect(page.locator("#help")).to_be_visible()
+    await expect(page.locator("#help-keys")).to_contain_text("Take the next one")
+    await page.keyboard.press("t")
+    assert "q=tina" in page.url
+    await page.get_by_label("Letters work as keys").uncheck()
+    await page.keyboard.press("Escape")
+    await page.keyboard.press("j")
+    assert await page.evaluate("document.activeElement.closest('.row')") is None
+
+
+async def test_a_filter_by_keys_and_the_way_back(place: Place) -> None:
+    await waiting(place, "Ana", "it is down")
+    page = await queue(place)
+    await page.keyboard.press("f")
+    await page.get_by_role("link", name="Billing", exact=True).focus()
+    await page.keyboard.press("Enter")
+    await page.wait_for_url(re.compile("tier=billing"), timeout=WAIT)
+    await expect(page.locator(".empty")).to_contain_text("No billing case waits")
+    await page.get_by_role("link", name="Clear the filter").click()
+    await page.wait_for_url(re.compile("/desk$"), timeout=WAIT)
+
+
+async def test_more_of_a_long_queue_comes_by_a_button(place: Place) -> None:
+    for n in range(53):
+        customer = place.at.customer()
+        await customer.write("this is broken", name=f"C{n}")
+    await customer.hears("acknowledgement")
+    page = await queue(place)
+    await expect(page.locator(".row")).to_have_count(50)
+    await page.get_by_role("button", name="Show more").click()
+    await expect(page.locator(".row")).to_have_count(53, timeout=WAIT)
+    await expect(page.get_by_role("button", name="Show more")).to_be_hidden()
+    assert len(set(await order(page))) == 53
+    await expect(page.locator(".group")).to_have_count(1)
+
+
+# --- for everybody ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", [{}, DARK, PHONE, {**PHONE, **DARK}, SMALL, TWICE], ids=str)
+async def test_nothing_is_cut_and_axe_finds_nothing_serious(place: Place, how: dict[str, Any]) -> None:
+    await waiting(place, "A name that is so long that it cannot stand in its place" * 2, "it is down " * 40, due=-4)
+    await waiting(place, "مريم", "الموقع broken", due=9)
+    await waiting(place, "+34 6•• ••• 418", "xyz", due=600)
+    page = await queue(place, **how)
+    await expect(page.locator(".row")).to_have_count(3)
+    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "it scrolls sideways"
+    for selector in ("#next", ".row .tier", ".row .due"):
+        for box in [await each.bounding_box() for each in await page.locator(selector).all()]:
+            assert box is not None
+            assert box["x"] >= 0
+            assert box["x"] + box["width"] <= how.get("viewport", {"width": 1440})["width"]
+    found = await Axe().run(page)
+    serious = [fault for fault in found.response["violations"] if fault["impact"] in ("serious", "critical")]
+    assert [(fault["id"], [node["html"] for node in fault["nodes"]]) for fault in serious] == []
+    ids = await page.evaluate("[...document.querySelectorAll('[id]')].map(each => each.id)")
+    assert len(ids) == len(set(ids))
+    assert fine(page)
+
+
+async def test_a_thumb_reaches_what_it_needs(place: Place) -> None:
+    await waiting(place, "Ana", due=5)
+    page = await queue(place, **PHONE)
+    for locator in (page.locator("#next"), *(await page.locator(".tabbar > *").all()), page.locator(".chip").first):
+        box = await locator.bounding_box()
+        assert box is not None
+        assert box["height"] >= 44
+    await page.get_by_role("button", name="More").click()
+    await expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+    await page.keyboard.press("Escape")
+    await page.locator(".row .go").tap()
+    await page.wait_for_url(re.compile("/desk/cases/"), timeout=WAIT)
+
+
+async def test_a_first_visit_is_few_requests_and_the_next_is_one(place: Place) -> None:
+    context = await place.sign_in()
+    page = await context.new_page()
+    made: list[str] = []
+    page.on("request", lambda request: made.append(f"{request.method} {request.url.removeprefix(place.url)}"))
+    await page.goto(place.url + "/desk")
+    await connected(place, page)
+    await page.wait_for_timeout(1000)
+    assert len([one for one in made if "/desk/events" not in one]) <= 6, made
+    assert sum("/desk/events" in one for one in made) == 1
+    assert not any("rows" in one or "side" in one for one in made), "nothing has changed since the page was made"
+
+
+async def test_colours_follow_a_setting(place: Place) -> None:
+    page = await queue(place)
+    ground = "getComputedStyle(document.body).backgroundColor"
+    light = await page.evaluate(ground)
+    await page.keyboard.press("?")
+    await page.get_by_label("Colours").select_option("dark")
+    assert await page.evaluate(ground) != light
+    await page.reload()
+    assert await page.evaluate(ground) != light
+    assert fine(page)
