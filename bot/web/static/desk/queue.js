@@ -371,6 +371,11 @@ document.addEventListener("click", event => {
   for (const menu of document.querySelectorAll("details.menu[open]")) if (!menu.contains(event.target)) menu.open = false
 })
 
+// On a phone the chips are one line that scrolls: the chosen one is to be seen.
+const chips = document.querySelector(".chips")
+const chosen = chips.querySelector(".chip[aria-current]")
+if (chosen) chips.scrollLeft = chosen.offsetLeft + chosen.offsetWidth - chips.clientWidth + 16
+
 // --- what happens ------------------------------------------------------------------------------
 
 on("cases", ({ cases }) => { if (cases.length) refresh() })
