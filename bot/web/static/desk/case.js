@@ -1,6 +1,7 @@
 // The page of one case: acts, menus, keys, and what comes in while it is open.
 
 import { call, part, tell } from "./api.js"
+import { carry } from "./carried.js"
 import { now, tick } from "./clock.js"
 import * as composer from "./composer.js"
 import { bind } from "./keys.js"
@@ -256,23 +257,8 @@ async function myAddress() { return (await call("GET", "me")).data.email }
 /** What comes after: the next of my cases, else the queue. The words go with us. */
 function leave(words, undo = false) {
   const mine = [...document.querySelectorAll("#side .mine a[data-case]")].filter(link => link.dataset.case !== number)
-  try { sessionStorage.setItem("warmline.said", JSON.stringify({ words, number: undo ? number : null, at: Date.now() })) } catch { /* then not */ }
+  carry(words, undo ? number : null)
   location.href = mine.length ? mine[0].href : "/desk"
-}
-
-/** What the page before had to say. */
-function arrived() {
-  try {
-    const said = JSON.parse(sessionStorage.getItem("warmline.said"))
-    sessionStorage.removeItem("warmline.said")
-    if (!said || Date.now() - said.at > 10_000) return
-    const undo = said.number ? async () => {
-      const answer = await call("POST", `cases/${said.number}/reopen`)
-      if (answer.ok) location.href = `/desk/cases/${said.number}`
-      else alert(answer.data.error.message)
-    } : null
-    toast(said.words, { undo })
-  } catch { /* nothing was said */ }
 }
 
 document.addEventListener("click", event => {
@@ -370,4 +356,3 @@ function myCase(step) {
 log.start()
 composer.start(refresh)
 tick(main)
-arrived()

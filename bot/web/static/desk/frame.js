@@ -1,6 +1,7 @@
 // The frame of every page: the connection, my cases, the help, and whether somebody is at the desk.
 
 import { part, tell } from "./api.js"
+import "./carried.js"
 import { tick } from "./clock.js"
 import { bind, lettersOn, map, switchLetters } from "./keys.js"
 import { on, since } from "./live.js"
