@@ -6,7 +6,8 @@ catalogue that belongs to people is a how-to question more likely than the words
 most. The gate then rules on what has come of it, by the same threshold as ever.
 
 Nothing here helps a message that trips a hard wire, is foreign, a complaint, about the customer's own account, or most
-likely an outage, about money or a call for a person. One that is more likely than not a problem stays a problem: `MOST` is too little to lift it.
+likely an outage, about money or a call for a person. One that is more likely than not a problem stays a problem: `MOST`
+is too little to lift it.
 """
 
 from __future__ import annotations
