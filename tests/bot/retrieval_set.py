@@ -119,6 +119,7 @@ class WholeWay:
     wrong: tuple[str, ...]
     """The unanswerable questions that were answered."""
     grave_answered: tuple[str, ...]
+    """Answered, or merely thanked for."""
 
     def __str__(self) -> str:
         return (
@@ -153,18 +154,18 @@ def whole_way(library: Library, classifier: Classifies, part: Part) -> WholeWay:
             held[_held_back_by(reading)] += 1
     of = len(part.answerable)
 
-    def answered(texts: tuple[str, ...]) -> tuple[str, ...]:
+    def acted_on(texts: tuple[str, ...], *acts: str) -> tuple[str, ...]:
         found = zip(texts, decisions(library, classifier, texts), strict=True)
-        return tuple(text for text, (_, decision) in found if decision.act in ("answer", "thank"))
+        return tuple(text for text, (_, decision) in found if decision.act in acts)
 
-    wrong = answered(part.unanswerable)
+    wrong = acted_on(part.unanswerable, "answer")
     return WholeWay(
         answered_right=right / of,
         answered_wrong=(of - right - held.total()) / of,
         held_back=dict(held.most_common()),
         unanswerable_answered=len(wrong) / len(part.unanswerable),
         wrong=wrong,
-        grave_answered=answered(part.grave),
+        grave_answered=acted_on(part.grave, "answer", "thank"),
     )
 
 

@@ -58,7 +58,7 @@ def held_out(desk: tuple[Library, Classifier]) -> dict[str, WholeWay]:
     return {name: whole_way(*desk, load_parts(name)["held_out"]) for name in SETS}
 
 
-@pytest.mark.parametrize(("name", "bound"), [("paraphrases", 0.55), ("paraphrases_by_voice", 0.75)])
+@pytest.mark.parametrize(("name", "bound"), [("paraphrases", 0.58), ("paraphrases_by_voice", 0.74)])
 def test_the_right_section_is_sent(held_out: dict[str, WholeWay], name: str, bound: float) -> None:
     assert held_out[name].answered_right >= bound, str(held_out[name])
 
