@@ -46,6 +46,7 @@ async function look(own) {
   children(at("head"), head)
   children(at("composer"), piece("composer"))
   children(at("card"), piece("card"))
+  showReaders()
   tick(main)
   if (own) log.toBottom()
   if (before !== head.dataset.standing) changed(before, head.dataset)
@@ -103,7 +104,8 @@ on("signal", signal => {
 
 function showReaders() {
   for (const [id, reader] of readers) if (performance.now() - reader.at > READER_LASTS) readers.delete(id)
-  const names = [...readers.values()].map(reader => reader.name)
+  const holder = main.querySelector(".held-by bdi")?.textContent // who has it is said already
+  const names = [...readers.values()].map(reader => reader.name).filter(name => name !== holder)
   const box = at("readers")
   box.hidden = names.length === 0
   const words = names.length > 2 ? `${names[0]} and ${names.length - 1} others read this`

@@ -16,6 +16,7 @@ const store = `warmline.draft.${document.body.dataset.agent}.${number}`
 
 let mode = "reply"
 let sending = false
+let stopped = false // a notice waits for a decision; until then nothing leaves
 let typedAt = -TYPING_EVERY
 let saveTimer = 0
 let refresh = async () => {}
@@ -97,6 +98,7 @@ export async function send({ anyway = false } = {}) {
   const field = fields[now]
   const text = field.value
   if (sending || !text.trim()) { if (!sending) field.focus(); return }
+  if (stopped && now === "reply" && !anyway) { at("halt-h").focus(); return }
   if (now === "reply" && field.readOnly) { alert(field.placeholder); field.focus(); return }
   if (document.body.classList.contains("stale")) { halt("Not connected.", "Your draft is safe. Send it when the desk is back.", []); return }
   sending = true
@@ -167,6 +169,8 @@ function stale(since) {
   const last = Math.max(...since.map(row => row.seq))
   const read = then => () => { markSeen(last); close(); then?.() }
   refresh()
+  stopped = true
+  form.classList.add("stopped")
   halt(heading, list, [["Send anyway", read(() => send({ anyway: true }))], ["Edit", read()], ["Discard", read(discard)]])
 }
 
@@ -185,7 +189,12 @@ function halt(heading, text, acts) {
   at("halt-h").focus()
 }
 
-function calm() { at("halt").hidden = true }
+function calm() {
+  stopped = false
+  form.classList.remove("stopped")
+  at("halt").hidden = true
+}
+
 function close() { calm(); fields[mode].focus() }
 
 function discard() {
