@@ -128,8 +128,8 @@ def group_of(case: Mapping[str, Any], now: datetime, end_of_day: datetime) -> st
 
 def gone(case: Mapping[str, Any], me: int) -> str:
     """Why a case is no longer in a list."""
-    who = "You" if case["assignee_id"] == me else case["assignee"]
-    if who is None:
+    who = "You" if case["assignee_id"] == me else (case["assignee"] or "").partition(" ")[0]
+    if not who:
         return {"resolved": "Resolved", "waiting": "Back in the queue"}.get(case["status"], "No longer here")
     done = {"open": "took it", "pending": "answered it", "snoozed": "snoozed it", "resolved": "resolved it"}
     return f"{who} {done.get(case['status'], 'has it')}"

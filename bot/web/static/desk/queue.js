@@ -275,7 +275,7 @@ list.addEventListener("focusout", event => {
   rows().forEach(row => row.classList.remove("on"))
 })
 
-const open = number => { location.href = `/desk/cases/${number}` }
+const open = number => { location.href = `/desk/cases/${number}#case-h` } // the focus goes to its heading
 
 async function takeNext() {
   if (taking || !at("next")) return
