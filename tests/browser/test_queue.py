@@ -239,6 +239,7 @@ async def test_the_server_picks_the_next_one(place: Place) -> None:
     assert await order(page) == [calm, urgent]
     await page.get_by_role("button", name="Take the next one").click()
     await page.wait_for_url(re.compile(f"/desk/cases/{urgent}"), timeout=WAIT)
+    await expect(page.locator("#case-h")).to_be_focused()
 
 
 async def test_nobody_waits_is_said(place: Place) -> None:
