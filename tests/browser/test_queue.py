@@ -15,6 +15,7 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, Route, expect
 
 from bot.web.desk import events
+from bot.web.desk.due import due_of
 from tests.browser.conftest import Place
 from tests.house import desk, served, until
 
@@ -167,10 +168,37 @@ async def test_who_reads_a_case_is_seen_by_the_others(place: Place) -> None:
 async def test_the_word_for_a_deadline_follows_the_clock(place: Place) -> None:
     number = await waiting(place, "Ana", due=0.03)
     page = await queue(place)
-    await page.evaluate("import(document.querySelector('script[src*=queue]').src.replace('queue.all', 'clock'))")
     row = page.locator(f'[data-case="{number}"]')
     await expect(row.locator(".due b")).to_have_text("1 min late", timeout=WAIT)
     await expect(row.locator(".ring.late .bang")).to_have_count(1)
+
+
+async def test_the_page_says_of_every_time_what_the_server_says(place: Place) -> None:
+    page = await queue(place)
+    now = datetime.now(UTC)
+    cases = [
+        {
+            "status": "open",
+            "deadline": now + timedelta(minutes=left),
+            "unanswered_since": now - timedelta(minutes=since),
+        }
+        for left in (-3000, -61, -60, -4.5, -0.01, 0.01, 0.99, 1, 14.9, 15, 16, 59, 60, 80, 1439, 1440, 5000)
+        for since in (0, 5, 300)
+    ]
+    script = page.locator("script[src*=queue]")
+    address = (await script.get_attribute("src") or "").replace("queue.all", "clock")
+    found = await page.evaluate(
+        "async ([address, now, all]) => { const { look } = await import(address);"
+        " return all.map(([at, since]) => Object.values(look(at, since, now))) }",
+        [address, _ms(now), [[_ms(one["deadline"]), _ms(one["unanswered_since"])] for one in cases]],
+    )
+    said = [due_of(one, now) for one in cases]
+    assert [one[:2] for one in found] == [[one.state, one.words] for one in said]
+    assert all(abs(one[2] - other.left) <= 1 for one, other in zip(found, said, strict=True))
+
+
+def _ms(moment: Any) -> float:
+    return float(moment.timestamp() * 1000)
 
 
 async def test_tabs_share_one_stream_and_the_next_takes_it_over(place: Place) -> None:

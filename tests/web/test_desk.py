@@ -231,6 +231,23 @@ async def test_pages_follow_each_other_without_loss(alone: Desk) -> None:
         assert (await mia.get("/desk/queue/rows", after=odd)).status_code == 200
 
 
+async def test_a_list_is_the_same_in_one_page_and_in_many(at: Desk) -> None:
+    mia = await browser(at)
+    for n, text in enumerate(["it is down", "this is broken", "I need a person"]):
+        await due(at, await waiting(at, text), timedelta(minutes=7 * n))
+    for view in ("unassigned", "resolved"):
+        found: list[str] = []
+        after = ""
+        while True:
+            page = await mia.page("/desk/queue/rows", view=view, limit=1, after=after)
+            found += numbers(page)
+            after = page.partition('data-next="')[2].partition('"')[0]
+            if not after:
+                break
+        assert found == numbers(await mia.page("/desk/queue/rows", view=view, limit=400))
+    assert len(numbers(await mia.page("/desk/queue/rows", limit=400))) >= 3
+
+
 async def test_what_has_left_the_list_says_why(alone: Desk) -> None:
     mia, jon = await browser(alone), await alone.agent("Jon")
     taken, solved, there = [await waiting(alone, "I need a person") for _ in range(3)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import ceil, floor
 from typing import Any, Final, Literal
 
 from store.changes import NEVER
@@ -48,10 +49,9 @@ _PAUSED: Final = {"pending": "waiting", "snoozed": "snoozed", "resolved": "resol
 
 def span(length: timedelta) -> str:
     """`12 min`, `1 h 20`, `3 days`; what is not over is never 0."""
-    minutes = int(abs(length).total_seconds() // 60)
-    if length > timedelta():
-        minutes += 1  # 11:30 left is "12 min": a promise is not shortened by rounding
-    minutes = max(minutes, 1)
+    exactly = abs(length).total_seconds() / 60
+    # 11:30 left is "12 min", and 11:30 late is "11 min late": neither is made worse than it is.
+    minutes = max(ceil(exactly) if length > timedelta() else floor(exactly), 1)
     if minutes < 60:
         return f"{minutes} min"
     if minutes < 24 * 60:

@@ -13,7 +13,7 @@ export const now = () => Date.now() + ahead
 
 /** `12 min`, `1 h 20`, `3 days` */
 export function span(ms) {
-  const minutes = Math.max(Math.floor(Math.abs(ms) / 60_000) + (ms > 0 ? 1 : 0), 1)
+  const minutes = Math.max(ms > 0 ? Math.ceil(ms / 60_000) : Math.floor(-ms / 60_000), 1)
   if (minutes < 60) return `${minutes} min`
   if (minutes < 1440) return `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, "0")}`
   const days = Math.floor(minutes / 1440)
