@@ -274,6 +274,8 @@ def _flags(said: Understanding | None) -> dict[str, Any]:
         flags["security"] = True
     if said is not None and said.others:
         flags["also"] = list(said.others)
+    if said is not None and said.foreign and said.language:
+        flags["language"] = said.language
     return flags
 
 

@@ -197,6 +197,8 @@ def test_the_gravest_decides_whose_time_is_kept(situation: Situation, tier: str,
 def test_the_case_lists_the_other_matters() -> None:
     decision = decide(now(replace(meant("outage"), others=("billing",), security=True)))
     assert decision.flags == {"also": ["billing"], "security": True}
+    german = decide(now(replace(HOWTO, foreign=True, language="de")))
+    assert german.flags == {"language": "de"}
 
 
 @pytest.mark.parametrize("text", ["it works now", "Fixed now, thanks", "our shop IS BACK"])
