@@ -56,7 +56,7 @@ class Mailing:
                 case None:
                     await unread.sent(connection, found, now)
                 case Never():
-                    await unread.refused(connection, found, now, str(failure))
+                    await unread.never(connection, found, now, f"refused: {failure}")
                 case _:
                     unclear = isinstance(failure, Unclear)
                     await unread.failed(connection, found, now, str(failure), unclear=unclear)

@@ -76,7 +76,7 @@ class Reach:
         if meta.get("mailed_at"):
             return f"What was unread went to {to}."
         if meta.get("mail_error") and meta.get("mail_to") == waiting.email:
-            return f"The mail to {to} was refused: {meta['mail_error']}"
+            return f"The mail to {to} was {meta['mail_error']}"
         failing = [error for _, error in await unread.rows(connection, case["conversation_id"]) if error]
         return f"The mail to {to} has not left yet: {failing[0]}" if failing and waiting.email else None
 

@@ -266,8 +266,8 @@ async def sent(connection: AsyncConnection, held: Held, now: datetime) -> None:
     )
 
 
-async def refused(connection: AsyncConnection, held: Held, now: datetime, why: str) -> None:
-    """It never will be taken."""
+async def never(connection: AsyncConnection, held: Held, now: datetime, why: str) -> None:
+    """It will not be taken any more. `why` goes on after "The mail was": `refused: …`."""
     await journey.lock(connection, [held.due.subject])
     if not await _end(connection, held, now):
         return
@@ -278,7 +278,7 @@ async def refused(connection: AsyncConnection, held: Held, now: datetime, why: s
 async def failed(connection: AsyncConnection, held: Held, now: datetime, why: str, *, unclear: bool) -> bool:
     """Not taken this time, or nobody knows; whether this was the last try."""
     if now - datetime.fromisoformat(held.due.data["since"]) >= TRIED_FOR:
-        await refused(connection, held, now, why)
+        await never(connection, held, now, f"not taken for two days: {why}")
         return True
     tries = int(held.due.data.get("tries", 0))
     # Once it may have arrived it stays as it is; else what is written meanwhile goes with it.

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from email.header import decode_header, make_header
 from email.message import EmailMessage
 from email.utils import getaddresses, parseaddr
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
@@ -22,6 +23,7 @@ from hypothesis import strategies as st
 from bot import mail
 from bot.mail import SmtpPostman, composed, header, words
 from bot.mailserver import MailServer, Sender, address
+from bot.web.desk.transcript import Scene, story
 from handoff.letters import Letter, LetterError, Never, NotNow, Unclear
 from tests.platforms.post_office import PostOffice, certificate, post_office
 
@@ -428,3 +430,22 @@ def test_senders(text: str, name: str | None) -> None:
 def test_what_is_no_sender(text: str) -> None:
     with pytest.raises(ValueError, match=r"address|letters|name"):
         Sender.parse(text)
+
+
+# --- what an agent reads of it ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "told"),
+    [
+        ("mailed", {"to": "ana@example.com"}, "What was unread went to a•••@example.com"),
+        ("mail_failed", {"to": "ana@example.com", "error": "refused: 550 no"},
+         "The mail to a•••@example.com was refused: 550 no"),
+        ("not_mailed", {"why": "no_address"}, "Unread, and no address is known: it waits in the chat"),
+        ("not_mailed", {"why": "off"}, "Unread, and mail is not set up: it waits in the chat"),
+    ],
+)  # fmt: skip
+def test_the_case_tells_it(kind: str, data: dict[str, str], told: str) -> None:
+    scene = Scene(zone=ZoneInfo("UTC"), me="Lea", channel="web", customer="Ana")
+    event = {"id": 1, "kind": kind, "at": LETTER.at, "data": data, "agent": None, "actor": "system"}
+    assert story(event, scene).startswith(f"{told} · ")

@@ -334,7 +334,10 @@ async def test_a_server_that_is_away_for_two_days(tmp_path: Path) -> None:
         await tried_again(at)
         case = await lea.case("W-1001")
         assert kinds(case) == ["mail_failed"]
-        assert "refuses our address as the sender: 554 5.7.1 you are on a list" in case["events"][-1]["data"]["error"]
+        assert case["events"][-1]["data"]["error"] == (
+            "not taken for two days: the mail server refuses our address as the sender: 554 5.7.1 you are on a list"
+        )
+        assert "The mail to a•••@example.com was not taken for two days: the" in case["reach"]["sentence"]
         assert post.seen == []
 
 

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 from channels.richtext import RichText, Span
 from handoff import texts
+from handoff.reach import masked
 
 PAGE: Final = 50
 """Messages that are shown at once; older ones come by page."""
@@ -470,6 +471,13 @@ def _told(kind: str, who: str, data: Mapping[str, Any], scene: Scene) -> tuple[s
             return "The deadline passed without an answer", "clock"
         case "promise_at_risk":
             return f"The promise was at risk; {scene.customer} was told", "clock"
+        case "mailed":
+            return f"What was unread went to {masked(str(data.get('to')))}", "mail"
+        case "mail_failed":
+            return f"The mail to {masked(str(data.get('to')))} was {data.get('error')}", "mail"
+        case "not_mailed":
+            why = "no address is known" if data.get("why") == "no_address" else "mail is not set up"
+            return f"Unread, and {why}: it waits in the chat", "mail"
         case "filed":
             return "Filed as feedback; the bot goes on", "t-feedback"
         case "surveyed":
