@@ -5,17 +5,13 @@ What is heavy is imported inside the commands, so that `--help` answers at once.
 
 from __future__ import annotations
 
-import gc
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
-from bot.cli import agents, chat, check, classify, knowledge, run
+from bot.cli import agents, chat, check, classify, garbage, knowledge, run
 from bot.cli.refusals import Sentences
 from bot.cli.terminal import say
-
-WHILE_LOADING: Final = 50_000
-"""New objects between two looks for garbage."""
 
 app = typer.Typer(cls=Sentences, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -47,7 +43,5 @@ app.add_typer(knowledge.app, name="knowledge", help="The help articles that answ
 
 def main() -> None:
     """The entry point."""
-    # Almost all that a start makes it keeps. By default Python looks through it for garbage hundreds of times, which
-    # was a fifth of the start.
-    gc.set_threshold(WHILE_LOADING)
+    garbage.loading()
     app()

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Final
 
 import typer
 
+from bot.cli import garbage
 from bot.cli.terminal import FAILED, INTERRUPTED, Refused, command_settings, tell
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def classify(
 
     encoder = load_encoder(settings.home, settings.encoder, progress=tell)
     classifier = Classifier.load_or_train(settings.home, encoder, progress=tell)
+    garbage.working()
     try:
         with _source(file) as lines:
             failed = answer_lines(lines, sys.stdout.buffer, classifier.verdict, threads=settings.encoder_threads)

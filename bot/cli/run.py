@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import gc
 import os
 import signal
 import socket
@@ -15,6 +14,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from bot.cli import garbage
 from bot.cli.terminal import INTERRUPTED, Refused, Steps, say, steps, tell
 
 if TYPE_CHECKING:
@@ -27,9 +27,6 @@ FINISH_WITHIN: Final = 3
 """Seconds that requests may still take when the desk stops."""
 LEAVE_WITHIN: Final = 1.0
 """Seconds that threads may still take when it has stopped; what they make, nobody waits for."""
-
-LOOKS: Final = gc.get_threshold()
-"""How often Python looks for garbage by itself, before `bot.cli` makes it rare while a command loads."""
 
 
 class Interrupted(Exception):
@@ -157,7 +154,7 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
         serving = asyncio.create_task(server._serve(sockets=[listener]), name="http")
         try:
             await _until_up(server, serving, settings)
-            _settle()
+            garbage.working()
             await _where_to_look(house, settings)
             await _told_to_stop(stopped, serving)
             say("Stopping. Press Ctrl-C again to stop at once.")
@@ -221,13 +218,6 @@ async def _until_up(server: uvicorn.Server, serving: asyncio.Task[None], setting
         await asyncio.sleep(0.01)
     if serving.done() and isinstance(error := serving.exception(), OSError):
         raise _refused(settings, error)
-
-
-def _settle() -> None:
-    """From now on look for garbage as usual, and never again among what the start has made: that would stop everything
-    for a fifth of a second, again and again."""
-    gc.freeze()
-    gc.set_threshold(*LOOKS)
 
 
 async def _told_to_stop(stopped: asyncio.Event, serving: asyncio.Task[None]) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from bot.cli import WHILE_LOADING, main, run
+from bot.cli import garbage, main
 from tests.bot.cli.conftest import ROOT, trained_home
 
 START = """
@@ -73,12 +73,12 @@ def looks() -> Iterator[None]:
     gc.set_threshold(*before)
 
 
-def test_garbage_is_rarely_looked_for_until_the_desk_runs(looks: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_garbage_is_rarely_looked_for_until_a_command_works(looks: None, monkeypatch: pytest.MonkeyPatch) -> None:
     usual = gc.get_threshold()
     monkeypatch.setattr(sys, "argv", ["warmline", "--version"])
     with pytest.raises(SystemExit):
         main()
-    assert gc.get_threshold()[0] == WHILE_LOADING > usual[0]
-    run._settle()
+    assert gc.get_threshold()[0] == garbage.WHILE_LOADING > usual[0]
+    garbage.working()
     assert gc.get_threshold() == usual
     assert gc.get_freeze_count() > 0
