@@ -92,8 +92,8 @@ _FOREIGN: Final = {
 }
 
 
-FILE_REFUSED: Final = "Your message arrived; {file} did not: {reason}. We take {types} up to {max}."
-FILE_TYPES: Final = "pictures, PDF, text, office documents, zip, mail, sound and video"
+_FILE_REFUSED: Final = "Your message arrived; {file} did not: {reason}. We take {types} up to {max}."
+_FILE_TYPES: Final = "pictures, PDF, text, office documents, zip, mail, sound and video"
 _FILE_REASONS: Final = {
     "program": "it is a program",
     "active": "it is a page that a browser could run",
@@ -106,7 +106,7 @@ def refused_file(name: str, reason: str, *, at_most: int) -> str:
     """Why a file was not kept; `at_most` in bytes."""
     largest = f"{at_most // 1_000_000} MB"
     because = _FILE_REASONS.get(reason, "we do not take its type").format(max=largest)
-    return FILE_REFUSED.format(file=name, reason=because, types=FILE_TYPES, max=largest)
+    return _FILE_REFUSED.format(file=name, reason=because, types=_FILE_TYPES, max=largest)
 
 
 def hours(said: str, zone: ZoneInfo, now: datetime) -> str:

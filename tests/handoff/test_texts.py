@@ -115,6 +115,7 @@ FIXED = {
     "PRAISE": {},
     "SURVEY": {},
     "DID_THIS_HELP": {},
+    "ALL_IS_WELL": {},
 }
 
 
@@ -123,7 +124,10 @@ def test_no_text_has_been_forgotten_here() -> None:
     assert {name for name in strings if name[0] != "_"} == set(FIXED)
     functions = inspect.getmembers(texts, inspect.isfunction)
     ours = {name for name, value in functions if value.__module__ == texts.__name__}
-    assert ours == {"acknowledgement", "workaround", "at_risk", "resolved", "source"}
+    assert ours == {
+        "acknowledgement", "workaround", "at_risk", "resolved", "source", "refused_file", "hours", "mail_author",
+        "mail_subject", "mail_text",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", FIXED)
@@ -185,3 +189,24 @@ def test_a_time_that_is_said_can_be_mistaken_for_no_other(minutes: int, zone: st
     assert f"{at.astimezone(ZoneInfo(zone)):%H:%M}" in said
     for other in (at - timedelta(days=7), at + timedelta(days=7), at + timedelta(days=1), at - timedelta(days=1)):
         assert other < NOW or voice.time(other, NOW) != said
+
+
+@pytest.mark.parametrize("reason", [*texts._FILE_REASONS, "something new"])
+def test_a_file_that_was_not_kept_is_named_with_the_reason_and_what_to_do(reason: str) -> None:
+    text = texts.refused_file("invoice.exe", reason, at_most=10_000_000)
+    whole(text)
+    assert "invoice.exe did not" in text
+    assert "up to 10 MB" in text
+    assert ("program" in text) is (reason == "program")
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("always", "Round the clock"),
+        ("Mon-Fri 09:00-18:00", "Mon–Fri 09:00–18:00 CET"),
+        ("mon-fri 08:00-20:00,  sat 10:00-14:00", "Mon–Fri 08:00–20:00, Sat 10:00–14:00 CET"),
+    ],
+)
+def test_hours_are_said_as_people_write_them(said: str, shown: str) -> None:
+    assert texts.hours(said, ZoneInfo("Europe/Berlin"), datetime(2026, 11, 23, tzinfo=UTC)) == shown

@@ -200,7 +200,7 @@ async def test_a_question_in_two_lines_is_one_question(tmp_path: Path) -> None:
         ("this is terrible, the worst host", "feedback", "You are right to tell us.", 60),
         ("my account was hacked, how do i reset it?", "howto", "This is about safety", 5),
         ("ich brauche Hilfe und zwar schnell", "unknown", "Ein Mensch liest das", 60),
-        ("How do I create an email alias? Ich und mein Hund", "howto", "Ein Mensch liest das", 60),
+        ("How do I create an email alias? Ich und mein Hund", "unknown", "Ein Mensch liest das", 60),
         ("How do I create an email alias? You charged me twice!", "billing", "Money matters.", 15),
     ],
 )

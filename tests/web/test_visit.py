@@ -38,7 +38,7 @@ async def test_from_the_machine_to_a_person_and_back(at: Desk) -> None:
     await ana.write("hello")
     assert await stands(ana) == {
         "case": None, "owner": "bot", "agent": None, "waiting": False, "place": None, "by": None, "email": None,
-        "ask_email": False, "resolved": False, "seen": 0, "status": None,
+        "ask_email": False, "resolved": False, "seen": 0, "status": {"state": "fine", "text": "All systems work."},
     }  # fmt: skip
     await lea.get("me")  # at the desk: a time can be promised
     await ana.write("everything is down")
@@ -334,7 +334,7 @@ async def test_who_we_are(tmp_path: Path) -> None:
         about = response.json()
         assert about["company"] == "Harbour & Söhne"
         assert (about["open"], about["opens_at"], about["opens"]) == (True, None, None)
-        assert (about["hours"], about["status"], about["mail"]) == ("Round the clock", None, False)
+        assert (about["hours"], about["mail"]) == ("Round the clock", False)
         assert about["max_length"] == 10_000
 
 
