@@ -27,6 +27,7 @@ from bot.mailing import Mailing
 from bot.router import Router
 from bot.settings import Settings, public_url, read_secret
 from bot.understanding import Reader
+from bot.web import front as front_page
 from bot.web import pages
 from bot.web.api import Office
 from bot.web.assets import Assets
@@ -42,6 +43,7 @@ from handoff.desk import Desk
 from handoff.letters import Postman
 from handoff.notifier import Notifier
 from handoff.opening import Footing, Rules
+from handoff.status import read_status
 from handoff.unread import Letterhead
 from intents.classifier import Classifier
 from models.encoder import Encoder, load_encoder
@@ -216,6 +218,7 @@ async def warmline(
             voice=settings.voice,
             hours=settings.business_hours,
             hours_said=settings.hours,
+            status=lambda: _status(database),
             file_at_most=settings.web_file_max_mb * 1_000_000,
             mail_after=rules.mail_after,
         )
@@ -285,6 +288,14 @@ async def warmline(
             routes=[
                 *routes,
                 assets.route(),
+                *front_page.routes(
+                    pages=shown,
+                    assets=assets,
+                    about=house.about,
+                    is_demo=lambda: shelf.is_demo,
+                    articles=shelf.pages,
+                    mail=settings.sender.address if settings.sender is not None else None,
+                ),
                 *signin.routes(),
                 *desk_pages.routes(frame),
                 *pages.routes(
@@ -334,6 +345,13 @@ def _postman(settings: Settings, secret: bytes) -> Postman | None:
     from bot.mail import SmtpPostman  # its library costs a start, and not every desk sends mail
 
     return SmtpPostman(settings.mail_server, settings.sender, secret=secret)
+
+
+async def _status(database: Database) -> dict[str, str]:
+    """What is said of the whole service now."""
+    async with database.read() as connection:
+        status = await read_status(connection)
+    return {"state": status.state, "text": status.text}
 
 
 async def _backfill(channel: Channel, house: House) -> None:

@@ -14,9 +14,11 @@ POLICY: Final = (
     f"style-src 'sha256-{base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()}'"
 )
 """The Content-Security-Policy of every such page."""
+POLICY_WITH_CHAT: Final = f"{POLICY}; script-src 'self'; connect-src 'self'; img-src 'self' blob:"
+"""And of those that customers may write from."""
 _PAGE: Final = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
-<meta name="color-scheme" content="light dark"><title>{title}</title><style>{style}</style></head>
+<meta name="color-scheme" content="light dark"><title>{title}</title><style>{style}</style>{script}</head>
 <body{width}><header class="bar">{brand}</header>
 <main>
 {body}
@@ -24,12 +26,15 @@ _PAGE: Final = """<!doctype html>
 """
 
 
-def framed(body: str, *, title: str, brand: str, home: str | None = None, wide: bool = False) -> str:
+def framed(
+    body: str, *, title: str, brand: str, home: str | None = None, wide: bool = False, chat: bool = False
+) -> str:
     """A whole page around `body`, which is HTML; `title` and `brand` are text, `home` is where the brand leads."""
     name = f"<i></i>{escape(brand)}"
     return _PAGE.format(
         title=escape(title),
         style=_STYLE,
+        script='<script async src="/widget.js"></script>' if chat else "",
         width=' class="wide"' if wide else "",
         brand=f'<a class="brand" href="{escape(home)}">{name}</a>' if home else f'<span class="brand">{name}</span>',
         body=body,

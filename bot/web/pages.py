@@ -40,8 +40,8 @@ def routes(
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
     def shown(title: str, body: str, status: int = 200) -> Response:
-        html = look.framed(body, title=f"{title} · {company}", brand=f"{company} help", home="/help")
-        return HTMLResponse(html, status, headers={"Content-Security-Policy": look.POLICY})
+        html = look.framed(body, title=f"{title} · {company}", brand=f"{company} help", home="/help", chat=True)
+        return HTMLResponse(html, status, headers={"Content-Security-Policy": look.POLICY_WITH_CHAT})
 
     async def contents(_: Request) -> Response:
         entries = "\n".join(
