@@ -331,3 +331,39 @@ async def test_no_letter_acts_in_a_field(place: Place) -> None:
     await asyncio.sleep(0.3)
     await expect(page.locator("#main")).to_have_attribute("data-standing", "unclaimed")
     await expect(page.locator("#note")).to_have_value("crane")
+
+
+async def test_who_writes_is_seen(place: Place) -> None:
+    customer, number, page = await mine(place)
+    conversation = await place.at.conversation(customer)
+    live = place.at.house.frame.live
+    await live.signal("typing", conversation=conversation)
+    await expect(page.locator("#typing")).to_have_text("Ana is typing", timeout=WAIT)
+    await customer.write("here it is")
+    await expect(page.locator(".msg.cust", has_text="here it is")).to_be_visible(timeout=WAIT)
+    await expect(page.locator("#typing")).to_be_hidden()
+    signals: list[str] = []
+    page.on("request", lambda asked: signals.append(asked.post_data or "") if "/desk/signal" in asked.url else None)
+    await page.keyboard.press("n")
+    await page.keyboard.type("of this nobody hears")
+    await page.keyboard.press("Escape")
+    assert not [signal for signal in signals if "typing" in signal]
+    await page.keyboard.press("r")
+    await page.keyboard.type("of this the customer does")
+    await page.wait_for_timeout(200)
+    assert [signal for signal in signals if "typing" in signal] == [f'{{"kind":"typing","case":"{number}"}}']
+
+
+async def test_seen_is_said_in_place(place: Place) -> None:
+    customer, _, page = await mine(place)
+    await page.keyboard.press("r")
+    await page.keyboard.type("Look at this.")
+    await page.keyboard.press("Control+Enter")
+    state = page.locator(".msg.agent .state")
+    await expect(state).to_have_text("Delivered", timeout=WAIT)
+    conversation = await place.at.conversation(customer)
+    await place.at.sql(
+        "UPDATE conversation SET seen_seq = next_seq - 1, seen_at = 1700000000000000 WHERE id = :id", id=conversation
+    )
+    await place.at.house.frame.live.publish([conversation], [])
+    await expect(state).to_have_text("Seen 22:13", timeout=WAIT)

@@ -170,11 +170,14 @@ document.addEventListener("focusin", event => {
 // --- acts --------------------------------------------------------------------------------------
 
 let acting = false
+let actingIn = null // the menu that the act was chosen from
 
-/** One act on the case; what was refused is said beside its button. */
+/** One act on the case, after the one before; what was refused is said beside its button. */
 async function act(name, body, button) {
-  if (acting) return null
+  for (let waits = 0; acting && waits < 40; waits++) await new Promise(done => setTimeout(done, 50))
+  if (acting || button?.isConnected === false) return null
   acting = true
+  actingIn = button?.closest(".pop") ?? null
   button?.setAttribute("aria-busy", "true")
   const answer = await call("POST", `cases/${number}/${name}`, body)
   button?.removeAttribute("aria-busy")
@@ -191,10 +194,11 @@ async function act(name, body, button) {
 }
 
 async function done(words, { focus = at("case-h"), undo = null } = {}) {
-  shut()
+  if (openPop?.pop === actingIn) shut()
   await refresh()
   acting = false
-  if (!at("composer").contains(document.activeElement)) focus?.focus() // who writes already is not called away
+  // Who writes already, or has opened the next menu, is not called away.
+  if (!openPop && !at("composer").contains(document.activeElement)) focus?.focus()
   if (words) toast(words, { undo })
 }
 
