@@ -97,6 +97,9 @@ async def test_a_new_case_is_there_within_a_second_of_its_commit(place: Place) -
     await expect(page.locator('#sum [data-n="waiting"]')).to_have_text("1")
     await expect(page.locator('.filters [data-n="waiting"]')).to_have_text("1")
     await expect(page.locator(".nav .n")).to_contain_text("1")
+    await move(place, number, -3)
+    await expect(page.locator(".tabbar em").first).to_have_text("1 late", timeout=WAIT)
+    await expect(page).to_have_title(re.compile("^Queue, 1 late · "))
     assert fine(page)
 
 

@@ -144,10 +144,10 @@ class Queue:
         )  # fmt: skip
 
     async def side(self, request: Request, agent: Agent) -> Response:
-        """The frame's own column again, with today's numbers."""
+        """What stands around every page again, with the numbers of now."""
         around = await self._frame.around(agent)
         nav = request.query_params.get("nav", "")[:20]
-        return self._frame.pages.page(request, "desk/side.html", **{**around, "nav": nav})
+        return self._frame.pages.page(request, "desk/around.html", **{**around, "nav": nav})
 
     async def _listed(
         self,

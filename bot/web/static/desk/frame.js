@@ -31,24 +31,21 @@ setInterval(here, HERE_EVERY)
 let sideTimer = 0
 let sideAt = -1e9
 
-/** Draw the column again, soon; not more than once a second. */
+/** Draw the column again: at once, then not more often than every two seconds, and seldom where nobody looks. */
 function side() {
   clearTimeout(sideTimer)
-  sideTimer = setTimeout(drawSide, Math.max(0, sideAt + 1000 - performance.now()))
+  sideTimer = setTimeout(drawSide, Math.max(0, sideAt + (document.hidden ? 10_000 : 2_000) - performance.now()))
 }
 
 async function drawSide() {
   sideAt = performance.now()
-  const nav = $(".nav [aria-current]") ? "queue" : $(".mine [aria-current]")?.dataset.case ?? ""
-  const found = await part(`/desk/side?nav=${encodeURIComponent(document.body.dataset.nav ?? nav)}`)
-  if (!found || at("side").contains(document.activeElement)) return
-  const link = at("link")
-  for (const selector of [".nav", ".mine"]) {
+  const found = await part(`/desk/side?nav=${encodeURIComponent(document.body.dataset.nav)}`)
+  if (!found) return
+  for (const selector of [".nav", ".mine", ".tabbar"]) {
     const fresh = $(selector, found)
-    const old = $(selector, at("side"))
-    if (fresh && old && fresh.innerHTML !== old.innerHTML) old.replaceWith(fresh)
+    const old = $(selector)
+    if (fresh && old && !old.contains(document.activeElement) && fresh.innerHTML !== old.innerHTML) old.replaceWith(fresh)
   }
-  if (link) at("side").append()
   tick(at("side"))
 }
 

@@ -9,6 +9,7 @@ import { status, toast } from "./say.js"
 
 const UNTOUCHED = 3_000
 const APART = 700
+const APART_UNSEEN = 5_000 // nobody looks at this tab now
 const JUST_CHANGED = 400
 const READING_FOR = 45_000
 const PAGE = 50
@@ -34,7 +35,7 @@ list.addEventListener("pointerleave", () => { inside = false; leftAt = performan
 list.addEventListener("pointerup", event => { if (event.pointerType !== "mouse") { inside = false; leftAt = performance.now() } })
 list.addEventListener("focusout", () => setTimeout(release, 0))
 document.addEventListener("toggle", () => setTimeout(release, 0), true)
-document.addEventListener("visibilitychange", () => setTimeout(release, 0))
+document.addEventListener("visibilitychange", () => { setTimeout(release, 0); if (waits) refresh() })
 
 function touched() {
   if (document.hidden) return false
@@ -47,18 +48,20 @@ function touched() {
 let pending = null // rows as they are now, held while somebody touches
 let asking = false
 let again = false
+let waits = false // for its turn
 let askedAt = -1e9
 let timer = 0
 
 function refresh() {
   if (asking) { again = true; return }
+  waits = true
   clearTimeout(timer)
-  timer = setTimeout(look, Math.max(0, askedAt + APART - performance.now()))
+  timer = setTimeout(look, Math.max(0, askedAt + (document.hidden ? APART_UNSEEN : APART) - performance.now()))
 }
 
 async function look() {
   asking = true
-  again = false
+  again = waits = false
   askedAt = performance.now()
   const query = new URLSearchParams(here)
   const shown = rows().map(row => row.dataset.case)
