@@ -399,6 +399,7 @@ class WebChannel:
             "Access-Control-Allow-Origin": origin,
             "Access-Control-Allow-Headers": "content-type, last-event-id",
             "Access-Control-Allow-Methods": "GET, POST",
+            "Access-Control-Expose-Headers": "retry-after",
             "Access-Control-Max-Age": "600",
             "Vary": "Origin",
         }

@@ -152,6 +152,7 @@ async def test_from_alarm_to_survey(open_desk: tuple[Desk, str], window: Window)
         await address.locator("input").fill("ana@example.com")
         await address.locator("input").press("Enter")
         await expect(one.panel.locator(".reach")).to_contain_text("a•••@example.com")
+        await expect(one.field).to_be_focused()
 
         await mia.done(f"cases/{number}/claim")
         await expect(one.stand).to_contain_text("Mia has it")

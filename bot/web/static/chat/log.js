@@ -96,6 +96,8 @@ export class Log {
     const asks = state?.ask_email && about?.mail && this.talk.keep.get("not now") !== state.case;
     if (asks) yield { key: "email", sign: "ask", draw: () => this.#askEmail(state) };
     else if (state?.email && about?.mail && state.owner === "human" && !state.resolved) yield { key: "email", sign: state.email, draw: () => this.#reach(state) };
+    const reads = typing === null && !waiting.length && this.talk.reading && about;
+    if (reads) yield { key: "typing", sign: "reads", draw: () => h("li", { class: "line bot typing" }, h("p", { class: "bubble" }, h("i"), h("i"), h("i"), h("span", {}, words.reads(about.bot)))) };
     if (typing !== null) yield { key: "typing", sign: typing, draw: () => h("li", { class: "line agent typing" }, h("p", { class: "bubble" }, h("i"), h("i"), h("i"), h("span", {}, words.typing(typing)))) };
   }
 
@@ -216,7 +218,7 @@ export class Log {
     const fault = h("p", { class: "fault", role: "alert", id: "warmline-fault", hidden: true });
     const field = h("input", { type: "email", name: "email", autocomplete: "email", required: true, maxLength: 320, placeholder: "name@example.com", "aria-label": words.email, "aria-describedby": "warmline-fault" });
     const save = h("button", { class: "solid" }, words.save);
-    const later = h("button", { type: "button", onclick: () => { this.talk.keep.set("not now", state.case); this.talk.changed(); } }, words.notNow);
+    const later = h("button", { type: "button", onclick: () => { this.talk.keep.set("not now", state.case); this.talk.changed(); this.does.settled(); } }, words.notNow);
     const form = h("form", { class: "email", noValidate: true }, h("p", {}, icon("mail"), h("span", {}, words.askEmail)), h("div", { class: "row" }, field, save), fault, later);
     form.addEventListener("submit", async (event) => {
       event.preventDefault();
@@ -224,7 +226,7 @@ export class Log {
       let said = words.reconnecting;
       try {
         const response = await this.talk.reach(field.value.trim());
-        if (response.ok) return;
+        if (response.ok) { this.does.settled(); return; }
         said = (await response.json()).error?.message ?? said;
       } catch { /* no network: said so */ }
       save.disabled = false;

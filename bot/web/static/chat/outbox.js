@@ -9,16 +9,21 @@ export class Outbox {
   constructor(talk) {
     this.talk = talk;
     this.attempt = 0;
+    this.loose = new Map(); // what the browser had no room for; it lives as long as the page
     this.refresh();
   }
 
   /** As kept: each `{id, text, button, at, files, state, error}`; state: waiting | sent | failed. */
-  refresh() { this.entries = this.talk.keep.all("out ").sort((one, other) => one.at - other.at); }
+  refresh() {
+    const kept = this.talk.keep.all("out ").filter((entry) => !this.loose.has(entry.id));
+    this.entries = [...kept, ...this.loose.values()].sort((one, other) => one.at - other.at);
+  }
 
   #name(entry) { return `out ${entry.at} ${entry.id}`; }
 
   #save(entry) {
-    if (!this.talk.keep.set(this.#name(entry), entry)) this.full = true;
+    if (this.talk.keep.set(this.#name(entry), entry)) this.loose.delete(entry.id);
+    else this.loose.set(entry.id, entry);
     const others = this.entries.filter((other) => other.id !== entry.id);
     this.entries = [...others, entry].sort((one, other) => one.at - other.at);
     this.talk.changed();
@@ -26,6 +31,7 @@ export class Outbox {
 
   #drop(entry) {
     this.talk.keep.set(this.#name(entry), null);
+    this.loose.delete(entry.id);
     this.entries = this.entries.filter((other) => other.id !== entry.id);
     if (entry.files.length) this.talk.keep.files.remove(entry.id);
     this.talk.changed();

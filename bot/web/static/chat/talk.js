@@ -7,6 +7,7 @@ import { Stream } from "./stream.js";
 
 const CACHED = 100;
 const TYPING_SHOWN = 6_000;
+const READING_SHOWN = 8_000;
 
 export class Talk extends EventTarget {
   constructor(base, person) {
@@ -86,7 +87,7 @@ export class Talk extends EventTarget {
     if (!fresh.length) return;
     this.lines = [...this.lines, ...fresh].sort((one, other) => one.seq - other.seq);
     for (const line of fresh) {
-      if (line.from === "customer") this.outbox.arrived(line.id);
+      if (line.from === "customer") { this.outbox.arrived(line.id); this.wroteAt = quiet ? 0 : Date.now(); }
       else this.typing = null;
     }
     if (!quiet) {
@@ -102,6 +103,17 @@ export class Talk extends EventTarget {
     if (this.about && "status" in state) this.about.status = state.status;
     this.#cache();
     this.changed();
+  }
+
+  /** The machine reads what was written just now, and nothing has been said to it yet. */
+  get reading() {
+    const line = this.lines.at(-1);
+    const wants = line?.from === "customer" && this.state?.owner !== "human" && !/^(helped:yes|survey:)/.test(line.button ?? "");
+    const left = READING_SHOWN - (Date.now() - (this.wroteAt ?? 0));
+    if (!wants || left <= 0) return false;
+    clearTimeout(this.readingTimer);
+    this.readingTimer = setTimeout(() => this.changed(), left + 20);
+    return true;
   }
 
   setTyping(author) {
@@ -130,7 +142,8 @@ export class Talk extends EventTarget {
 
   /** Kept before it is sent; shown at once. */
   async write({ text, button = null, files = [] }) {
-    const entry = { id: uuid(), text, button, at: Date.now(), files: files.map(({ name, size, type }) => ({ name, size, type })) };
+    const at = Math.max(Date.now(), (this.outbox.entries.at(-1)?.at ?? 0) + 1); // in the order they were written
+    const entry = { id: uuid(), text, button, at, files: files.map(({ name, size, type }) => ({ name, size, type })) };
     if (files.length) await this.keep.files.put(entry.id, files);
     this.outbox.add(entry);
     return entry;

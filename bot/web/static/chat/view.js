@@ -26,6 +26,7 @@ export class View {
       press: (button) => this.#press(button),
       start: (start) => this.#start(start),
       seen: () => this.#seen(),
+      settled: () => this.composer.focus({ unlessTouch: true }),
     });
     this.element = h(
       "section",
@@ -111,6 +112,7 @@ export class View {
     } else if (!this.name.textContent) {
       this.name.textContent = words.chat("");
     }
+    this.person.hidden = !this.talk.token && !this.talk.outbox.entries.length; // it stands among the ways to begin
     this.foot.hidden = state?.owner === "human" || this.talk.outbox.entries.some((entry) => entry.button === "person" && entry.state !== "failed");
     this.#renderStand();
     this.#renderLine();

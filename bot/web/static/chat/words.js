@@ -67,6 +67,7 @@ export const words = {
   discard: "Discard",
   keys: "Enter sends",
   typing: (author) => `${author || "Somebody"} is typing`,
+  reads: (bot) => `${bot} is reading`,
   fresh: (count) => (count === 1 ? "1 new message" : `${count} new messages`),
   reconnecting: "Reconnecting",
   lost: (since) => `Not connected since ${since}. What you write is kept and sent.`,
