@@ -74,11 +74,11 @@ async def read(connection: AsyncConnection, conversation_id: int) -> Visit | Non
     row = dict(found)
     urgent, sort_at = row.pop("urgent"), row.pop("sort_at")
     waits = row["status"] == "waiting" and row["owner"] == "human"
-    ahead = await _ahead(connection, urgent, sort_at, row["case_id"]) if waits else None
+    ahead = await ahead_of(connection, urgent, sort_at, row["case_id"]) if waits else None
     return Visit(**row, ahead=ahead)
 
 
-async def _ahead(connection: AsyncConnection, urgent: bool, sort_at: datetime, case_id: int) -> int | None:
+async def ahead_of(connection: AsyncConnection, urgent: bool, sort_at: datetime, case_id: int) -> int | None:
     """How many waiting cases are more due: of the same class, and all of the first."""
     waiting = unresolved_with("waiting")
     earlier = or_(case.c.sort_at < sort_at, and_(case.c.sort_at == sort_at, case.c.id < case_id))

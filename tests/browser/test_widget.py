@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import itertools
 import os
+import random
 import re
 import signal
 import socket
@@ -18,7 +21,7 @@ import httpx
 import pytest
 import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, BrowserContext, Locator, Page, expect
+from playwright.async_api import Browser, BrowserContext, Error, Locator, Page, Route, expect
 from pydantic import SecretStr
 
 from tests.house import AgentClient, Desk, desk, served, until
@@ -252,6 +255,38 @@ async def test_offline_then_online_sends_once(open_desk: tuple[Desk, str], windo
         )
         assert [row[0] for row in rows] == ["written in a tunnel", "and a second line"]
         await expect(one.own("written in a tunnel")).to_have_count(1)
+
+
+async def test_two_tabs_on_a_bad_line(open_desk: tuple[Desk, str], window: Window) -> None:
+    """The line comes and goes, and every third answer is lost on its way: each message once, in the order written."""
+    _, url = open_desk
+    dice = random.Random(4)
+    async with window() as context:
+        tabs = [await chat(context, url), await chat(context, url)]
+        await tabs[0].write("everything is down")
+        await expect(tabs[1].own("everything is down")).to_have_count(1)
+        count = itertools.count(1)
+
+        async def lose(route: Route) -> None:
+            if next(count) % 3:
+                await route.continue_()
+                return
+            with contextlib.suppress(Error):
+                await route.fetch()  # the desk has it; the customer never hears so
+            await route.abort()
+
+        await context.route("**/api/web/messages", lose)
+        sent = [f"line {number:02}" for number in range(12)]
+        for number, text in enumerate(sent):
+            await context.set_offline(number % 4 in (1, 2))
+            await dice.choice(tabs).write(text)
+        await context.set_offline(False)
+        await context.unroute("**/api/web/messages")
+        for tab in tabs:
+            await expect(tab.panel.locator(".line.own[data-seq]")).to_have_count(len(sent) + 1, timeout=30_000)
+            written = await tab.panel.locator(".line.own .bubble").all_inner_texts()
+            assert [text.strip() for text in written[1:]] == sent
+            await expect(tab.panel.locator(".line.own.waiting")).to_have_count(0)
 
 
 async def test_a_message_written_offline_survives_a_reload(open_desk: tuple[Desk, str], window: Window) -> None:

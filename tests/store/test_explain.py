@@ -18,7 +18,7 @@ import pytest
 from sqlalchemy import event, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store import articles, board, cases, dues, inbox, journey, keys, line, outbox, quarantine, transcripts, unread
+from store import articles, board, cases, dues, inbox, journey, keys, line, outbox, quarantine, transcripts, unread, visits
 from store.cases import Filter
 from store.changes import NEVER, Changes
 from store.database import Database, open_database
@@ -257,6 +257,11 @@ LOOKED_UP: dict[str, Query] = {
     "newest cases": lambda c: journey.newest_cases(c, [1, 2, 3]),
     "lock": lambda c: journey.lock(c, [1, 2, 3]),
     "a case": lambda c: cases.read_row(c, 7),
+    "how a case stands": lambda c: visits.read(c, 7),
+    "who waits before one of the first class": lambda c: visits.ahead_of(c, True, LATER, 700),
+    "who waits before one of the second": lambda c: visits.ahead_of(c, False, LATER, 700),
+    "files of messages": lambda c: transcripts.files_of(c, [1, 2, 3]),
+    "a file": lambda c: transcripts.file_of(c, 7, 1),
     "who waits ahead": lambda c: cases.waiting_ahead(c, LATER),
     "next leaving": lambda c: outbox.next_leaving(c),
     "delivery": lambda c: transcripts.delivery(c, 7, [1, 2, 3]),
