@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check chaos bench train clean
+.PHONY: run test check chaos bench pictures train clean
 
 run: $(VENV)/.installed
 	@$(BIN)/warmline run
@@ -34,6 +34,9 @@ chaos: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/journey.py
+
+pictures: $(VENV)/.browser
+	$(BIN)/python -m docs.pictures
 
 train: $(VENV)/.installed
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[train]'
