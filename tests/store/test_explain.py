@@ -18,7 +18,21 @@ import pytest
 from sqlalchemy import event, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store import articles, board, cases, dues, inbox, journey, keys, line, outbox, quarantine, transcripts, unread, visits
+from store import (
+    articles,
+    board,
+    cases,
+    dues,
+    inbox,
+    journey,
+    keys,
+    line,
+    outbox,
+    quarantine,
+    transcripts,
+    unread,
+    visits,
+)
 from store.cases import Filter
 from store.changes import NEVER, Changes
 from store.database import Database, open_database
