@@ -357,7 +357,7 @@ async def test_when_we_are_back_and_what_is_wrong(tmp_path: Path) -> None:
         assert about["open"] is False
         assert about["opens_at"] == "2026-11-23T08:00:00+00:00"
         assert about["opens"] == "Monday 09:00 CET"
-        assert about["hours"] == "Mon–Fri 09:00–18:00 CET"  # noqa: RUF001 - as people write it
+        assert about["hours"] == "Mon–Fri 09:00–18:00 CET"
         assert about["status"] == {"state": "trouble", "text": "Mail is slow. We are on it."}
         assert len(asked) == 1, "not for everybody who looks"
         ana = at.customer()
