@@ -14,3 +14,9 @@ One job, and no domain words: what a class means is the caller's business.
 Imports nothing of this project. The only folder that imports onnxruntime, onnx, tokenizers and safetensors, each only
 in the function that needs it: serving loads onnxruntime and tokenizers, never onnx, scikit-learn, torch, transformers.
 """
+
+import os
+
+# onnxruntime tells its maker about its use unless it is told not to, before it is first imported. What a support desk
+# reads stays with it.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
