@@ -129,6 +129,7 @@ class Frame:
             "counts": counts,
             "mine": mine,
             "nav": "",
+            "base": self.office.base,  # as customers reach us: for links that go to them
             "nav_links": NAV,
             "now": now,
             "mark": mark,

@@ -242,7 +242,7 @@ const acts = {
   send: () => composer.send(),
   insert(button) {
     const { slug, anchor, title } = button.dataset
-    composer.insert(`“${title}”: ${location.origin}/help/${encodeURIComponent(slug)}${anchor ? `#${encodeURIComponent(anchor)}` : ""}`)
+    composer.insert(`“${title}”: ${document.body.dataset.base}/help/${encodeURIComponent(slug)}${anchor ? `#${encodeURIComponent(anchor)}` : ""}`)
   },
   correct() {
     const form = at("correct")
