@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -247,3 +249,31 @@ def test_the_mail_server_is_tried_and_sent_nothing(invoke: Invoke, monkeypatch: 
     away = invoke("check")
     assert away.exit_code == 1
     assert "There is no connection to the mail server" in away.stdout
+
+
+@pytest.mark.parametrize(
+    ("answer", "mark"), [(b'{"ready": true, "parts": {}}', "ok"), (b'{"status": "fine"}', "wrong"), (b"[1]", "wrong")]
+)
+def test_a_desk_that_holds_no_lock_is_known_by_its_port(
+    invoke: Invoke, monkeypatch: pytest.MonkeyPatch, answer: bytes, mark: str
+) -> None:
+    """With PostgreSQL and a Redis of one's own several desks share a home; each has its port."""
+
+    class Answers(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Answers) as other:
+        serving = threading.Thread(target=other.serve_forever)
+        serving.start()
+        try:
+            monkeypatch.setenv("WARMLINE_PORT", str(other.server_address[1]))
+            assert marks(invoke("check").stdout)["address"] == mark
+        finally:
+            other.shutdown()
+            serving.join()
