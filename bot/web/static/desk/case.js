@@ -323,7 +323,11 @@ main.querySelector(".switch").addEventListener("keydown", event => {
   showPart(next)
   next.focus()
 })
-at("card").addEventListener("keydown", event => { if (event.key === "Escape" && main.dataset.card === "open") drawer(false) })
+// Wherever the focus is, outside of what Escape leaves first: a menu, a field of the conversation.
+document.addEventListener("keydown", event => {
+  const elsewhere = event.defaultPrevented || (event.target.closest?.("input, textarea, select") && !at("card").contains(event.target))
+  if (event.key === "Escape" && main.dataset.card === "open" && !elsewhere) drawer(false)
+})
 
 // --- keys --------------------------------------------------------------------------------------
 
