@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from intents import wires
 from intents.wires import HARD, MOST_TRIPS, trips
 
 TRIPS = [
@@ -162,6 +163,10 @@ def test_places_are_right_after_letters_that_grow_in_lower_case() -> None:
 def test_money_has_many_signs(sign: str) -> None:
     (trip,) = (trip for trip in trips(f"why is there a {sign}40 charge") if trip.wire == "money")
     assert f"{sign}40 charge" in trip.words
+
+
+def test_no_pattern_names_the_sign_that_makes_all_of_them_slow_to_compile() -> None:
+    assert not [pattern for _, patterns in wires._WIRES for pattern, _, _ in patterns if "€" in pattern.pattern]
 
 
 def test_both_ends_of_a_very_long_text_are_looked_at() -> None:
