@@ -45,6 +45,7 @@ export function toBottom() {
 export function take(fragment) {
   const follow = atBottom()
   const fresh = []
+  const told = new Set([...fragment.children].map(item => item.id))
   let previous = null
   for (const item of [...fragment.children]) {
     const known = item.id ? document.getElementById(item.id) : null
@@ -56,7 +57,7 @@ export function take(fragment) {
       continue
     }
     if (item.matches(".older")) continue
-    const place = previous ? previous.nextSibling : beforeKnown(item)
+    const place = previous ? placeAfter(previous, told) : beforeKnown(item)
     const mine = "mine" in item.dataset || !item.matches("article.cust, article.note")
     if (mine) quietly(() => log.insertBefore(item, place))
     else log.insertBefore(item, place)
@@ -68,6 +69,15 @@ export function take(fragment) {
   else for (const item of fresh) unread.add(item.id)
   show()
   return fresh
+}
+
+/** Behind an item, and behind the messages after it that the server left out because they are known and older. */
+function placeAfter(previous, told) {
+  let place = previous.nextSibling
+  for (let next = previous.nextElementSibling; next && !told.has(next.id); next = next.nextElementSibling) {
+    if (next.matches("article")) place = next.nextSibling
+  }
+  return place
 }
 
 /** Where an item that follows none we know belongs: before the next that we know, else at the end. */

@@ -4,6 +4,9 @@
 /** Attributes that belong to the page, not to the server. */
 const OURS = new Set(["aria-selected", "aria-expanded", "open", "tabindex", "rows", "aria-busy"])
 
+/** Which of the panels behind tabs is shown: the page's too. */
+const ours = (node, name) => OURS.has(name) || (name === "hidden" && node.getAttribute("role") === "tabpanel")
+
 const same = (a, b) => a.nodeType === b.nodeType && a.nodeName === b.nodeName && (a.id ?? "") === (b.id ?? "")
 const kept = node => node.nodeType === 1 && (node.hasAttribute("data-own") || (node.matches(".pop") && !node.hidden))
 
@@ -42,9 +45,9 @@ function dropped(node) {
 
 function attributes(old, fresh) {
   for (const { name, value } of fresh.attributes) {
-    if (!OURS.has(name) && old.getAttribute(name) !== value) old.setAttribute(name, value)
+    if (!ours(old, name) && old.getAttribute(name) !== value) old.setAttribute(name, value)
   }
   for (const { name } of [...old.attributes]) {
-    if (!OURS.has(name) && !fresh.hasAttribute(name)) old.removeAttribute(name)
+    if (!ours(old, name) && !fresh.hasAttribute(name)) old.removeAttribute(name)
   }
 }
