@@ -81,7 +81,14 @@ async def delivery(connection: AsyncConnection, conversation_id: int, seqs: Sequ
 
 async def files(connection: AsyncConnection, conversation_id: int) -> list[dict[str, Any]]:
     query = (
-        select(attachment.c.id, message.c.seq, attachment.c.name, attachment.c.media_type, attachment.c.size)
+        select(
+            attachment.c.id,
+            message.c.seq,
+            attachment.c.name,
+            attachment.c.media_type,
+            attachment.c.size,
+            attachment.c.content.is_not(None).label("kept"),
+        )
         .join(message, message.c.id == attachment.c.message_id)
         .where(message.c.conversation_id == conversation_id)
         .order_by(attachment.c.id)

@@ -367,3 +367,35 @@ async def test_seen_is_said_in_place(place: Place) -> None:
     )
     await place.at.house.frame.live.publish([conversation], [])
     await expect(state).to_have_text("Seen 22:13", timeout=WAIT)
+
+
+async def test_news_put_no_reply_into_a_note(place: Place) -> None:
+    customer, _, page = await mine(place)
+    await page.keyboard.press("n")
+    await page.keyboard.press("Escape")
+    await customer.write("one more thing")
+    await expect(page.locator(".msg.cust", has_text="one more thing")).to_be_visible(timeout=WAIT)
+    await expect(page.locator("#note")).to_be_visible()
+    await expect(page.locator("#reply")).to_be_hidden()
+
+
+async def test_what_comes_after_a_claim_stands_after_it(place: Place) -> None:
+    customer, _, page = await mine(place)
+    await expect(page.locator(".msg.bot", has_text="is mine now")).to_be_visible(timeout=WAIT)
+    await customer.write("are you there?")
+    await expect(page.locator(".msg.cust", has_text="are you there?")).to_be_visible(timeout=WAIT)
+    shown = await page.locator("#log article").evaluate_all("all => all.map(one => Number(one.dataset.seq))")
+    assert shown == sorted(shown)
+
+
+async def test_a_file_that_was_not_kept_is_no_link(place: Place) -> None:
+    customer, number = await waiting(place)
+    conversation = await place.at.conversation(customer)
+    await place.at.sql(
+        "INSERT INTO attachment (message_id, name, media_type, size, reference, created_at) "
+        "SELECT id, 'invoice.exe', 'application/pdf', 3000, 'refused:program', 0 FROM message "
+        "WHERE conversation_id = :id AND seq = 1", id=conversation,
+    )  # fmt: skip
+    page = await place.sit(f"/desk/cases/{number}")
+    await expect(page.locator(".msg.cust .file")).to_have_text("invoice.exe 3 kB, not kept")
+    assert await page.get_by_role("link", name="invoice.exe").count() == 0
