@@ -176,8 +176,8 @@ class House:
             row = await transcripts.file_of(connection, conversation, file)
         return None if row is None else Content(name=row["name"], media_type=row["media_type"], data=row["content"])
 
-    def refusal(self, name: str, reason: str) -> str:
-        return texts.refused_file(safe_name(name), reason, at_most=self._front.file_at_most)
+    def refusal(self, name: str, reason: str, *, alone: bool = False) -> str:
+        return texts.refused_file(safe_name(name), reason, at_most=self._front.file_at_most, alone=alone)
 
     def _refusal_of(self, file: Mapping[str, Any]) -> str | None:
         kept, refused, reason = str(file["reference"]).partition(REFUSED)

@@ -391,8 +391,10 @@ class PullHost(Host, Protocol):
         """A file of that conversation which its customer may see; None: there is none, or it was not kept."""
         ...
 
-    def refusal(self, name: str, reason: str) -> str:
-        """Why a file was not kept, and what would be. `reason`: program | active | empty | large | other."""
+    def refusal(self, name: str, reason: str, *, alone: bool = False) -> str:
+        """Why a file was not kept, and what would be. `reason`: program | active | empty | large | other.
+
+        `alone`: nothing came with it, so nothing arrived."""
         ...
 
     async def writes(self, conversation: int) -> None:

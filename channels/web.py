@@ -174,7 +174,8 @@ class WebChannel:
     ) -> Response:
         refused = self._refused(host, files)
         if not posted.text.strip() and len(refused) == len(files):
-            raise Refused(422, "file_refused", refused[0]["message"], field="file")
+            first = refused[0]
+            raise Refused(422, "file_refused", host.refusal(first["name"], first["reason"], alone=True), field="file")
         place = self._place(posted.id) if posted.conversation is None else self._place_of(posted.conversation)
         await self._limit(host, request, place)
         if posted.conversation is not None and await host.find(NAME, ACCOUNT, place) is None:
@@ -219,7 +220,7 @@ class WebChannel:
 
     async def _limit_address(self, host: PullHost, request: Request) -> None:
         address = request.client.host if request.client else "unknown"
-        await self._limit_by(host, f"web:address:{_line_of(address)}")
+        await self._limit_by(host, f"web:address:{line_of(address)}")
 
     async def _limit_by(self, host: PullHost, key: str) -> None:
         limit = self._settings.rate_limit
@@ -413,7 +414,7 @@ def _is_ours(origin: str, request: Request) -> bool:
     return host is not None and origin.partition("://")[2] == host != ""
 
 
-def _line_of(address: str) -> str:
+def line_of(address: str) -> str:
     """Whose line it is: one IPv4 address, or the /64 network that an IPv6 customer has all to themselves."""
     try:
         parsed = ipaddress.ip_address(address)

@@ -93,6 +93,7 @@ _FOREIGN: Final = {
 
 
 _FILE_REFUSED: Final = "Your message arrived; {file} did not: {reason}. We take {types} up to {max}."
+_FILE_ALONE_REFUSED: Final = "{file} did not arrive: {reason}. We take {types} up to {max}."
 _FILE_TYPES: Final = "pictures, PDF, text, office documents, zip, mail, sound and video"
 _FILE_REASONS: Final = {
     "program": "it is a program",
@@ -102,11 +103,12 @@ _FILE_REASONS: Final = {
 }
 
 
-def refused_file(name: str, reason: str, *, at_most: int) -> str:
-    """Why a file was not kept; `at_most` in bytes."""
+def refused_file(name: str, reason: str, *, at_most: int, alone: bool = False) -> str:
+    """Why a file was not kept; `at_most` in bytes, `alone` if nothing came with it that could arrive."""
     largest = f"{at_most // 1_000_000} MB"
     because = _FILE_REASONS.get(reason, "we do not take its type").format(max=largest)
-    return _FILE_REFUSED.format(file=name, reason=because, types=_FILE_TYPES, max=largest)
+    words = _FILE_ALONE_REFUSED if alone else _FILE_REFUSED
+    return words.format(file=name, reason=because, types=_FILE_TYPES, max=largest)
 
 
 def hours(said: str, zone: ZoneInfo, now: datetime) -> str:

@@ -101,6 +101,11 @@ async def test_what_is_not_kept_is_said_to_the_customer_and_to_agents(at: Desk) 
     ]  # fmt: skip
     assert files[0]["refused"] == refused[0]["message"]
     assert [(await fetched(ana, file)).status_code for file in files] == [404, 404, 200]
+    case = re.search(r"W-\d+", (await ana.hears("acknowledgement"))["text"])
+    assert case is not None
+    assert [(file["name"], file["kept"]) for file in (await lea.case(case[0]))["attachments"]] == [
+        ("invoice.exe", False), ("page.png", False), ("screen.png", True),
+    ]  # fmt: skip
     gone = await at.http.get(f"/api/v1/files/{files[0]['id']}", headers={"Authorization": f"Bearer {lea.token}"})
     assert gone.status_code == 404
     kept = await at.sql(
@@ -113,7 +118,7 @@ async def test_nothing_but_what_is_not_kept_is_no_message(at: Desk) -> None:
     ana = at.customer()
     response = await sends(ana, ("run.bat", b"echo", "text/plain"), text="  ")
     assert (response.status_code, response.json()["error"]["code"]) == (422, "file_refused")
-    assert "run.bat did not: it is a program" in response.json()["error"]["message"]
+    assert response.json()["error"]["message"].startswith("run.bat did not arrive: it is a program. We take ")
 
 
 @pytest.mark.parametrize(
