@@ -16,13 +16,17 @@ from bot.web import passwords
 from bot.web.page import Pages
 from bot.web.passwords import Passwords
 from bot.web.who import COOKIE, agent_in_browser, is_our_page
+from channels.web import line_of
 from store import agents, sessions
 from store.agents import Agent
 from store.bus import Bus
 from store.database import Database
 
 TRIES_A_MINUTE: Final = 10
-"""For one address of a person, and for one address of a network."""
+"""From one line (an IPv4 address, or an IPv6 network)."""
+TRIES_FROM_ALL: Final = 100
+"""A minute, for one person's address, from everywhere. Far more than one line has: whoever tries somebody's password
+from one place must not keep that somebody out."""
 _FORM_FIELDS: Final = 8
 
 log = structlog.get_logger(__name__)
@@ -52,9 +56,13 @@ class SignIn:
     async def _form(self, request: Request) -> Response:
         if await agent_in_browser(request, self._database) is not None:
             return _to(_wanted(request.query_params.get("next")))
-        return self._shown(request)
+        async with self._database.read() as connection:
+            anybody = await agents.has_admin(connection)
+        return self._shown(request, anybody=anybody)
 
-    def _shown(self, request: Request, *, status: int = 200, email: str = "", fault: str | None = None) -> Response:
+    def _shown(
+        self, request: Request, *, status: int = 200, email: str = "", fault: str | None = None, anybody: bool = True
+    ) -> Response:
         return self._pages.page(
             request,
             "signin.html",
@@ -63,6 +71,7 @@ class SignIn:
             fault=fault,
             next=_wanted(request.query_params.get("next")),
             left=request.query_params.get("left") is not None,
+            anybody=anybody,
         )
 
     async def _sign_in(self, request: Request) -> Response:
@@ -82,13 +91,10 @@ class SignIn:
         return await self._let_in(request, found[0], _wanted(_text(form, "next")))
 
     async def _wait(self, request: Request, email: str) -> float:
-        """Seconds until another try is looked at."""
-        host = request.client.host if request.client else "unknown"
-        waits = [
-            await self._bus.allow(f"sign-in:{key}", limit=TRIES_A_MINUTE, per=60.0)
-            for key in (f"who:{email}", f"from:{host}")
-        ]
-        return max(waits)
+        """Seconds until another try is looked at. Who may not try uses up nothing of the person's."""
+        line = line_of(request.client.host) if request.client else "unknown"
+        wait = await self._bus.allow(f"sign-in:from:{line}", limit=TRIES_A_MINUTE, per=60.0)
+        return wait or await self._bus.allow(f"sign-in:who:{email}", limit=TRIES_FROM_ALL, per=60.0)
 
     async def _let_in(self, request: Request, agent: Agent, to: str) -> Response:
         """A new session, always: one that was there before somebody signed in is worth nothing after."""
@@ -114,9 +120,10 @@ class SignIn:
             await sessions.end_session(connection, old)
 
     async def _sign_out(self, request: Request) -> Response:
-        if is_our_page(request.headers):
-            async with self._database.write("sign-out") as connection:
-                await self._end_old(request, connection)
+        if not is_our_page(request.headers):
+            return _to("/desk")  # nothing has ended, and the browser keeps its cookie
+        async with self._database.write("sign-out") as connection:
+            await self._end_old(request, connection)
         response = _to("/desk/sign-in?left")
         response.delete_cookie(COOKIE, path="/", secure=self._secure, httponly=True, samesite="lax")
         return response
@@ -175,6 +182,7 @@ class SignIn:
         kept = await self._passwords.hash(password)
         now = datetime.now(UTC)
         async with self._database.write("join") as connection:
+            first = not await agents.has_admin(connection)
             here = invite.email is None and await agents.find_agent(connection, email) is not None
             used = None if here else await sessions.use_invite(connection, secret, now)
             if used is None:
@@ -186,6 +194,8 @@ class SignIn:
             agent = await agents.add_agent(connection, email=email, name=name, role=used.role, now=now)
             await agents.set_password(connection, agent.id, kept)
             await sessions.end_sessions(connection, agent.id)
+            if first and agent.role == "admin":
+                await sessions.end_open_invites(connection)
             await agents.record(
                 connection, action="joined", subject=email, now=now, agent_id=agent.id, data={"role": agent.role}
             )

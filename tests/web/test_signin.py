@@ -13,6 +13,8 @@ import httpx
 import pytest
 
 from bot.web import passwords
+from bot.web.shell import shown_path
+from bot.web.signin import TRIES_A_MINUTE
 from bot.web.who import COOKIE
 from store import sessions
 from tests.house import Desk, database_for, desk
@@ -48,6 +50,7 @@ async def test_from_the_first_link_to_signing_in_again(at: Desk) -> None:
     secret = await at.house.first_link()
     assert secret is not None
     async with browser(at) as http:
+        assert "Nobody is an admin here yet." in (await http.get("/desk/sign-in")).text
         page = await http.get(f"/desk/welcome/{secret}")
         assert page.status_code == 200
         assert "admin" in page.text
@@ -105,6 +108,17 @@ async def test_an_open_link_opens_nobodys_account(at: Desk) -> None:
         assert (await join(http, secret)).status_code == 303, "and the link still works for somebody new"
 
 
+async def test_the_link_for_the_first_admin_is_over_when_there_is_one(at: Desk) -> None:
+    printed = await at.house.first_link()
+    assert printed is not None
+    async with browser(at) as ada, browser(at) as eve:
+        assert (await join(ada, await invited(at, "ada@desk.example", "admin"))).status_code == 303
+        assert (await join(eve, printed, email="eve@evil.example")).status_code == 404
+        later = await invited(at, role="agent")
+        assert (await join(ada, await invited(at, "bo@desk.example", "admin"), name="Bo")).status_code == 303
+        assert (await eve.get(f"/desk/welcome/{later}")).status_code == 200, "one that is made since goes on"
+
+
 async def test_a_link_ends_by_itself(at: Desk) -> None:
     secret = await invited(at, now=datetime.now(UTC) - timedelta(hours=24, seconds=1))
     async with browser(at) as http:
@@ -152,8 +166,9 @@ async def test_another_website_can_do_nothing_with_somebodys_session(tmp_path: P
             form = {"email": "ada@desk.example", "name": "Eve", "password": PASSWORD}
             assert (await http.post(path, data=form, headers={"Origin": "https://evil.example"})).status_code == 403
         kept = http.cookies[COOKIE]
-        await http.post("/desk/sign-out", headers={"Origin": "https://evil.example"})
-        http.cookies.set(COOKIE, kept)
+        away = await http.post("/desk/sign-out", headers={"Origin": "https://evil.example"})
+        assert "set-cookie" not in away.headers, "nor is the browser told to forget it"
+        assert http.cookies[COOKIE] == kept
         assert (await http.get("/api/v1/me")).status_code == 200
 
 
@@ -191,6 +206,33 @@ async def test_guessing_is_slowed_down_for_known_and_unknown_alike(tmp_path: Pat
         refused = await http.post("/desk/sign-in", data={"email": "x@y.example", "password": "guess"}, headers=OURS)
         assert refused.status_code == 429
         assert "Wait" in refused.text
+
+
+async def test_who_guesses_keeps_nobody_else_out(tmp_path: Path) -> None:
+    async with desk(tmp_path) as at, browser(at) as http:
+        await join(http, await invited(at))
+        async with browser_from(at, "203.0.113.9") as guesser:
+            guesses = [await sign_in(guesser, "guess") for _ in range(TRIES_A_MINUTE + 5)]
+        assert guesses[-1].status_code == 429
+        async with browser_from(at, "198.51.100.7") as ada:
+            assert (await sign_in(ada, PASSWORD)).status_code == 303
+
+
+async def test_a_network_of_ipv6_is_one_line(tmp_path: Path) -> None:
+    async with desk(tmp_path) as at:
+        for host in range(TRIES_A_MINUTE + 1):
+            async with browser_from(at, f"2001:db8:1:2::{host:x}") as http:
+                tried = await sign_in(http, "guess", email=f"person{host}@desk.example")
+        assert tried.status_code == 429
+
+
+async def sign_in(http: httpx.AsyncClient, password: str, email: str = "ada@desk.example") -> httpx.Response:
+    return await http.post("/desk/sign-in", data={"email": email, "password": password}, headers=OURS)
+
+
+def browser_from(at: Desk, address: str) -> httpx.AsyncClient:
+    transport = httpx.ASGITransport(at.house.app, client=(address, 1))
+    return httpx.AsyncClient(transport=transport, base_url="http://desk.test")
 
 
 async def test_a_session_that_nobody_uses_ends_and_one_in_use_goes_on(tmp_path: Path) -> None:
@@ -256,3 +298,7 @@ async def test_nobody_is_compared_with_as_slowly_as_somebody() -> None:
     assert not await keeper.matches(kept, PASSWORD + "!")
     assert not await keeper.matches(None, "nobody signs in with this")
     assert not await keeper.matches("not a hash", PASSWORD)
+
+
+def test_no_link_stands_in_the_log() -> None:
+    assert shown_path("/desk/welcome/BcirfvL6urcKri7dBZaH7uTnUtjgOpYM") == "/desk/welcome/…"
