@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import errno
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -234,14 +235,19 @@ async def _where_to_look(house: Warmline, settings: Settings) -> None:
     """Three lines: the customer's page, the desk, and how to get into it."""
     from bot.settings import public_url
 
-    base = public_url(settings)
+    base, me = public_url(settings), _called()
     say(f"Warmline listens on {settings.host}:{settings.port}.")
     say(f"  The customer's page   {base}/")
     say(f"  The desk              {base}/desk")
     if (secret := await house.first_link()) is not None:
-        say(f"  Be the first admin    {base}/desk/welcome/{secret}   (works once; a new one: warmline agents invite)")
+        say(f"  Be the first admin    {base}/desk/welcome/{secret}   (works once; a new one: {me} agents invite)")
     else:
-        say("  Somebody new          warmline agents invite EMAIL --name NAME   (prints a one-time link)")
+        say(f"  Somebody new          {me} agents invite EMAIL --name NAME   (prints a one-time link)")
+
+
+def _called() -> str:
+    """What to type in this place to call this program: `warmline` where the shell finds it, else as it was called."""
+    return "warmline" if shutil.which("warmline") or not sys.argv[0].endswith("warmline") else sys.argv[0]
 
 
 async def _close(house: Warmline, server: uvicorn.Server, serving: asyncio.Task[None]) -> None:
