@@ -470,7 +470,7 @@ def _told(kind: str, who: str, data: Mapping[str, Any], scene: Scene) -> tuple[s
         case "breached":
             return "The deadline passed without an answer", "clock"
         case "promise_at_risk":
-            return f"The promise was at risk; {scene.customer} was told", "clock"
+            return f"{scene.customer} was told that the promise was at risk", "clock"
         case "mailed":
             return f"What was unread went to {masked(str(data.get('to')))}", "mail"
         case "mail_failed":

@@ -8,7 +8,7 @@ import { bind } from "./keys.js"
 import { on } from "./live.js"
 import * as log from "./log.js"
 import { children } from "./morph.js"
-import { alert, status, toast } from "./say.js"
+import { alert, status, toast, upper } from "./say.js"
 
 const main = document.getElementById("main")
 const number = main.dataset.case
@@ -89,7 +89,7 @@ on("signal", signal => {
   if (signal.conversation !== conversation && signal.case !== number) return
   if (signal.kind === "typing" && (signal.by !== "agent" || String(signal.agent) !== me.agent)) {
     const who = signal.by === "agent" ? signal.name : main.dataset.customer
-    at("typing").textContent = `${who} is typing`
+    at("typing").textContent = `${upper(who)} is typing`
     at("typing").hidden = false
     clearTimeout(typingTimer)
     typingTimer = setTimeout(hideTyping, SIGNAL_LASTS)

@@ -2,7 +2,7 @@
 
 import { call, newKey, tell } from "./api.js"
 import { lastSeen, markSeen, newest } from "./log.js"
-import { alert, toast } from "./say.js"
+import { alert, toast, upper } from "./say.js"
 
 const TYPING_EVERY = 3000
 const ROWS_AT_MOST = 12
@@ -152,7 +152,7 @@ function stale(since) {
   const people = [...new Set(since.map(row => row.author || main.dataset.customer))]
   const mine = since.every(row => row.author === document.body.dataset.name)
   const heading = mine ? "You wrote here from another window. Read it first."
-    : `${people.join(" and ")} wrote while you were writing. Read it first.`
+    : `${upper(people.join(" and "))} wrote while you were writing. Read it first.`
   const list = document.createElement("ul")
   for (const row of since.slice(-5)) {
     const line = document.createElement("li")

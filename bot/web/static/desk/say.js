@@ -66,3 +66,6 @@ function hide() {
 }
 
 at("toast-undo")?.addEventListener("click", done)
+
+/** As a sentence begins. */
+export const upper = words => words.charAt(0).toUpperCase() + words.slice(1)
