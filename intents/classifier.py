@@ -25,6 +25,9 @@ NEAREST: Final = 3
 SURE_ALONE: Final = 0.60
 """A sentence that is an outage or about money with this probability decides for the whole message."""
 _HOWTO: Final = TIERS.index("howto")
+_GRAVE: Final = [TIERS.index(name) for name in GRAVE]
+_MIGHT_BE_ANSWERED: Final[frozenset[Tier]] = frozenset({"howto", "unknown", "problem", "feedback"})
+"""By the words alone, or with what the articles say (`intents.familiar`)."""
 _DECIDING_ALONE: Final[tuple[Tier, ...]] = ("outage", "billing")
 COMPLAINT: Final = 0.25
 """A probability of complaint intents from here on makes the message a complaint; in one sentence, the next."""
@@ -80,7 +83,8 @@ class Classifier:
         return Classifier(encoder=encoder, catalogue=self.catalogue, model=self._model)
 
     def verdict(self, text: str) -> Verdict:
-        """What the message means. Takes any str; runs the encoder once per piece, six times at most."""
+        """What the message means. Takes any str; runs the encoder once per piece, six times at most; where a
+        machine might answer, once more per clause, five times at most."""
         matters = sentences.matters(text)
         pieces = sentences.groups(text, matters)
         texts = (text.strip(), *(pieces if len(pieces) > 1 else ()))
@@ -151,8 +155,17 @@ class Classifier:
             ),
             how_to=self._model.classes[how_to] if self._automatable[how_to] else None,
         )
+        if not (hard or tongue.foreign or unruled.complaint) and unruled.tier in _MIGHT_BE_ANSWERED:
+            unruled = replace(unruled, aside=self._aside(text))
         ruling = gate.judge(unruled)
         return replace(unruled, automatable=ruling.automatable, reason=ruling.reason)
+
+    def _aside(self, text: str) -> float:
+        """The greatest probability of anything grave over the clauses; a how-to around one hides it."""
+        if len(text) > gate.LONGEST:
+            return 0.0  # goes to a person anyway
+        odds = [self._model.probabilities(piece, self._encoder.encode(piece)) for piece in sentences.clauses(text)]
+        return max((float((odd @ self._members)[_GRAVE].sum()) for odd in odds), default=0.0)
 
     def _weighed(self, odds: NDArray[np.float64], tripped: set[WireName]) -> NDArray[np.float64]:
         """The intents' probabilities with what the wires say put in."""

@@ -19,6 +19,9 @@ STRICT_THRESHOLD: Final = 0.10
 """Greatest probability of a grave tier, over sentences and whole, at which a machine may still act."""
 CLOUDED: Final = 0.5
 """With a sign of trouble or of an own matter in the text, this share of the threshold must do."""
+ASIDE: Final = 0.5
+"""Probability that one clause, read alone, is grave: more likely than not. A few words alone are judged less surely
+than a sentence, so that the threshold above would hold back most of what has a comma in it."""
 UNSURE: Final = 0.35
 """A probability of `unknown` from here on forbids to act."""
 LEAST_SURE: Final = 0.40
@@ -103,6 +106,8 @@ def _not_ours(verdict: Verdict, threshold: float) -> str:
     if verdict.grave >= threshold:
         gravest = max(GRAVE, key=lambda tier: verdict.tiers.get(tier, 0.0))
         return f"It may be grave, {_NAMES[gravest]} perhaps ({verdict.grave:.0%}; under {threshold:.0%} is asked for)."
+    if verdict.aside >= ASIDE:
+        return f"A part of it may be grave when it is read alone ({verdict.aside:.0%})."
     if verdict.tiers.get("unknown", 0.0) >= UNSURE:
         return f"Too likely none of what we know ({verdict.tiers['unknown']:.0%})."
     if verdict.confidence < LEAST_SURE:

@@ -54,6 +54,10 @@ MONEY: Final[Phrases] = (
         r"compensat\w{0,6}|credit_(?:me|us|back)|(?:pay|paid|give|gave|return)_(?:me|us|it|"
         r"my_\w{1,16})_back",
     ),
+    (
+        "paid back",
+        r"(?:paid|sent|transferred|credited|pay|pays)_back|money~(?:going|goes|leav(?:es|ing)|taken|drained)",
+    ),
     ("overcharged", r"over_?charg\w{0,4}|over_?bill\w{0,4}|over_?pa(?:id|yed|y)|double_?(?:charg|bill)\w{0,4}"),
     (
         "charged",
@@ -118,8 +122,10 @@ MONEY: Final[Phrases] = (
         r"(?:where|what_happened)~(?:my|our)_(?:money|balance|cash|funds|winnings|deposit|cashback|"
         r"payment|bonus|credit)",
     ),
+    ("collected", r"(?:was|were|been)_(?:\w{1,9}_)?collected"),
     ("not credited", r"(?:not|never|\w{1,5}n't|yet)_(?:been_)?(?:credited|reimbursed|repaid|paid_out)"),
     ("owed", r"owes?_(?:me|us)|owed|(?:to|debt)_collect(?:ions?|ors?)|stop~charging|stop~taking|stop_billing"),
+    ("robbery", r"robbery"),
     ("paid but", rf"(?:{_PAY}|{_BUY}|payment|purchase)~~{_NEG}"),
     (
         "paid but",
@@ -205,6 +211,7 @@ DOWN: Final[Phrases] = (
     ),
     (
         "error 500",
+        r"(?:answers?|answering|returns?|gives?|throws?|only|just)_(?:an?_)?(?:http_)?(?:50[0234]|52\d)|"
         r"(?:error|http|status|code|a|get|getting|with|the|and|or)_?(?:50[0234]|52\d)(?:s|_errors?)?|"
         r"(?:50[0234])_(?:errors?|bad|service|internal|gateway|on)|bad_gateway"
         r"|gateway_time_?out|internal_server_error|services?(?:_\w{1,14}){0,2}_(?:unavailable|"
@@ -259,9 +266,23 @@ DOWN: Final[Phrases] = (
     ),
     (
         "stands still",
-        rf"(?:{_CANT}_(?:work|trade|operate))|losing~(?:money|orders|customers|sales|business)|"
+        rf"(?:{_CANT}_(?:work|trade|operate))|(?:we|i)_lose_\w{{3,20}}|losing~(?:money|orders|customers|sales|business)|"
         rf"emergency(?!_(?:codes?|contacts?))|"
         rf"(?:business|production|company|team|office)~(?:standing|stopped|stuck|blocked|halt)",
+    ),
+    (
+        "for anybody",
+        r"(?:not|never|nothing|\w{2,5}n'?t|cannot)~~for_(?:anyone|anybody|everyone|everybody|(?:any|all|most)_of_"
+        r"(?:us|our|my|them))|(?:anyone|anybody|everyone|everybody|any_of_us|all_of_us)_(?:here|at_all)?_?"
+        r"(?:is|are)_(?:affected|locked_out|cut_off)",
+    ),
+    (
+        "spins",
+        r"(?:just|only|keeps?|always)_(?:on_)?(?:spins|spinning|turning|loading)",
+    ),
+    (
+        "ruined",
+        r"(?:destroy(?:s|ed|ing)?|ruin(?:s|ed|ing)?|wreck(?:s|ed|ing)?|killed)_(?:my|our|the)_\w{1,20}",
     ),
     ("maintenance", r"maintenance_mode|under_maintenance|server_(?:unavailable|maintenance|full)"),
 )
@@ -321,6 +342,8 @@ PERSON: Final[Phrases] = (
         r"web)_?(?:chat|agent|support|rep)|chat_service|(?:anyone|anybody|someone|somebody|"
         r"person)_(?:there|here|available|help|who_can|from_(?!\w{1,9}ing\b)\w{1,12}|works?)|on_hold",
     ),
+    ("one of you", r"(?:one|any|some|somebody|someone)_of_(?:you|your_\w{1,20})|who_(?:at_your_\w{1,20}|of_you)"),
+    ("a death", r"passed_away|deceased|widow\w{0,3}|died|took_(?:his|her|their)_(?:own_)?life|funeral"),
     (
         "no machine",
         r"(?:stop|no|not|hate|useless|stupid|enough|damn|kill|turn_off|another)_(?:\w{1,9}_)?(?:bots?|"
@@ -358,6 +381,21 @@ SECURITY: Final[Phrases] = (
         r"they)(?:_else)?~(?:in_my_\w{2,14}|into_my|logged|log_in|accessed|accessing|has_access|changed_my|"
         r"got_into|broke_into)|wasn'?t_me|was_not_me|login_(?:attempt|from)|suspicious_(?:login|activity|"
         r"email|mail|text|link|message|activities)",
+    ),
+    (
+        "other hands",
+        r"strangers?(?:'s)?|(?:another|someone_else'?s?|somebody_else'?s?|a_different)_(?:company|customer|person|firm|"
+        r"owner|client)\w{0,1}'?s?_(?:site|website|page|shop|mails?|e_?mails?|data|files|invoices?|account|mailbox\w{0,2})|"
+        r"(?:not|never)~by_(?:me|us)|(?:somebody|someone)_(?:who|that)_(?:is_not|isn'?t)_(?:me|us|ours|one_of_us)|"
+        r"(?:none_of_us|nobody_(?:here|of_us)|no_one_(?:here|of_us))_(?:\w{1,9}_)?(?:\w{3,12}ed|made|set|did|knows?|knew)|"
+        r"(?:who_else|whoever|who|someone|somebody|employee|colleague|ex|partner|husband|wife|thief|they|he|she)~"
+        r"(?:reading|reads|downloading|copying|watching|using|sending)~"
+        r"(?:our|my)_(?:\w{1,12}_)?(?:mails?|e_?mails?|messages|data|database|files|customers?|name|account|password)|"
+        r"asked?(?:s|ing)?~for_(?:my|our|the|a)_(?:\w{1,12}_)?password|"
+        r"you_(?:gave|sold|assigned|handed|transferred)~(?:somebody|someone|another|other)|"
+        r"(?:i|we)_(?:never|did_not|didn'?t)_(?:made|make|did|do|request\w{0,3}|set_up|creat\w{1,3}|add(?:ed)?|chang\w{1,3})|"
+        r"(?:not|\w{2,5}n'?t)_belong_to_(?:me|us|any\w{0,4}|my|our)|wrong_(?:man|woman|person|owner|customer|company|people)|"
+        r"(?:is|are)_(?:now_)?owned_by",
     ),
     (
         "leak",

@@ -16,6 +16,14 @@ sentences than this, some were judged together, which the gate must know."""
 FEWEST_LETTERS: Final = 16
 """A shorter sentence ("Hi!", "Any idea?") says nothing alone and is judged with the one after it."""
 
+MOST_CLAUSES: Final = 5
+_FEWEST_WORDS: Final = 3
+_CLAUSE: Final = re.compile(
+    r"[,;:()\u2013\u2014]\s{0,4}|\s-{1,2}\s|\s(?=(?:and|but|because|since|as|if|when|while|although|though|so|after|before|"
+    r"yet|whose|who|whoever|that|which|where|or|until)\s)",
+    re.IGNORECASE,
+)
+
 # An end mark counts only before white space, so "3.5", "e.g" or "example.org" stay whole; a line end always counts.
 _END = re.compile(r"[.!?…]{1,8}[\"')\]»”]{0,2}(?=\s)|[\u3002\uff01\uff1f\u0964\u061f]|[\r\n\u2028\u2029]")
 
@@ -54,6 +62,19 @@ def matters(text: str) -> tuple[str, ...]:
 def groups(text: str, found: Sequence[str], *, most: int = MOST_PIECES) -> tuple[str, ...]:
     """`matters(text)` merged into at most `most` neighbouring groups."""
     return (text.strip(),) if len(found) == 1 else tuple(_merge(found, most))
+
+
+def clauses(text: str, *, most: int = MOST_CLAUSES) -> tuple[str, ...]:
+    """What is said beside or within another sentence ("how do I …, our shop is closed"), in at most `most` groups.
+
+    () where every sentence says one thing. Scraps are left out: their sentence was judged with them.
+    """
+    found = []
+    for sentence in split(text):
+        parts = [part.strip() for part in _CLAUSE.split(sentence)]
+        if len(parts) > 1:
+            found += [part for part in parts if len(part.split()) >= _FEWEST_WORDS]
+    return tuple(_merge(found, most))
 
 
 def _join_short(sentences: Sequence[str]) -> list[str]:

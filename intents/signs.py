@@ -113,7 +113,7 @@ ANGER: Final[Phrases] = (
         "anger",
         r"worst|terribl[ey]|horribl[ey]|horrendous|horrible|awful\w{0,2}|disgust\w{0,4}|ridiculous\w{0,2}|"
         r"pathetic\w{0,4}|useless|unacceptable|appalling\w{0,2}|atrocious|abysmal\w{0,2}|outrag\w{1,6}|"
-        r"joke|jokes|garbage|trash|rubbish|nonsense|shambl\w{1,3}|shame\w{0,4}|disgrac\w{1,5}|"
+        r"joke|jokes|circus|garbage|trash|rubbish|nonsense|shambl\w{1,3}|shame\w{0,4}|disgrac\w{1,5}|"
         r"disappoint\w{0,4}|annoy\w{0,4}|ang(?:ry|er)|furious|upset\w{0,4}|frustrat\w{0,4}|sick_of|"
         r"sick_and|tired_of|fed_up|hate[sd]?|hateful|rude\w{0,4}|nasty|nightmare|greed\w{0,2}|gouging|"
         r"gougers?|scam|rip_?off|incompeten\w{1,3}|liars?|lying|lied|insult\w{0,4}|embarrass\w{0,4}|"

@@ -85,6 +85,8 @@ class Verdict:
     """Of the whole text, unit length: knowledge retrieval uses it again."""
     parts: tuple[Part, ...] = field(default=(), compare=False, repr=False)
     """The whole with what the wires say, the whole without, then its sentences if there are several."""
+    aside: float = 0.0
+    """As `grave`, but of all four together, over the clauses; looked at only where a machine might act."""
     how_to: str | None = None
     """The best intent of tier howto in the whole, if a machine may act on it; for `intents.familiar`."""
     nearest: tuple[Nearest, ...] = ()

@@ -105,7 +105,8 @@ class Counting:
     [
         ("How do I export my contacts?", 1),
         ("  Hi! How do I export my contacts? Thanks.  ", 1),
-        ("How do I export my contacts? Nothing has worked since nine.", 3),
+        ("How do I export my contacts? Nothing has worked for hours.", 3),
+        ("How do I export my contacts, and can I import them again?", 3),
         ("This is one more sentence of a long story. " * 40, 1 + MOST_PIECES),
     ],
 )
