@@ -114,6 +114,11 @@ async def use_invite(connection: AsyncConnection, secret: str, now: datetime) ->
     return None if row is None else Invite(**row)
 
 
+async def end_open_invites(connection: AsyncConnection) -> None:
+    """Those that let in whoever comes: what `warmline run` prints for the first admin is over when there is one."""
+    await connection.execute(delete(invite).where(invite.c.email.is_(None)))
+
+
 async def open_invites(connection: AsyncConnection, now: datetime) -> list[Invite]:
     """Those that nobody has used yet."""
     query = (

@@ -30,7 +30,7 @@ _HEADERS: Final = [
     (b"x-frame-options", b"DENY"),
 ]
 
-_SECRET_PART: Final = re.compile(r"(/conversations/)[^/]{20,}")
+_SECRET_PART: Final = re.compile(r"(/conversations/|/desk/welcome/)[^/]{20,}")
 
 log = structlog.get_logger(__name__)
 
@@ -94,7 +94,7 @@ def _too_large() -> HTTPException:
 
 
 def shown_path(path: str) -> str:
-    """A path for the log: a conversation's name is its customer's secret."""
+    """A path for the log: a conversation's name is its customer's secret, and a one-time link lets in who has it."""
     return _SECRET_PART.sub(r"\1…", path)
 
 
