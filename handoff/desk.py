@@ -229,11 +229,12 @@ class Desk:
             "snoozed_until": None,
         }
         if agent.id not in introduced:
+            words = texts.TAKEOVER if agent.id == work.agent.id else texts.GIVEN
             work.say(
                 author="system",
                 author_name=agent.name,
                 kind="notice",
-                body=texts.TAKEOVER.format(agent=agent.name, case=work.number),
+                body=words.format(agent=agent.name, case=work.number),
                 condition="case_held",
             )
             columns["flags"] = {**(work.row["flags"] or {}), "introduced": [*introduced, agent.id]}

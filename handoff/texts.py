@@ -27,6 +27,8 @@ FEEDBACK: Final = "Thank you for the idea. It goes to the product team; nothing 
 PRAISE: Final = "Thank you, that is good to hear. We pass it on to the people who made it."
 SURVEY: Final = "How was this? One tap is enough."
 TAKEOVER: Final = "{agent} here. I have read everything above; {case} is mine now."
+GIVEN: Final = "{agent} answers from here on, and sees everything above. Case {case}."
+"""To whom somebody else has given it: they may not have read it yet, and say nothing of that kind."""
 
 ALL_IS_WELL: Final = "All systems work."
 

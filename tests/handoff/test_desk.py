@@ -420,6 +420,8 @@ async def test_an_assignment_says_the_status_that_it_leaves(office: Office) -> N
     answer = await office.desk.assign(lea, number, tom, held_by=lea.id)
     assert answer == {"number": number, "status": "pending", "assignee": "Tom"}
     assert (await read(office, number))["status"] == "pending"
+    own, given = [row["body"] for row in await said(office, kind="notice")]
+    assert ("I have read" in own, "I have read" in given) == (True, False)  # Tom has only been given it
 
 
 async def test_resolving_tells_and_asks_and_gives_back_to_the_machine(office: Office) -> None:

@@ -110,6 +110,7 @@ FIXED = {
     "GREETING": {"company": "Acme"},
     "I_AM_A_BOT": {"company": "Acme", "bot": "Ada"},
     "TAKEOVER": {"agent": "Lea", "case": "W-1"},
+    "GIVEN": {"agent": "Lea", "case": "W-1"},
     "RETURNED": {"agent": "Lea", "bot": "Ada"},
     "FEEDBACK": {},
     "PRAISE": {},
