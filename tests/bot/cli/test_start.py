@@ -82,3 +82,9 @@ def test_garbage_is_rarely_looked_for_until_a_command_works(looks: None, monkeyp
     garbage.working()
     assert gc.get_threshold() == usual
     assert gc.get_freeze_count() > 0
+
+
+def test_another_c_library_is_no_hindrance(looks: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(garbage.ctypes, "CDLL", lambda _: object())
+    garbage.working()
+    assert gc.get_freeze_count() > 0
