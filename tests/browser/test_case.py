@@ -381,7 +381,13 @@ async def test_news_put_no_reply_into_a_note(place: Place) -> None:
 
 async def test_what_comes_after_a_claim_stands_after_it(place: Place) -> None:
     customer, _, page = await mine(place)
-    await expect(page.locator(".msg.bot", has_text="is mine now")).to_be_visible(timeout=WAIT)
+    conversation = await place.at.conversation(customer)
+    await place.at.sql(
+        "UPDATE conversation SET seen_seq = next_seq - 1, seen_at = 1700000000000000 WHERE id = :id", id=conversation
+    )
+    await place.at.house.frame.live.publish([conversation], [])
+    notice = page.locator(".msg", has_text="is mine now")
+    await expect(notice.locator(".state")).to_contain_text("Seen", timeout=WAIT)
     await customer.write("are you there?")
     await expect(page.locator(".msg.cust", has_text="are you there?")).to_be_visible(timeout=WAIT)
     shown = await page.locator("#log article").evaluate_all("all => all.map(one => Number(one.dataset.seq))")
