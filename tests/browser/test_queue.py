@@ -419,3 +419,15 @@ async def test_colours_follow_a_setting(place: Place) -> None:
     await page.reload()
     assert await page.evaluate(ground) != light
     assert fine(page)
+
+
+@pytest.mark.parametrize("how", [{}, {"viewport": {"width": 1000, "height": 700}}])
+async def test_a_long_wait_keeps_clear_of_the_tier(place: Place, how: dict[str, Any]) -> None:
+    number = await waiting(place, "Ana", due=-(23 * 60 + 48))
+    page = await queue(place, **how)
+    row = page.locator(f'[data-case="{number}"].row')
+    await expect(row.locator(".due")).to_contain_text("23 h 48 late")
+    time_, tier = await row.locator(".due").bounding_box(), await row.locator(".tier").bounding_box()
+    assert time_ is not None
+    assert tier is not None
+    assert time_["x"] + time_["width"] + 8 <= tier["x"]
