@@ -111,9 +111,10 @@ class Live:
             feed.news(conversations, cases)
 
     def _pass_on(self, signal: Mapping[str, Any]) -> None:
-        for ear in self._waiting.get(int(signal.get("conversation", 0)), ()):
-            ear.signals.append(signal)
-            ear.set()
+        if signal.get("by") != "customer":  # who needs not be told, and would read everything again for it
+            for ear in self._waiting.get(int(signal.get("conversation", 0)), ()):
+                ear.signals.append(signal)
+                ear.set()
         for feed in self._feeds:
             feed.signal(signal)
 

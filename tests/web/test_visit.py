@@ -208,6 +208,22 @@ async def test_an_agent_hears_that_somebody_types_and_has_read(at: Desk) -> None
                 await feed.wait()
 
 
+async def test_who_types_does_not_wake_their_own_pages(at: Desk) -> None:
+    """Each open page would read all again: the cheapest request there is would cost the most."""
+    ana = at.customer()
+    await ana.write("everything is down")
+    await ana.hears("acknowledgement")
+    number = await at.conversation(ana)
+    with at.house.house._live.follow() as feed, at.house.house.listen(number) as ear:
+        ear.clear()
+        assert (await does(ana, "typing")).status_code == 204
+        async with asyncio.timeout(5):
+            while not feed.take().signals:
+                await feed.wait()
+        assert not ear.signals
+        assert not ear.is_set()
+
+
 # --- live ----------------------------------------------------------------------------------------
 
 
