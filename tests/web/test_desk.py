@@ -227,7 +227,7 @@ async def test_pages_follow_each_other_without_loss(alone: Desk) -> None:
         after = {"after": cursor[1]}
     assert found == everybody
     assert after == {"after": ""}
-    for odd in ("x", "~", "nan~1", "1e400~3", "1.0~99999999999999999999"):
+    for odd in ("x", "~", "nan~1", "1e400~3", "1.0~99999999999999999999", "1~-99999999999999999999"):
         assert (await mia.get("/desk/queue/rows", after=odd)).status_code == 200
 
 

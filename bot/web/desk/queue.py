@@ -221,7 +221,7 @@ def _place(cursor: str | None) -> Place | None:
     """None also for what is none of ours: a list then begins at its beginning."""
     at, _, id_ = (cursor or "").partition("~")
     try:
-        return datetime.fromtimestamp(float(at), UTC), min(int(id_), 2**53)
+        return datetime.fromtimestamp(float(at), UTC), max(min(int(id_), 2**53), 0)
     except (ValueError, OverflowError, OSError):
         return None
 
