@@ -56,7 +56,9 @@ class Shell:
             if message["type"] == "http.response.start":
                 started, status = True, message["status"]
                 SECONDS.observe(time.perf_counter() - began)
-                message["headers"] = [*message.get("headers", ()), *_HEADERS]
+                headers = message.get("headers", ())
+                kept = [] if any(name.lower() == b"cache-control" for name, _ in headers) else _kept(scope["path"])
+                message["headers"] = [*headers, *kept, *_HEADERS]
             await send(message)
 
         try:
@@ -86,6 +88,11 @@ class Shell:
             return False
         parsed = getattr(parsed, "ipv4_mapped", None) or parsed  # how IPv4 looks to who listens on ::
         return any(parsed in network for network in self._trusted)
+
+
+def _kept(path: str) -> list[tuple[bytes, bytes]]:
+    """What agents read nobody on the way keeps, whatever a proxy thinks of cookies."""
+    return [(b"cache-control", b"no-store")] if path.startswith(("/api/v1", "/desk")) else []
 
 
 def _too_large() -> HTTPException:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import structlog
 from starlette.datastructures import FormData
+from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
@@ -209,10 +210,13 @@ _FOREIGN: Final = "This form was sent from another website. Open the desk itself
 
 
 async def _form_of(request: Request) -> FormData | None:
-    """The form's fields; None if another website has sent it."""
+    """The form's fields, none of what is no form; None if another website has sent it."""
     if not is_our_page(request.headers):
         return None
-    return await request.form(max_files=0, max_fields=_FORM_FIELDS)
+    try:
+        return await request.form(max_files=0, max_fields=_FORM_FIELDS)
+    except (MultiPartException, KeyError, ValueError):
+        return FormData()
 
 
 def _text(form: FormData, field: str) -> str:

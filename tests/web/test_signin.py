@@ -226,6 +226,35 @@ async def test_a_network_of_ipv6_is_one_line(tmp_path: Path) -> None:
         assert tried.status_code == 429
 
 
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [
+        ("application/x-www-form-urlencoded", "&".join(f"a{n}=1" for n in range(50))),
+        ("multipart/form-data; boundary=b", "no form at all"),
+        ("multipart/form-data", "without a boundary"),
+        (
+            "multipart/form-data; boundary=b",
+            '--b\r\nContent-Disposition: form-data; name="email"; filename="x"\r\n\r\nx\r\n--b--\r\n',
+        ),
+    ],
+)
+async def test_what_is_no_form_signs_nobody_in(tmp_path: Path, kind: str, content: str) -> None:
+    async with desk(tmp_path) as at, browser(at) as http:
+        refused = await http.post("/desk/sign-in", content=content, headers={**OURS, "Content-Type": kind})
+        assert refused.status_code == 401
+        asked = await http.post(
+            f"/desk/welcome/{await invited(at)}", content=content, headers={**OURS, "Content-Type": kind}
+        )
+        assert asked.status_code == 422
+
+
+async def test_nobody_on_the_way_keeps_what_agents_read(tmp_path: Path) -> None:
+    async with desk(tmp_path) as at, browser(at) as http:
+        await join(http, await invited(at))
+        for path in ("/api/v1/me", "/api/v1/cases", "/api/v1/cases/W-9", "/desk/side"):
+            assert (await http.get(path)).headers["cache-control"] == "no-store", path
+
+
 async def sign_in(http: httpx.AsyncClient, password: str, email: str = "ada@desk.example") -> httpx.Response:
     return await http.post("/desk/sign-in", data={"email": email, "password": password}, headers=OURS)
 
