@@ -49,6 +49,7 @@ from intents.classifier import Classifier
 from models.encoder import Encoder, load_encoder
 from models.vectors import VectorCache
 from store import agents, quarantine, sessions
+from store import settings as kept
 from store.bus import Bus
 from store.database import Database, open_database, sqlite_url
 from store.homelock import HomeLock
@@ -57,6 +58,8 @@ from store.valkey import EmbeddedValkey
 
 Progress = Callable[[str], None]
 
+ADDRESS: Final = "desk.address"
+"""Of the kept settings: where the desk that runs was last reached."""
 FOOTING_FOR: Final = 1.0
 MEASURED_FOR: Final = 300.0
 
@@ -89,6 +92,11 @@ class Warmline:
     app: ASGIApp
     api: FastAPI
     frame: Frame
+
+    async def note_address(self, base: str) -> None:
+        """Keep where this desk is reached: a command beside it makes links that lead here, whatever its own port."""
+        async with self.database.write("address") as connection:
+            await kept.write(connection, ADDRESS, base, datetime.now(UTC))
 
     async def first_link(self) -> str | None:
         """The last part of a new link for the first admin; None: there is one who can sign in."""

@@ -108,6 +108,7 @@ async def _invite(settings: Settings, email: str | None, name: str | None, role:
     from bot.cli.storage import storage
     from bot.settings import public_url
     from store import agents, sessions
+    from store import settings as kept
 
     async with storage(settings) as database, database.write("invite") as connection:
         now = datetime.now(UTC)
@@ -129,7 +130,9 @@ async def _invite(settings: Settings, email: str | None, name: str | None, role:
             agent_id=None,
             data={"role": meant, "by": "command line"},
         )
-    return f"{public_url(settings)}/desk/welcome/{secret}"
+        # The desk may have been started with another port than this command.
+        base = settings.public_url or await kept.read(connection, "desk.address") or public_url(settings)
+    return f"{base}/desk/welcome/{secret}"
 
 
 async def _list(settings: Settings) -> list[Agent]:

@@ -236,6 +236,7 @@ async def _where_to_look(house: Warmline, settings: Settings) -> None:
     from bot.settings import public_url
 
     base, me = public_url(settings), _called()
+    await house.note_address(base)
     say(f"Warmline listens on {settings.host}:{settings.port}.")
     say(f"  The customer's page   {base}/")
     say(f"  The desk              {base}/desk")

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import re
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import get_args
 
 import pytest
 
+from bot.app import ADDRESS
 from bot.cli.agents import Role
 from bot.web.gate import ROLES
+from store import sessions, settings
 from store.agents import Agent, agent_of_token
 from store.database import open_database, sqlite_url
 from store.homelock import HomeLock
@@ -108,3 +112,44 @@ def test_who_is_not_there_cannot_be_revoked(invoke: Invoke, home: Path) -> None:
 def test_what_is_mistyped_is_2_and_adds_nobody(invoke: Invoke, home: Path, words: list[str]) -> None:
     assert invoke("agents", "add", *words).exit_code == 2
     assert not home.exists()
+
+
+def test_a_link_leads_to_the_desk_that_runs(invoke: Invoke, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = invoke("agents", "invite")
+    assert re.fullmatch(r"http://127\.0\.0\.1:8000/desk/welcome/[\w-]{32}\n", before.stdout)
+    assert "once, within 24 hours" in before.stderr
+
+    async def started() -> None:
+        database = open_database(sqlite_url(home))
+        try:
+            async with database.write("test") as connection:
+                await settings.write(connection, ADDRESS, "http://127.0.0.1:8345", datetime.now(UTC))
+        finally:
+            await database.close()
+
+    asyncio.run(started())
+    assert invoke("agents", "invite").stdout.startswith("http://127.0.0.1:8345/desk/welcome/")
+    monkeypatch.setenv("WARMLINE_PUBLIC_URL", "https://help.acme.example")
+    assert invoke("agents", "invite").stdout.startswith("https://help.acme.example/desk/welcome/")
+
+
+def test_who_is_invited_keeps_their_role_unless_another_is_named(invoke: Invoke, home: Path) -> None:
+    invoke("agents", "add", "lea@desk.example", "--name", "Lea", "--role", "supervisor")
+    links = {
+        role: invoke("agents", "invite", "lea@desk.example", *more).stdout.strip().rsplit("/", 1)[1]
+        for role, more in (("supervisor", ()), ("admin", ("--role", "admin")))
+    }
+
+    async def meant(secret: str) -> sessions.Invite | None:
+        database = open_database(sqlite_url(home))
+        try:
+            async with database.read() as connection:
+                return await sessions.read_invite(connection, secret, datetime.now(UTC))
+        finally:
+            await database.close()
+
+    assert asyncio.run(meant(links["supervisor"])) is None, "the newer link ends the older one"
+    found = asyncio.run(meant(links["admin"]))
+    assert found is not None
+    assert (found.email, found.name, found.role) == ("lea@desk.example", "Lea", "admin")
+    assert invoke("agents", "invite", "nonsense").exit_code == 2
