@@ -28,6 +28,10 @@ BUTTONS: Final = {
 """What may be tapped, with the words that are on it."""
 
 
+_NOT_IN_AN_ADDRESS: Final = frozenset(',;:<>()[]"\\')
+"""No mail server is given such a one: better said while the customer is there than found when they have left."""
+
+
 class Refused(Exception):
     """A request that cannot be served; it says what, where, and what to do."""
 
@@ -201,7 +205,8 @@ def _email(value: str | None) -> str | None:
     if value is None:
         return None
     name, at, domain = value.rpartition("@")
-    if not at or not name or "." not in domain or any(character.isspace() for character in value):
+    odd = any(character.isspace() or character in _NOT_IN_AN_ADDRESS for character in value)
+    if not at or not name or "." not in domain or odd:
         raise Refused(422, "no_address", '"email" is not an address like ana@example.com.', field="email")
     return value
 

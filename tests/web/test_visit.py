@@ -137,6 +137,8 @@ async def test_a_proven_address_is_not_replaced_by_a_claim(at: Desk) -> None:
         ("email", {}, "no_address"), ("email", {"email": None}, "no_address"), ("email", {"email": ""}, "no_address"),
         ("email", {"email": "ana"}, "no_address"), ("email", {"email": "a b@c.example"}, "no_address"),
         ("email", {"email": "a@b.example\nBcc: all@c.example"}, "no_address"),
+        ("email", {"email": "a@b.example,c@d.example"}, "no_address"),
+        ("email", {"email": "<a@b.example>"}, "no_address"), ("email", {"email": "a@[::1].example"}, "no_address"),
         ("email", {"email": "a@b.example\r\x00"}, "control_character"),
         ("email", {"email": ["a@b.example"]}, "wrong_type"),
         ("email", {"email": "a@" + "b" * 400 + ".example"}, "too_long"),
