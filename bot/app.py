@@ -91,6 +91,7 @@ class Warmline:
     channels: dict[tuple[str, str], Channel]
     app: ASGIApp
     api: FastAPI
+    pages: Pages
     frame: Frame
 
     async def note_address(self, base: str) -> None:
@@ -335,7 +336,8 @@ async def warmline(
                         running.append(tasks.create_task(_backfill(channel, house)))
                 yield Warmline(
                     settings=settings, database=database, bus=bus, desk=desk, house=house, router=router,
-                    courier=courier, clock=clock, shelf=shelf, channels=channels, app=app, api=api, frame=frame,
+                    courier=courier, clock=clock, shelf=shelf, channels=channels, app=app, api=api, pages=shown,
+                    frame=frame,
                 )  # fmt: skip
             finally:
                 frame.stop()

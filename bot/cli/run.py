@@ -157,6 +157,7 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
             await _until_up(server, serving, settings)
             garbage.working()
             await _where_to_look(house, settings)
+            await asyncio.to_thread(house.pages.read_all)
             await _told_to_stop(stopped, serving)
             say("Stopping. Press Ctrl-C again to stop at once.")
         finally:

@@ -34,6 +34,11 @@ class Pages:
         )
         self.environment.globals.update(asset=assets.url, **common)
 
+    def read_all(self) -> None:
+        """Read every template now: a checkout that is updated under a running desk must not mix two versions."""
+        for name in self.environment.list_templates():
+            self.environment.get_template(name)
+
     def html(self, template: str, **values: Any) -> str:
         return self.environment.get_template(template).render(values)
 

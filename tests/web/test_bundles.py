@@ -11,6 +11,7 @@ import pytest
 
 from bot.web.assets import Assets
 from bot.web.bundles import BUNDLES, BundleError, bundle
+from bot.web.page import Pages
 
 NODE = shutil.which("node")
 
@@ -71,3 +72,9 @@ def test_every_bundle_is_served_and_small() -> None:
         packed = assets._files[name].packed
         assert packed is not None
         assert len(packed) <= (30_000 if name.endswith(".js") else 12_000), f"{name} is over its budget"
+
+
+def test_every_template_can_be_read() -> None:
+    shown = Pages(Assets(), {})
+    shown.read_all()
+    assert "desk/case.html" in shown.environment.list_templates()
