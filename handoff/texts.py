@@ -96,19 +96,23 @@ _FOREIGN: Final = {
 
 _FILE_REFUSED: Final = "Your message arrived; {file} did not: {reason}. We take {types} up to {max}."
 _FILE_ALONE_REFUSED: Final = "{file} did not arrive: {reason}. We take {types} up to {max}."
+_FILE_LARGE: Final = "Your message arrived; {file} did not: it is over {max}. Send a smaller one, or a link."
+_FILE_ALONE_LARGE: Final = "{file} is over {max}. Send a smaller one, or a link."
 _FILE_TYPES: Final = "pictures, PDF, text, office documents, zip, mail, sound and video"
 _FILE_REASONS: Final = {
     "program": "it is a program",
     "active": "it is a page that a browser could run",
     "empty": "there is nothing in it",
-    "large": "it is over {max}",
 }
 
 
 def refused_file(name: str, reason: str, *, at_most: int, alone: bool = False) -> str:
     """Why a file was not kept; `at_most` in bytes, `alone` if nothing came with it that could arrive."""
     largest = f"{at_most // 1_000_000} MB"
-    because = _FILE_REASONS.get(reason, "we do not take its type").format(max=largest)
+    if reason == "large":
+        words = _FILE_ALONE_LARGE if alone else _FILE_LARGE
+        return words.format(file=name, max=largest)
+    because = _FILE_REASONS.get(reason, "we do not take its type")
     words = _FILE_ALONE_REFUSED if alone else _FILE_REFUSED
     return words.format(file=name, reason=because, types=_FILE_TYPES, max=largest)
 

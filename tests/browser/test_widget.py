@@ -320,6 +320,25 @@ async def test_what_is_refused_says_why(open_desk: tuple[Desk, str], window: Win
         await expect(one.own("hello there")).to_contain_text("Sent")
 
 
+async def test_a_file_that_is_refused_is_not_tried_again(open_desk: tuple[Desk, str], window: Window) -> None:
+    _, url = open_desk
+    async with window() as context:
+        one = await chat(context, url)
+        chooser = one.panel.locator("input[type=file]")
+        await chooser.set_input_files({"name": "big.png", "mimeType": "image/png", "buffer": PNG + bytes(10_000_000)})
+        told = one.panel.locator(".told")
+        await expect(told).to_have_text("big.png is over 10 MB. Send a smaller one, or a link.")
+        await chooser.set_input_files(
+            {"name": "run.exe", "mimeType": "application/octet-stream", "buffer": b"MZ\x90\0"}
+        )
+        await one.field.press("Enter")
+        failed = one.panel.locator(".line.own.failed")
+        await expect(failed).to_contain_text("run.exe did not arrive: it is a program.")
+        await expect(failed.get_by_role("button")).to_have_text(["Discard"])
+        await failed.get_by_role("button", name="Discard").click()
+        await expect(failed).to_have_count(0)
+
+
 async def test_files(open_desk: tuple[Desk, str], window: Window) -> None:
     at, url = open_desk
     async with window() as context:
@@ -369,6 +388,70 @@ async def test_by_keyboard_alone(open_desk: tuple[Desk, str], window: Window) ->
         await expect(one.panel).to_be_hidden()
         await expect(launcher).to_be_focused()
         assert await page.evaluate("document.activeElement.localName") == "warmline-chat"
+
+
+async def test_on_a_phone_it_holds_the_focus(open_desk: tuple[Desk, str], window: Window) -> None:
+    """It covers the page, so it is a modal dialog; made wide again, it is beside the page."""
+    _, url = open_desk
+    inside = "document.activeElement.localName === 'warmline-chat' && !document.activeElement.inert"
+    async with window(390, 844, has_touch=True) as context:
+        one = await chat(context, url)
+        await one.write("everything is down")
+        number = await one.case()
+        await expect(one.panel).to_have_attribute("aria-modal", "true")
+        page = one.page
+        for key in ["Tab"] * 12 + ["Shift+Tab"] * 14:
+            await page.keyboard.press(key)
+            assert await page.evaluate(inside), key
+        behind = "[...document.body.children].filter(node => !node.matches('warmline-chat'))"
+        assert await page.evaluate(f"{behind}.every(node => node.inert)")
+        await one.panel.evaluate("panel => { panel.scrollTop = 99 }")
+        await page.mouse.wheel(0, 300)
+        assert await one.panel.evaluate("panel => [panel.scrollTop, panel.getBoundingClientRect().top]") == [0, 0]
+        told = one.panel.locator(".line .no", has_text=number).first
+        assert await told.evaluate("node => node.getClientRects().length") == 1
+        await page.evaluate("document.activeElement.blur()")
+        await page.keyboard.press("Escape")
+        await expect(one.panel).to_be_hidden()
+        await expect(page.locator("warmline-chat .launcher")).to_be_focused()
+        assert not await page.evaluate("document.querySelectorAll('[inert]').length")
+        assert await page.evaluate("document.documentElement.style.overflow") == ""
+        await page.keyboard.press("Enter")
+        await expect(one.panel).to_have_attribute("aria-modal", "true")
+        await page.set_viewport_size({"width": 1000, "height": 800})
+        await expect(one.panel).to_have_attribute("aria-modal", "false")
+        assert not await page.evaluate("document.querySelectorAll('[inert]').length")
+
+
+async def test_nobody_is_back_on_monday_who_answers_now(open_desk: tuple[Desk, str], window: Window) -> None:
+    at, url = open_desk
+    zoe = await at.agent("Zoe")
+    async with window(390, 844, has_touch=True) as context:
+
+        async def closed(route: Route) -> None:
+            about = await (await route.fetch()).json()
+            await route.fulfill(json={**about, "open": False, "opens": "Monday 09:00 UTC"})
+
+        await context.route("**/api/web/about", closed)
+        one = await chat(context, url)
+        hours = one.panel.locator(".hours")
+        await expect(hours).to_have_text("We are back Monday 09:00 UTC")
+        await zoe.get("me")
+        await asyncio.sleep(1.05)  # who is on duty is asked once a second; only then is a time promised
+        await one.write("everything is down")
+        number = await one.case()
+        await expect(one.stand.locator(".until")).to_be_visible()
+        await expect(hours).to_have_text("")
+        await zoe.done(f"cases/{number}/claim")
+        await expect(hours).to_have_text("Zoe answers here")
+        await one.panel.get_by_role("button", name="Close the chat").click()
+        await zoe.done(f"cases/{number}/reply", {"text": "Here I am."})
+        await one.page.reload()
+        await expect(one.page.locator("warmline-chat .launcher b")).to_have_text("1")
+        await expect(one.panel).to_be_hidden()
+        await one.page.locator("warmline-chat .launcher").click()
+        await zoe.done(f"cases/{number}/resolve", {"outcome": "solved"})
+        await expect(hours).to_have_text("We are back Monday 09:00 UTC")
 
 
 async def test_unread_while_closed(open_desk: tuple[Desk, str], window: Window) -> None:

@@ -306,4 +306,4 @@ async def test_a_smaller_limit(tmp_path: Path) -> None:
         assert (files["most"], files["each"], files["together"]) == (5, 1_000_000, 25_000_000)
         assert ".pdf" in files["accept"]
         response = await sends(at.customer(), ("a.png", PNG + bytes(1_000_001), "image/png"), text="see")
-        assert response.json()["refused"][0]["message"].endswith("up to 1 MB.")
+        assert response.json()["refused"][0]["message"].endswith("it is over 1 MB. Send a smaller one, or a link.")

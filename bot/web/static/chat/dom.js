@@ -39,7 +39,8 @@ export function icon(name) {
   return svg;
 }
 
-const LINK = /https?:\/\/[^\s<>"'`{}|\\^]+/g;
+/** What stands on its own in a text: the address of a page, and the number of a case, which never breaks in two. */
+const LINK = /\bW-\d+\b|https?:\/\/[^\s<>"'`{}|\\^]+/g;
 
 /** Only addresses of the web are links; where one leads is what is shown. */
 function link(href, text) {
@@ -59,7 +60,7 @@ export function linked(text) {
       if (found.endsWith(")") && found.split("(").length >= found.split(")").length) break;
       found = found.slice(0, -1);
     }
-    parts.push(text.slice(at, match.index), link(found));
+    parts.push(text.slice(at, match.index), /^h/i.test(found) ? link(found) : h("span", { class: "no" }, found));
     at = match.index + found.length;
   }
   parts.push(text.slice(at));

@@ -187,12 +187,12 @@ export class Log {
       h("span", { class: "unseen" }, `${words.you}, `),
       h("div", { class: "bubble" }, ...plain(entry.text), ...files),
       told,
-      failed ? h("p", { class: "fault", role: "alert" }, icon("warn"), h("span", {}, entry.gone ? words.fileGone : entry.error || "")) : "",
+      failed ? h("p", { class: "fault", role: "alert" }, icon("warn"), h("span", {}, entry.error || (entry.final ? words.fileGone : ""))) : "",
       failed
         ? h(
             "div",
             { class: "buttons" },
-            entry.gone ? "" : h("button", { type: "button", onclick: () => this.talk.outbox.again(entry.id) }, icon("again"), h("span", {}, words.failed)),
+            entry.final ? "" : h("button", { type: "button", onclick: () => this.talk.outbox.again(entry.id) }, icon("again"), h("span", {}, words.failed)),
             h("button", { type: "button", onclick: () => this.talk.outbox.discard(entry.id) }, words.discard),
           )
         : "",

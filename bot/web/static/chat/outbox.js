@@ -94,7 +94,7 @@ export class Outbox {
     let response, data;
     try {
       const request = await this.#request(entry);
-      if (!request) { this.#save({ ...entry, state: "failed", error: null, gone: true }); return null; }
+      if (!request) { this.#save({ ...entry, state: "failed", error: null, final: true }); return null; }
       response = await fetch(`${this.talk.base}/api/web/messages`, request);
       data = await response.json().catch(() => ({}));
     } catch {
@@ -117,7 +117,8 @@ export class Outbox {
       const asked = Number(response.headers.get("Retry-After")) * 1000;
       return Math.max(asked || 0, this.#pause());
     }
-    this.#save({ ...entry, state: "failed", error: data.error?.message || null });
+    const final = entry.files.length > 0 && (data.error?.field === "file" || [413, 422].includes(response.status)); // so it would be again
+    this.#save({ ...entry, state: "failed", error: data.error?.message || null, final });
     return null;
   }
 

@@ -44,9 +44,9 @@ export class View {
       this.line,
       this.composer.element,
     );
-    this.element.addEventListener("keydown", (event) => {
-      if (event.key === "Escape" && !event.isComposing) { event.stopPropagation(); this.close(); }
-    });
+    this.phone = matchMedia("(max-width: 480px)"); // as in panel.css: there it covers the page
+    this.phone.addEventListener("change", () => this.#cover());
+    addEventListener("keydown", (event) => this.#key(event), true);
     host.shadowRoot.append(this.element);
     this.composer.acceptDropsOn(this.element);
     talk.addEventListener("change", () => this.render());
@@ -61,6 +61,7 @@ export class View {
 
   open({ text = "", focus = true } = {}) {
     this.element.hidden = false;
+    this.#cover();
     this.#fit();
     this.render();
     this.log.toEnd();
@@ -71,8 +72,41 @@ export class View {
 
   close() {
     this.element.hidden = true;
+    this.#cover();
     this.host.closed();
     this.render();
+  }
+
+  /** Where it covers the page, the page can be neither reached nor moved. */
+  #cover() {
+    const covers = this.isOpen && this.phone.matches;
+    if (covers === Boolean(this.behind)) return;
+    this.element.setAttribute("aria-modal", covers);
+    const page = document.documentElement.style;
+    if (covers) {
+      this.behind = [];
+      for (let node = this.host; node.parentElement && node !== document.body; node = node.parentElement)
+        this.behind.push(...[...node.parentElement.children].filter((other) => other !== node && !other.inert));
+      this.overflow = page.overflow;
+    }
+    for (const node of this.behind) node.inert = covers;
+    page.overflow = covers ? "hidden" : this.overflow;
+    if (!covers) this.behind = null;
+  }
+
+  #key(event) {
+    const inside = event.composedPath().includes(this.element);
+    if (!this.isOpen || event.isComposing || !(inside || this.behind)) return;
+    if (event.key === "Escape") {
+      event.stopPropagation();
+      this.close();
+    } else if (event.key === "Tab" && this.behind) {
+      const stops = [...this.element.querySelectorAll("a, button, input, textarea, [tabindex='0']")].filter((stop) => stop.offsetParent && !stop.disabled);
+      const [from, to] = event.shiftKey ? [stops[0], stops.at(-1)] : [stops.at(-1), stops[0]];
+      if (inside && this.host.shadowRoot.activeElement !== from) return;
+      event.preventDefault();
+      to.focus();
+    }
   }
 
   // --- what the customer does -----------------------------------------------------------------
@@ -104,7 +138,9 @@ export class View {
     const { about, state } = this.talk;
     if (about) {
       this.name.textContent = about.company;
-      this.hours.textContent = about.open ? words.openNow : words.back(about.opens);
+      const waits = state && !state.resolved && state.by;
+      const held = state && !state.resolved && state.agent;
+      this.hours.textContent = held ? words.answers(held) : about.open ? words.openNow : waits ? "" : words.back(about.opens);
       this.hours.classList.toggle("open", about.open);
       this.hours.title = about.hours;
       this.trouble.hidden = about.status?.state !== "trouble";

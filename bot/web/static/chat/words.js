@@ -28,7 +28,7 @@ export function left(at, now = new Date()) {
 
 export function size(bytes) {
   if (bytes < 1000) return `${bytes} B`;
-  return bytes < 1e6 ? `${Math.round(bytes / 1e3)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
+  return bytes < 1e6 ? `${Math.round(bytes / 1e3)} kB` : `${Number((bytes / 1e6).toFixed(1))} MB`;
 }
 
 export const words = {
@@ -74,7 +74,7 @@ export const words = {
   inLine: (place) => `number ${place} in line`,
   waits: "waiting for a person",
   has: (agent) => `${agent} has it`,
-  answered: (agent) => `with ${agent}`,
+  answers: (agent) => `${agent} answers here`,
   by: (at) => `by ${at}`,
   minutesLeft: (text) => `${text} left`,
   resolved: "closed. Write here and it opens again",
@@ -86,7 +86,7 @@ export const words = {
   change: "Change",
   thanks: "Thank you. That is all we needed.",
   tooMany: (most) => `${most} files go into one message. Send the others in the next.`,
-  tooLarge: (name, most) => `${name} is over ${most}.`,
+  tooLarge: (name, most) => `${name} is over ${most}. Send a smaller one, or a link.`,
   tooMuch: (most) => `These files are over ${most} together. Send the others in the next message.`,
   fileGone: "The file is no longer here. Add it again.",
   picture: (name) => `Picture: ${name}`,
