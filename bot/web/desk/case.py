@@ -33,6 +33,7 @@ SEQ_AT_MOST: Final = 2**31 - 1
 STEPS: Final = 200
 BARS: Final = 3
 MORNING: Final = 9
+HOUR: Final = timedelta(hours=1)
 
 Standing = Literal["unclaimed", "mine", "theirs", "resolved"]
 
@@ -118,7 +119,7 @@ class CasePage:
             "due_words": self._due_words(found, scene, now),
             "resolutions": _resolutions(agent),
             "colleagues": _colleagues(people, found, agent, here),
-            "tomorrow": self._tomorrow(now),
+            "snoozes": self._snoozes(found["deadline"], now),
             "reach": (found["reach"] or {}).get("sentence") if found["status"] != "resolved" else None,
             "verdict": verdict,
             "bars": _bars(verdict),
@@ -196,9 +197,12 @@ class CasePage:
                 promised = any(promise["state"] == "open" for promise in found["promises"])
                 return f"{'Promised' if promised else 'Answer'} by {said(found['deadline'], now)}"
 
-    def _tomorrow(self, now: datetime) -> datetime:
+    def _snoozes(self, deadline: datetime | None, now: datetime) -> list[tuple[str, datetime | None]]:
+        """(what it is called, when it is; None: an hour after it is pressed), without what the answer comes before."""
         day = (now.astimezone(self._frame.zone) + timedelta(days=1)).date()
-        return datetime(day.year, day.month, day.day, MORNING, tzinfo=self._frame.zone)
+        tomorrow = datetime(day.year, day.month, day.day, MORNING, tzinfo=self._frame.zone)
+        found = [("In 1 hour", now + HOUR, None), (f"Tomorrow {tomorrow:%H:%M}", tomorrow, tomorrow)]
+        return [(name, at) for name, until, at in found if deadline is None or until <= deadline]
 
 
 # --- values, made of values ------------------------------------------------------------------------

@@ -138,7 +138,7 @@ function show(id, opener) {
   opener?.setAttribute("aria-expanded", "true")
   const wrong = pop.querySelector(".wrong")
   if (wrong) wrong.textContent = ""
-  ;(pop.querySelector("button.opt") ?? pop.querySelector("button, input"))?.focus()
+  ;(pop.querySelector("button.opt") ?? pop.querySelector("button, input, .sub"))?.focus()
 }
 
 function shut({ focus = false } = {}) {
