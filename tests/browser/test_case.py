@@ -312,6 +312,22 @@ async def test_narrow(place: Place, how: dict[str, Any]) -> None:
     await expect(page.locator("#pop-snooze")).to_be_visible()
 
 
+@pytest.mark.parametrize("how", [PHONE, SMALL])
+async def test_what_is_resolved_says_when(place: Place, how: dict[str, Any]) -> None:
+    _, number, page = await mine(place, **how)
+    await page.click("#act-resolve")
+    await page.locator("#pop-resolve .opt").first.click()
+    await page.wait_for_url(re.compile(r"/desk$"), timeout=WAIT)
+    await page.goto(f"{place.url}/desk/cases/{number}")
+    said = page.locator(".casehead .due b")
+    await expect(said).to_contain_text("Resolved")
+    cut = "node => { node.firstElementChild.textContent = 'Resolved 28 Sep 11:38'; return [node, node.parentElement]"
+    whole = (
+        f"{cut}.every(part => part.scrollWidth <= part.clientWidth && part.scrollHeight <= part.clientHeight + 1) }}"
+    )
+    assert await said.evaluate(whole)
+
+
 async def test_paper_has_no_notes(place: Place) -> None:
     _, _, page = await mine(place)
     await page.keyboard.press("n")
