@@ -12,7 +12,7 @@ from sqlalchemy import case as case_when
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.cases import Filter, conditions
-from store.tables import UNRESOLVED_ONLY, agent, case, message, unresolved_with
+from store.tables import UNRESOLVED_ONLY, agent, case, customer, message, unresolved_with
 from store.words import case_number
 
 PAGE: Final = 50
@@ -41,6 +41,10 @@ def _rows() -> Select[Any]:
         select(
             *(case.c[name] for name in _COLUMNS),
             agent.c.name.label("assignee"),
+            select(customer.c.email)
+            .where(customer.c.id == case.c.customer_id)
+            .scalar_subquery()
+            .label("customer_email"),
             case.c.context["deciding_sentence"].as_string().label("deciding"),
             func.substr(message.c.body, 1, WORDS).label("body"),
             message.c.meta,

@@ -127,6 +127,15 @@ async def test_a_name_from_the_address_is_text(at: Desk) -> None:
     assert "<script>alert" not in response.text
 
 
+@pytest.mark.parametrize(("who", "called"), [({}, "The customer"), ({"email": "zed@example.com"}, "zed@example.com")])
+async def test_the_queue_calls_a_customer_as_the_case_does(at: Desk, who: dict[str, str], called: str) -> None:
+    mia = await browser(at)
+    _, number = await waiting(at, **who)
+    row = (await mia.page("/desk")).partition(f'data-case="{number}"')[2].partition("</li>")[0]
+    assert called in row
+    assert f"<bdi>{called}</bdi></h1>" in await mia.page(f"/desk/cases/{number}")
+
+
 async def test_an_unknown_number_says_what_to_do(at: Desk) -> None:
     mia = await browser(at)
     for number in ("W-999999", "W-0", "x", "999999999999999999999"):

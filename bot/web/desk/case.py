@@ -249,7 +249,7 @@ def ground(found: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def customer_name(customer: Mapping[str, Any]) -> str:
-    return transcript.plain_name(str(customer["name"] or customer["email"] or "")) or "The customer"
+    return transcript.called(customer["name"], customer["email"])
 
 
 def first_name(name: str) -> str:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from bot.web.desk.due import SOON, Due, due_of
+from bot.web.desk.transcript import called
 from handoff.opening import preview
 
 Words = Sequence[tuple[str, bool]]
@@ -59,7 +60,7 @@ def row_of(case: Mapping[str, Any], now: datetime, *, times: int, at: Any) -> Ro
         number=case["number"],
         conversation=case["conversation_id"],
         tier=case["tier"],
-        name=case["customer_name"] or "Somebody",
+        name=called(case["customer_name"], case["customer_email"]),
         channel=case["channel"],
         due=due_of(case, now),
         # Where nothing was recognised, nothing has decided.

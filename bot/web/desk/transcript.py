@@ -294,6 +294,11 @@ def _file(file: Mapping[str, Any]) -> dict[str, Any]:
 _TURNS: Final = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
+def called(name: str | None, email: str | None) -> str:
+    """How a customer is called at the desk, wherever that stands."""
+    return plain_name(str(name or email or "")) or "The customer"
+
+
 def plain_name(name: str) -> str:
     """A name without what turns the direction of its letters: `gpj.exe` must not read as a picture."""
     return " ".join(_TURNS.sub("", name).split())
