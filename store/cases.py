@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select, tuple_, union_all
+from sqlalchemy import ColumnElement, FromClause, Select, and_, func, literal, or_, select, tuple_, union_all
 from sqlalchemy import case as case_when
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -90,17 +90,21 @@ def conditions(wanted: Filter) -> list[ColumnElement[bool]]:
 
 def _search(words: str) -> ColumnElement[bool]:
     """A case number, an address, or how a name begins: each is found by its own index, before anything is listed."""
+    other = case.alias("other")
+    return case.c.id.in_(union_all(*(select(other.c.id).where(way) for way in ways_to_find(words, other))))
+
+
+def ways_to_find(words: str, among: FromClause = case) -> list[ColumnElement[bool]]:
+    """Conditions of which one is enough; each has an index of its own."""
     text = words.strip()
     name = text.casefold()
-    other = case.alias("other")
-    found = [
-        select(other.c.id).where(other.c.customer_key >= name, other.c.customer_key < name + "\U0010ffff"),
-        select(other.c.id).join(customer, customer.c.id == other.c.customer_id).where(customer.c.email == text.lower()),
+    theirs = select(customer.c.id).where(customer.c.email == text.lower())
+    found: list[ColumnElement[bool]] = [
+        and_(among.c.customer_key >= name, among.c.customer_key < name + "\U0010ffff"),
+        among.c.customer_id.in_(theirs),
     ]
     number = case_id(text)
-    if number is not None:
-        found.append(select(other.c.id).where(other.c.id == number))
-    return case.c.id.in_(union_all(*found))
+    return found if number is None else [*found, among.c.id == number]
 
 
 def _behind(urgent: bool, at: datetime, id_: int) -> ColumnElement[bool]:
