@@ -8,7 +8,8 @@ from html import escape
 from pathlib import Path
 from typing import Final
 
-_STYLE: Final = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
+_HERE: Final = Path(__file__).parent
+_STYLE: Final = "".join((_HERE / name).read_text(encoding="utf-8") for name in ("static/tokens.css", "page.css"))
 POLICY: Final = (
     "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
     f"style-src 'sha256-{base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()}'"
