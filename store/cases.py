@@ -7,7 +7,19 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, FromClause, Select, and_, func, literal, or_, select, tuple_, union_all
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    ScalarSelect,
+    Select,
+    and_,
+    func,
+    literal,
+    or_,
+    select,
+    tuple_,
+    union_all,
+)
 from sqlalchemy import case as case_when
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -123,6 +135,12 @@ async def list_cases(
 ) -> list[dict[str, Any]]:
     rows = (await connection.execute(list_query(wanted, after=after, limit=limit))).mappings()
     return [{**row, "number": case_number(row["id"]), "flags": row["flags"] or {}} for row in rows]
+
+
+def newest_case() -> ScalarSelect[int]:
+    """The number of a conversation's newest case, as a part of a query that reads conversations."""
+    query = select(case.c.id).where(case.c.conversation_id == conversation.c.id)
+    return query.order_by(case.c.id.desc()).limit(1).correlate(conversation).scalar_subquery()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

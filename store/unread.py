@@ -10,6 +10,7 @@ from typing import Any, Final
 from sqlalchemy import select, union_all, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from store.cases import newest_case
 from store.dues import Due
 from store.tables import case, case_event, conversation, customer, due, message
 
@@ -46,14 +47,6 @@ class Waiting:
 
 async def read(connection: AsyncConnection, conversation_id: int) -> Waiting | None:
     """How it stands now. None: there is no such conversation."""
-    newest = (
-        select(case.c.id)
-        .where(case.c.conversation_id == conversation.c.id)
-        .order_by(case.c.id.desc())
-        .limit(1)
-        .correlate(conversation)
-        .scalar_subquery()
-    )
     query = (
         select(
             conversation.c.channel,
@@ -63,7 +56,7 @@ async def read(connection: AsyncConnection, conversation_id: int) -> Waiting | N
             case.c.outcome,
         )
         .join(customer, customer.c.id == conversation.c.customer_id)
-        .outerjoin(case, case.c.id == newest)
+        .outerjoin(case, case.c.id == newest_case())
         .where(conversation.c.id == conversation_id)
     )
     row = (await connection.execute(query)).mappings().one_or_none()

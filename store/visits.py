@@ -9,6 +9,7 @@ from typing import Any, Final
 from sqlalchemy import and_, exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from store.cases import newest_case
 from store.tables import agent, case, conversation, customer, identity, promise, unresolved_with
 
 LINE_AT_MOST: Final = 99
@@ -35,14 +36,6 @@ class Visit:
 
 async def read(connection: AsyncConnection, conversation_id: int) -> Visit | None:
     """One look, two while it waits; each by an index, whatever has happened before."""
-    newest = (
-        select(case.c.id)
-        .where(case.c.conversation_id == conversation.c.id)
-        .order_by(case.c.id.desc())
-        .limit(1)
-        .correlate(conversation)
-        .scalar_subquery()
-    )
     by = (
         select(func.min(promise.c.by))
         .where(promise.c.case_id == case.c.id, promise.c.state == "open")
@@ -64,7 +57,7 @@ async def read(connection: AsyncConnection, conversation_id: int) -> Visit | Non
             by.label("by"),
         )
         .join(customer, customer.c.id == conversation.c.customer_id)
-        .outerjoin(case, case.c.id == newest)
+        .outerjoin(case, case.c.id == newest_case())
         .outerjoin(agent, agent.c.id == case.c.assignee_id)
         .where(conversation.c.id == conversation_id)
     )
