@@ -77,7 +77,7 @@ at("status-form")?.addEventListener("submit", async event => {
   const said = Object.fromEntries(new FormData(event.target))
   const { ok, data } = await call("PUT", "status", said)
   fault(ok ? null : data.error.message)
-  if (ok) toast("Customers read this now.")
+  if (ok) toast("Customers read this within seconds.")
 })
 
 on("cases", () => draw())
