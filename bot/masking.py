@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, MutableMapping
+from itertools import accumulate
 from typing import Any, Final
 
 LONGEST_LOGGED: Final = 2000
@@ -16,7 +17,7 @@ _SHORTEST: Final = 13
 _LONGEST: Final = 19
 """Digits of a card number."""
 
-# Long runs of digits in groups, as on a card; whether they are one is for `_luhn` to say.
+# Long runs of digits in groups, as on a card; whether they are one is for `_card` to say.
 _DIGITS: Final = re.compile(r"(?<!\w)\d(?:[ -]?\d){12,}+(?!\w)")
 _IBAN: Final = re.compile(r"(?<!\w)[A-Za-z]{2}\d{2}(?:[ -]?[A-Za-z0-9]){11,30}(?!\w)")
 # Shapes that the issuers document; none occurs in prose.
@@ -181,29 +182,31 @@ def _hide_ibans(text: str) -> str:
 
 def _iban_length(text: str) -> int:
     """How much of the text is an IBAN by ISO 13616's check digits; 0: none. Words after it may have been taken in."""
-    for end in range(len(text), 14, -1):
-        within = not text[end - 1].isalnum() or text[end : end + 1].isalnum()  # of a group
-        if not within and _mod97(text[:end]):
-            return end
-    return 0
-
-
-def _mod97(text: str) -> bool:
-    number = text.replace(" ", "").replace("-", "").upper()
-    if not 15 <= len(number) <= 34 or not number.isascii():
-        return False
-    return int("".join(str(int(char, 36)) for char in number[4:] + number[:4])) % 97 == 1
+    if not text[:4].isascii():
+        return 0
+    country = int("".join(str(int(char, 36)) for char in text[:4]))  # six digits, which count after all others
+    length = rest = 0
+    taken = 4
+    for end, char in enumerate(text[4:], 5):
+        if not char.isalnum():
+            continue
+        value = int(char, 36)
+        rest = (rest * (10 if value < 10 else 100) + value) % 97
+        taken += 1
+        if taken >= 15 and not text[end : end + 1].isalnum() and (rest * 1_000_000 + country) % 97 == 1:
+            length = end
+    return length
 
 
 def _card(match: re.Match[str]) -> str:
     """Each 13 to 19 digits of it, from group edge to group edge, that are a card number by ISO 7812's check digit."""
     text = match[0]
     places = [at for at, char in enumerate(text) if char.isdigit()]
-    digits = [int(text[at]) for at in places]
+    sums = _sums([int(text[at]) for at in places])
     kept: list[str] = []
     written = first = 0
-    while first <= len(digits) - _SHORTEST:
-        length = _card_length(text, places, digits, first)
+    while first <= len(places) - _SHORTEST:
+        length = _card_length(text, places, sums, first)
         if length:
             kept += text[written : places[first]], "[card]"
             written = places[first + length - 1] + 1
@@ -211,17 +214,23 @@ def _card(match: re.Match[str]) -> str:
     return "".join(kept) + text[written:]
 
 
-def _card_length(text: str, places: list[int], digits: list[int], first: int) -> int:
+def _card_length(text: str, places: list[int], sums: tuple[list[int], list[int]], first: int) -> int:
     """How many digits the card number that begins at the digit `first` has; 0 if none does."""
     if places[first] and text[places[first] - 1].isdigit():
         return 0  # within a group
-    for length in range(min(_LONGEST, len(digits) - first), _SHORTEST - 1, -1):
-        end = places[first + length - 1] + 1
-        if not text[end : end + 1].isdigit() and _luhn(digits[first : first + length]):
-            return length
+    for after in range(min(first + _LONGEST, len(places)), first + _SHORTEST - 1, -1):
+        end = places[after - 1] + 1
+        luhn = sums[after % 2][after] - sums[after % 2][first]
+        if luhn and luhn % 10 == 0 and not text[end : end + 1].isdigit():
+            return after - first
     return 0
 
 
-def _luhn(digits: list[int]) -> bool:
-    doubled = (sum(divmod(2 * digit, 10)) for digit in digits[-2::-2])
-    return any(digits) and (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
+def _sums(digits: list[int]) -> tuple[list[int], list[int]]:
+    """Of the digits before each place, for Luhn: with the ones at odd places doubled, for numbers of which the last
+    is at an even one (so that they end before an odd place), and the other way around.
+    """
+    doubled = [sum(divmod(2 * digit, 10)) for digit in digits]
+    even, odd = digits[:], doubled[:]
+    even[1::2], odd[1::2] = doubled[1::2], digits[1::2]
+    return list(accumulate(odd, initial=0)), list(accumulate(even, initial=0))
