@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-import time
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -52,19 +52,20 @@ def _deciding(text: str, tier: str) -> str:
 
 
 class FakeClassifier:
-    """Knows tiers by a word each. `poison` raises and `sleepy` takes `nap` seconds, as a machine may."""
+    """Knows tiers by a word each. `poison` raises and `sleepy` takes `nap` seconds, or until `wakes` is set."""
 
     identity = "fake"
 
     def __init__(self, *, nap: float = 3.0) -> None:
         self._encoder = FakeEncoder()
         self._nap = nap
+        self.wakes = threading.Event()
 
     def verdict(self, text: str) -> Verdict:
         if "poison" in text:
             raise RuntimeError("this text makes the machine fail")
         if "sleepy" in text:
-            time.sleep(self._nap)
+            self.wakes.wait(self._nap)
         foreign = re.search(_GERMAN, text.lower()) is not None
         tier: Tier = next((tier for tier, words in _WORDS.items() if re.search(words, text.lower())), "unknown")
         tiers = {name: (0.97 if name == tier else 0.005) for name in TIERS}

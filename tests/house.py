@@ -82,7 +82,7 @@ class Customer:
         response.raise_for_status()
         return cast(list[dict[str, Any]], response.json()["messages"])
 
-    async def hears(self, kind: str, *, within: float = 5.0) -> dict[str, Any]:
+    async def hears(self, kind: str, *, within: float = 20.0) -> dict[str, Any]:
         """The newest message of that kind, waited for."""
 
         async def look() -> dict[str, Any] | None:
@@ -120,7 +120,7 @@ class AgentClient:
     async def case(self, number: str) -> dict[str, Any]:
         return cast(dict[str, Any], await self.get(f"cases/{number}"))
 
-    async def decided(self, conversation: int, *, within: float = 5.0) -> list[dict[str, Any]]:
+    async def decided(self, conversation: int, *, within: float = 20.0) -> list[dict[str, Any]]:
         """What came in, once all of it has its end."""
 
         async def look() -> list[dict[str, Any]] | None:
@@ -165,7 +165,7 @@ class Desk:
         return AgentClient(self.http, token, name)
 
 
-async def until(look: Callable[[], Awaitable[Any]], *, within: float = 5.0) -> Any:
+async def until(look: Callable[[], Awaitable[Any]], *, within: float = 20.0) -> Any:
     """The first thing that `look` finds."""
     pause = 0.01
     async with asyncio.timeout(within):

@@ -1,8 +1,6 @@
 """Retrieval: what is found, what is refused, how fast, and the bounds on the held-out part of the measured set."""
 
 import dataclasses
-import statistics
-import time
 import zlib
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -21,6 +19,7 @@ from models.encoder import Encoder
 from models.errors import ModelError
 from models.vectors import VectorCache
 from tests.bot.retrieval_set import Measured, load_parts, measure, place
+from tests.growth import LEAST, cost
 
 ROOT = Path(__file__).resolve().parents[2]
 KNOWLEDGE = ROOT / "bot" / "knowledge"
@@ -230,17 +229,20 @@ def many(sections: int) -> tuple[Library, Vector]:
 
 
 class TestSpeed:
-    @pytest.mark.parametrize(("sections", "budget_ms"), [(200, 1.0), (5_000, 10.0)])
-    def test_a_search_is_quick(self, sections: int, budget_ms: float) -> None:
-        library, vector = many(sections)
-        assert sum(len(at.sections) for at in library.articles) == sections
-        taken = []
-        for _ in range(60):
-            started = time.perf_counter()
-            library.best("word1 word2 word30 word400 word5", vector)
-            taken.append(1e3 * (time.perf_counter() - started))
-        # The quickest third: what the search costs, not what else this machine was doing.
-        assert statistics.median(sorted(taken)[:20]) < budget_ms
+    def test_a_search_costs_little_more_in_a_library_eight_times_as_large(self) -> None:
+        """Half a millisecond among 5,000 sections when it was measured, of which little goes with their number."""
+
+        def searching(sections: int) -> float:
+            library, vector = many(sections)
+            assert sum(len(at.sections) for at in library.articles) == sections
+
+            def search() -> None:
+                for _ in range(20):
+                    library.best("word1 word2 word30 word400 word5", vector)
+
+            return cost(search)
+
+        assert searching(5_000) < 28 * max(searching(625), LEAST)
 
 
 @pytest.fixture(scope="module")

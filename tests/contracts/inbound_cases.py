@@ -375,7 +375,7 @@ class InboundCases(Cases):
             await asyncio.sleep(0.05)
             host.open.set()
             await stop
-            assert time.monotonic() - begin < 1
+            assert time.monotonic() - begin < 10
             assert host.cancelled == 0
         async with harness.running(host):
             await host.received(1)

@@ -3,7 +3,6 @@
 # ruff: noqa: RUF001 -- texts of other languages
 
 import random
-import time
 
 import pytest
 from hypothesis import given
@@ -11,6 +10,7 @@ from hypothesis import strategies as st
 
 from intents import wires
 from intents.wires import HARD, MOST_TRIPS, trips
+from tests.growth import grows_linearly
 
 TRIPS = [
     # money
@@ -234,11 +234,7 @@ HOSTILE = {
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_linear_in_time(name: str) -> None:
-    text = HOSTILE[name]
-    started = time.process_time()
-    trips(text)
-    spent = time.process_time() - started
-    assert spent < 0.2, f"{spent:.3f} s"  # 0.05 on a quiet machine
+    grows_linearly(trips, HOSTILE[name])
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,8 +21,10 @@ class _Away:
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
+        self.asked = 0
 
     async def commit(self, *_: Any) -> None:
+        self.asked += 1
         await asyncio.sleep(self._seconds)
         raise DatabaseAway("The database refused: database is locked")
 
@@ -36,12 +37,12 @@ def _message(number: int) -> InboundMessage:
 
 
 async def test_whoever_delivers_together_is_refused_together() -> None:
-    intake = Intake(database=cast(Database, _Away(0.2)), bus=cast(Bus, None))
+    away = _Away(0.2)
+    intake = Intake(database=cast(Database, away), bus=cast(Bus, None))
     running = asyncio.create_task(intake.run())
-    began = time.monotonic()
     told = await asyncio.gather(*(intake.deliver([_message(n)]) for n in range(20)), return_exceptions=True)
     assert all(isinstance(error, DatabaseAway) for error in told)
-    assert time.monotonic() - began < 1.5
+    assert away.asked < 5
     running.cancel()
 
 
@@ -51,7 +52,7 @@ async def test_whoever_delivers_while_the_desk_stops_does_not_wait_for_ever() ->
     delivering = asyncio.create_task(intake.deliver([_message(1)]))
     await asyncio.sleep(0.1)
     running.cancel()
-    done, _ = await asyncio.wait({delivering}, timeout=1)
+    done, _ = await asyncio.wait({delivering}, timeout=20)
     delivering.cancel()
     assert done
 
@@ -60,10 +61,10 @@ async def test_tables_that_cannot_be_read_stop_the_desk(tmp_path: Path) -> None:
     """What it only reads counts as much as what it writes: a desk that decides nothing must not look healthy."""
 
     async def run() -> None:
-        async with asyncio.timeout(8), desk(tmp_path) as at:
+        async with asyncio.timeout(30), desk(tmp_path) as at:
             await at.sql("ALTER TABLE conversation DROP COLUMN returned_seq")
             await at.customer().write("your whole site is down")
-            await asyncio.sleep(8)
+            await asyncio.sleep(30)
 
     with pytest.raises(ExceptionGroup) as stopped:
         await run()

@@ -19,7 +19,7 @@ from intents.classifier import Classifier
 from intents.verdict import Nearest, Verdict
 from tests.databases import DIALECTS
 from tests.fakes import FakeClassifier
-from tests.house import Customer, database_for, desk, fake_mind, until
+from tests.house import database_for, desk, fake_mind, until
 
 ALIAS = "How do I create an email alias?"
 
@@ -63,29 +63,30 @@ def _sleepy(nap: float) -> Mind:
     return replace(fake_mind(), classifier=cast(Classifier, FakeClassifier(nap=nap)))
 
 
-async def test_a_text_that_takes_three_seconds_holds_up_no_intake(tmp_path: Path) -> None:
-    async with desk(tmp_path, mind=_sleepy(3.0), encoder_threads=2) as at:
+def _wake(mind: Mind) -> None:
+    cast(FakeClassifier, mind.classifier).wakes.set()
+
+
+async def test_a_text_that_takes_long_holds_up_no_intake(tmp_path: Path) -> None:
+    mind = _sleepy(60.0)
+    async with desk(tmp_path, mind=mind, encoder_threads=2) as at:
         slow = at.customer()
         await slow.write("sleepy, your whole site is down")
-        took = []
-        others: list[Customer] = []
-        until = time.monotonic() + 1.0
-        while time.monotonic() < until:
-            others.append(at.customer())
-            began = time.perf_counter()
-            assert (await others[-1].write("your whole site is down")).status_code == 202
-            took.append(time.perf_counter() - began)
-        assert max(took) < 1.0
-        assert sorted(took)[len(took) // 2] < 0.3
-        assert (await others[0].hears("acknowledgement", within=2.0))["from"] == "system"
+        others = [at.customer() for _ in range(20)]
+        for other in others:
+            assert (await other.write("your whole site is down")).status_code == 202
+        assert (await others[0].hears("acknowledgement"))["from"] == "system"
         assert (await at.http.get("/healthz")).status_code == 200
-        await slow.hears("acknowledgement", within=5.0)
+        assert [line["kind"] for line in await slow.read()] == ["text"], "it sleeps still"
+        _wake(mind)
+        await slow.hears("acknowledgement")
 
 
 async def test_a_machine_that_does_not_come_back_keeps_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As many texts hang as there are threads: a person gets these, and whoever waits behind them is read."""
-    monkeypatch.setattr("bot.understanding.READ_AT_MOST", 0.3)
-    async with desk(tmp_path, mind=_sleepy(4.0), encoder_threads=2) as at:
+    monkeypatch.setattr("bot.understanding.READ_AT_MOST", 1.0)
+    mind = _sleepy(60.0)
+    async with desk(tmp_path, mind=mind, encoder_threads=2) as at:
         lea = await at.agent()
         stuck = [at.customer() for _ in range(2)]
         behind = [at.customer() for _ in range(6)]
@@ -94,26 +95,29 @@ async def test_a_machine_that_does_not_come_back_keeps_nobody(tmp_path: Path, mo
         for ben in behind:
             await ben.write(ALIAS)
         for ana in stuck:
-            (row,) = await lea.decided(await at.conversation(ana), within=3.0)
+            (row,) = await lea.decided(await at.conversation(ana))
             assert (row["end"], row["end_reason"]) == ("handed_off", "the machine failed to read this")
         for ben in behind:
-            (row,) = await lea.decided(await at.conversation(ben), within=3.0)
+            (row,) = await lea.decided(await at.conversation(ben))
             assert row["end"] == "answered"
+        _wake(mind)
 
 
 async def test_nobody_waits_for_a_neighbour_who_writes_at_length(tmp_path: Path) -> None:
     """They come in one batch; the one that is quickly read is told at once."""
-    async with desk(tmp_path, mind=_sleepy(3.0), encoder_threads=2) as at:
+    mind = _sleepy(60.0)
+    async with desk(tmp_path, mind=mind, encoder_threads=2) as at:
         slow, quick = at.customer(), at.customer()
         await asyncio.gather(slow.write("sleepy, your whole site is down"), quick.write("your whole site is down"))
-        await quick.hears("acknowledgement", within=1.5)
+        await quick.hears("acknowledgement")
         assert [line["kind"] for line in await slow.read()] == ["text"]
-        await slow.hears("acknowledgement", within=5.0)
+        _wake(mind)
+        await slow.hears("acknowledgement")
 
 
 async def test_stopping_in_the_moment_of_news(tmp_path: Path) -> None:
     """A cancellation and a piece of news in the same turn of the loop: the desk stops all the same."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         for _ in range(2):
             async with desk(tmp_path) as at:
                 await asyncio.sleep(0.1)
@@ -134,7 +138,7 @@ async def test_a_cancellation_is_never_lost_on_the_bus(tmp_path: Path) -> None:
             for _ in range(turns):
                 await asyncio.sleep(0)
             talking.cancel()
-            done, _ = await asyncio.wait({talking}, timeout=1)
+            done, _ = await asyncio.wait({talking}, timeout=20)
             assert done, f"lost after {turns} turns"
 
 
@@ -180,13 +184,13 @@ class _Ponders(FakeClassifier):
 
     def nearest(self, text: str) -> tuple[Nearest, ...]:
         self.at_it += 1
-        time.sleep(4.0)
+        self.wakes.wait(60.0)
         return super().nearest(text)
 
 
 async def test_looking_at_a_case_keeps_no_customer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As many looks hang as there are threads: who writes is read all the same, and the case is shown without."""
-    monkeypatch.setattr("bot.understanding.READ_AT_MOST", 0.3)
+    monkeypatch.setattr("bot.understanding.READ_AT_MOST", 1.0)
     ponders = _Ponders()
 
     async def all_at_it() -> bool:
@@ -203,43 +207,50 @@ async def test_looking_at_a_case_keeps_no_customer(tmp_path: Path, monkeypatch: 
         gone.cancel()  # nobody waits for it any more; its thread hangs all the same
         ben = at.customer()
         await ben.write("your whole site is down")
-        await ben.hears("acknowledgement", within=2.0)
+        await ben.hears("acknowledgement")
         assert (await look)["verdict"]["nearest"] == []
+        ponders.wakes.set()
 
 
 async def test_a_look_that_nobody_waits_for_keeps_no_customer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.understanding.READ_AT_MOST", 0.3)
-    reader = Reader(classifier=_Ponders(), library=lambda: cast(Library, None), threads=1)
+    monkeypatch.setattr("bot.understanding.READ_AT_MOST", 1.0)
+    ponders = _Ponders()
+    reader = Reader(classifier=ponders, library=lambda: cast(Library, None), threads=1)
     looking = asyncio.create_task(reader.nearest("it is down"))
     await asyncio.sleep(0.05)
     looking.cancel()
-    (reading,) = await asyncio.wait_for(reader.read(["it is down"]), 2.0)
+    (reading,) = await asyncio.wait_for(reader.read(["it is down"]), 30)
     assert reading is not None
+    ponders.wakes.set()
     reader.close()
 
 
 async def test_a_look_that_waits_behind_a_text_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The pool that it waits in is left; it is not cancelled with it."""
-    monkeypatch.setattr("bot.understanding.READ_AT_MOST", 0.3)
-    async with desk(tmp_path, mind=_sleepy(4.0), encoder_threads=1) as at:
+    monkeypatch.setattr("bot.understanding.READ_AT_MOST", 1.0)
+    mind = _sleepy(60.0)
+    async with desk(tmp_path, mind=mind, encoder_threads=1) as at:
         lea = await at.agent()
         ana = at.customer()
         await ana.write("your whole site is down")
         await ana.hears("acknowledgement")
         await at.customer().write("sleepy, how do I do that?")
         await asyncio.sleep(0.1)
-        case = await asyncio.wait_for(lea.case("W-1001"), 3.0)
+        case = await asyncio.wait_for(lea.case("W-1001"), 30)
         assert case["verdict"]["nearest"][0]["utterance"] == "it is down"
+        _wake(mind)
 
 
 async def test_each_text_has_its_own_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Three neighbours in a share give a text that hangs no more of it."""
+    """Neighbours in a share give a text that hangs no more of it."""
     monkeypatch.setattr("bot.understanding.READ_AT_MOST", 0.5)
-    reader = Reader(classifier=FakeClassifier(nap=4.0), library=lambda: cast(Library, None), threads=1)
+    sleeps = FakeClassifier(nap=60.0)
+    reader = Reader(classifier=sleeps, library=lambda: cast(Library, None), threads=1)
     began = time.monotonic()
     with pytest.raises(TimeoutError):
-        await reader.read(["sleepy, it is down", "it is down", "the site is down", "all is down"])
-    assert time.monotonic() - began < 1.0
+        await reader.read(["sleepy, it is down", *["it is down"] * 59])
+    assert time.monotonic() - began < 15
+    sleeps.wakes.set()
     reader.close()
 
 

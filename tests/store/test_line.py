@@ -113,9 +113,9 @@ async def test_what_was_looked_at_in_vain_is_let_go(database: Database) -> None:
         taking = asyncio.create_task(_keep_heads(database, done := asyncio.Event(), go := asyncio.Event()))
         await asyncio.sleep(0.1)
         await claim(connection, ids[0])
-    await asyncio.wait_for(done.wait(), 5)
+    await asyncio.wait_for(done.wait(), 20)
     if database.dialect == "postgresql":
-        async with asyncio.timeout(2), held(database, ids[0]):
+        async with asyncio.timeout(20), held(database, ids[0]):
             pass
     go.set()
     assert await taking == Heads(first=ids[1], second=None, second_deadline=None, run=0)

@@ -157,7 +157,7 @@ async def test_abandoning_waits_for_nobody_who_settles_at_this_moment(database: 
         await outbox.settle(connection, Settlement(id=rows[1], status="sent"), later)
         several = asyncio.gather(abandon(), abandon())
         if database.dialect == "postgresql":  # SQLite has one writer
-            await asyncio.wait_for(several, 5)
+            await asyncio.wait_for(several, 20)
     await several
     assert sorted(found) == [rows[0], rows[2]]
     assert [await state(database, row) for row in rows] == ["unknown", "sent", "unknown"]

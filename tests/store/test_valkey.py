@@ -48,7 +48,7 @@ def gone(pid: int | None) -> bool:
         return True
 
 
-async def eventually(condition: Callable[[], bool], within: float = 3.0) -> None:
+async def eventually(condition: Callable[[], bool], within: float = 20.0) -> None:
     end = time.monotonic() + within
     while not condition():
         assert time.monotonic() < end, "it did not happen"

@@ -46,7 +46,7 @@ class Listener:
         self.news.set()
 
     async def until(self, lines: int = 0, comments: int = 0) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while len(self.lines) < lines or self.comments < comments:
                 self.news.clear()
                 await self.news.wait()
@@ -135,7 +135,7 @@ async def test_streams_end_when_the_desk_stops(tmp_path: Path) -> None:
     async with desk(tmp_path) as at:
         ana = at.customer()
         await ana.write("florp")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             async with served(at.house) as url:
                 listeners = [listening(url, ana.token) for _ in range(5)]
                 opened = [await listener.__aenter__() for listener in listeners]
@@ -179,7 +179,7 @@ async def said(url: str, request: bytes, *, then_close: bool = False) -> bytes:
         await writer.drain()
         if then_close:
             writer.write_eof()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             return await reader.read(65536)
     finally:
         writer.close()
@@ -234,7 +234,7 @@ async def test_whoever_is_slow_holds_up_nobody(open_desk: tuple[Desk, str]) -> N
     for _, writer in slow:
         writer.write(HEAD + b"Content-Length: 100\r\n\r\n{")
     ana = at.customer()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         assert (await ana.write("florp")).status_code == 202
         async with httpx.AsyncClient() as http:
             assert (await http.get(f"{url}/healthz")).text == "ok"

@@ -16,7 +16,7 @@ from bot.app import Warmline
 from bot.cli import run
 from bot.web.connection import Connection
 
-HEADER, BODY = 0.3, 0.5
+HEADER, BODY, LATE = 0.8, 1.0, 15.0
 POST = b"POST / HTTP/1.1\r\nHost: desk.test\r\nContent-Length: 10\r\n\r\n"
 GET = b"GET /stream HTTP/1.1\r\nHost: desk.test\r\n"
 
@@ -73,7 +73,7 @@ async def lasts(port: int, *parts: bytes, every: float = 0.0) -> float:
         began = time.monotonic()
         sending = asyncio.create_task(send())
         with suppress(ConnectionResetError):
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(BODY + 2 * LATE):
                 await reader.read()
         lasted = time.monotonic() - began
         sending.cancel()
@@ -90,7 +90,7 @@ async def test_a_header_must_come_in_time(port: int) -> None:
     }
     lasted = await asyncio.gather(*(lasts(port, *parts, every=0.05) for parts in unfinished.values()))
     for what, seconds in zip(unfinished, lasted, strict=True):
-        assert HEADER * 0.9 < seconds < HEADER + 1.5, what
+        assert HEADER * 0.9 < seconds < HEADER + LATE, what
 
 
 async def test_a_body_must_go_on(port: int) -> None:
@@ -99,28 +99,28 @@ async def test_a_body_must_go_on(port: int) -> None:
     half, chunk, progress = await asyncio.gather(
         lasts(port, POST + b"12345"), lasts(port, chunked), lasts(port, *drops, every=0.2)
     )
-    assert BODY * 0.9 < half < BODY + 1.5
-    assert BODY * 0.9 < chunk < BODY + 1.5
-    assert BODY + 4 * 0.2 - 0.05 < progress < BODY + 4 * 0.2 + 1.5
+    assert BODY * 0.9 < half < BODY + LATE
+    assert BODY * 0.9 < chunk < BODY + LATE
+    assert BODY + 4 * 0.2 - 0.05 < progress < BODY + 4 * 0.2 + LATE
 
 
 async def test_who_goes_on_sending_what_was_refused_is_dropped(port: int) -> None:
-    drops = [POST.replace(b"POST /", b"POST /early").replace(b"10", b"99"), *[b"x"] * 50]
-    assert await lasts(port, *drops, every=0.1) < BODY + 1.5
+    drops = [POST.replace(b"POST /", b"POST /early").replace(b"10", b"99"), *[b"x"] * 500]
+    assert await lasts(port, *drops, every=0.1) < BODY + LATE
 
 
 async def test_the_next_request_has_its_own_time(port: int) -> None:
     async with connected(port) as (reader, writer):
         for _ in range(3):
-            await asyncio.sleep(HEADER * 0.7)
+            await asyncio.sleep(HEADER * 0.4)
             writer.write(POST + b"0123456789")
-            async with asyncio.timeout(1):
+            async with asyncio.timeout(LATE):
                 assert (await reader.readuntil(b"\r\n0\r\n\r\n")).startswith(b"HTTP/1.1 200")
         await asyncio.sleep(2 * HEADER)
         assert not reader.at_eof(), "an idle connection is the keep-alive's business"
         began = time.monotonic()
         writer.write(POST[:40])
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(LATE):
             assert await reader.read() == b""
         assert time.monotonic() - began > HEADER * 0.9
 
@@ -131,7 +131,7 @@ async def test_a_stream_goes_on(port: int, more: bytes) -> None:
     async with connected(port) as (reader, writer):
         writer.write(GET + more)
         end = time.monotonic() + 2 * max(HEADER, BODY)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(LATE):
             while time.monotonic() < end:
                 assert await reader.readuntil(b"still here\n\n")
 
@@ -140,7 +140,7 @@ async def test_a_request_behind_a_stream_waits_with_it(port: int) -> None:
     async with connected(port) as (reader, writer):
         writer.write(GET + b"\r\n" + POST)
         end = time.monotonic() + 2 * max(HEADER, BODY)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(LATE):
             while time.monotonic() < end:
                 assert await reader.readuntil(b"still here\n\n")
 

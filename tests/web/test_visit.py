@@ -200,12 +200,12 @@ async def test_an_agent_hears_that_somebody_types_and_has_read(at: Desk) -> None
     number = await at.conversation(ana)
     with at.house.house._live.follow() as feed:
         assert (await does(ana, "typing")).status_code == 204
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while not (heard := feed.take()).signals:
                 await feed.wait()
         assert heard.signals == [{"kind": "typing", "conversation": number, "by": "customer"}]
         await does(ana, "seen", {"seq": 2})
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while number not in feed.take().conversations:
                 await feed.wait()
 
@@ -219,7 +219,7 @@ async def test_who_types_does_not_wake_their_own_pages(at: Desk) -> None:
     with at.house.house._live.follow() as feed, at.house.house.listen(number) as ear:
         ear.clear()
         assert (await does(ana, "typing")).status_code == 204
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while not feed.take().signals:
                 await feed.wait()
         assert not ear.signals
@@ -258,7 +258,7 @@ async def events(url: str, token: str | None, query: str = "?state=1") -> AsyncI
 
 
 async def heard(queue: asyncio.Queue[tuple[str, Any]], name: str, **wanted: Any) -> dict[str, Any]:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while True:
             kind, data = await queue.get()
             if kind == name and wanted.items() <= data.items():
@@ -294,7 +294,7 @@ async def test_the_state_comes_at_once_and_whenever_it_changes(tmp_path: Path, m
             await does(ana, "email", {"email": "other@example.com"})
             await ana.write("still down")
             names = set()
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(20):
                 while True:
                     name, data = await plain.get()
                     names.add(name)

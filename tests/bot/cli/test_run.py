@@ -61,7 +61,7 @@ def test_start_use_and_stop(home: Path, program: Program, tmp_path: Path) -> Non
     headers = {"Authorization": f"Bearer {token}"}
     assert httpx.get(f"{url}/api/v1/cases", headers=headers).json()["cases"] == []
 
-    end = time.monotonic() + 10
+    end = time.monotonic() + 30
     while httpx.get(f"{url}/help/spare-keys").status_code != 200:
         assert time.monotonic() < end, "an imported article does not reach a running desk"
         time.sleep(0.1)
