@@ -126,7 +126,7 @@ async def test_head_asks_for_no_stream(open_desk: tuple[Desk, str]) -> None:
     at, url = open_desk
     ana = at.customer()
     await ana.write("florp")
-    async with httpx.AsyncClient(timeout=2) as http:
+    async with httpx.AsyncClient(timeout=20) as http:
         response = await http.head(f"{url}/api/web/conversations/{ana.token}/events")
     assert response.status_code in (200, 405)
 

@@ -77,8 +77,8 @@ def test_start_use_and_stop(home: Path, program: Program, tmp_path: Path) -> Non
         desk.send_signal(signal.SIGINT)
         for _ in lines:
             pass
-    out, told = desk.communicate(timeout=10)
-    assert time.monotonic() - began < 5
+    out, told = desk.communicate(timeout=60)
+    assert time.monotonic() - began < 30
     assert desk.returncode == 0
     assert out.decode().splitlines()[-1] == "Stopped."
     assert "did you mean port" in told.decode()
@@ -116,7 +116,7 @@ def test_a_start_can_be_interrupted(home: Path, program: Program, times: int) ->
         pass
     for _ in range(times):
         desk.send_signal(signal.SIGTERM)
-    _, told = desk.communicate(timeout=10)
+    _, told = desk.communicate(timeout=60)
     assert desk.returncode == 130
     assert b"Traceback" not in told
 
