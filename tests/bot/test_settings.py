@@ -296,7 +296,9 @@ def test_a_fault_beside_or_in_a_secret_does_not_show_it(
     assert refused.value.__suppress_context__
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(
+    max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None
+)
 @given(name=st.sampled_from(sorted(Settings.model_fields)), value=st.text(
     alphabet=st.characters(exclude_categories=("Cs",), exclude_characters="\x00"), max_size=12))  # fmt: skip
 def test_any_value_is_taken_or_refused_by_name(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,9 @@ from intents.tiers import TIERS
 from intents.verdict import Verdict
 from models.encoder import Encoder
 
-SLOW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+SLOW = settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 WORDS = st.sampled_from(["how", "do", "i", "export", "down", "refund", "agent", "broken", "hi", "?", "!", ".", "\n"])
 ANY_TEXT = st.text(alphabet=st.characters(codec=None), max_size=500)
 

@@ -58,7 +58,9 @@ def test_odd_texts_give_a_unit_vector_in_linear_time(encoder: Encoder, text: str
     assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-5)
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(st.text(st.characters(codec=None), max_size=60))  # with surrogates
 def test_any_text_gives_a_unit_vector(encoder: Encoder, text: str) -> None:
     assert np.linalg.norm(encoder.encode(text)) == pytest.approx(1, abs=1e-5)

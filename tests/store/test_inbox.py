@@ -169,7 +169,9 @@ async def test_an_edit_back_to_the_first_words_counts(database: Database) -> Non
     ]
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(order=st.permutations(range(4)), cuts=st.sets(st.integers(1, 3)))
 async def test_revisions_in_any_order_and_any_batches_leave_the_newest(
     tmp_path_factory: pytest.TempPathFactory, order: list[int], cuts: set[int]
@@ -322,7 +324,9 @@ async def test_a_text_comes_back_as_it_was_written(database: Database, text: str
     assert (await keep(database, incoming(text, id=text[:30])))[0].outcome == "duplicate"
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(text=st.text(alphabet=st.characters(exclude_categories=("Cs",), exclude_characters="\x00"), max_size=60))
 async def test_any_text_can_be_kept_and_is_known_again(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     async with empty_database("sqlite", tmp_path_factory.mktemp("texts")) as database:
