@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, settings
 
 from bot import log
 from models.encoder import Encoder, load_encoder
+from tests import databases
 
 # A busy machine is no fault: an example may take as long as it takes.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -24,6 +25,10 @@ def _unsettled(level: str, *, readable: bool | None = None, settled: bool = True
 
 
 log.set_up = _unsettled
+
+
+def pytest_unconfigure() -> None:
+    databases.close()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

