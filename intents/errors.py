@@ -1,7 +1,8 @@
 """Errors of this folder.
 
 IntentsError
-└── CatalogueError    the catalogue cannot be used; carries every fault, not just the first
+├── CatalogueError    the catalogue cannot be used; carries every fault, not just the first
+└── LabelledError     a file of labelled messages cannot be used: which, where, what to do
 """
 
 from __future__ import annotations
@@ -20,3 +21,7 @@ class CatalogueError(IntentsError):
         self.faults = tuple(faults)
         listed = "\n".join(f"  - {fault}" for fault in self.faults)
         super().__init__(f"The catalogue cannot be used; put these right and try again:\n{listed}")
+
+
+class LabelledError(IntentsError):
+    """A file of labelled messages cannot be used. One sentence: the file, the line, what is wrong and what to do."""
