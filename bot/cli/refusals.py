@@ -40,7 +40,7 @@ def _told(error: BaseException) -> tuple[int, list[str]] | None:
     from bot.articles import ArticleError
     from bot.settings import SettingsError
     from channels.contract import ChannelError
-    from intents.errors import IntentsError
+    from intents.errors import IntentsError, LabelledError
     from models.errors import ModelError
     from store.errors import StoreError
 
@@ -49,6 +49,8 @@ def _told(error: BaseException) -> tuple[int, list[str]] | None:
             return error.code, [str(error)]
         case SettingsError():
             return WRONG_USAGE, list(error.faults)
+        case LabelledError():
+            return WRONG_USAGE, [str(error)]
         case ArticleError():
             return FAILED, [str(fault) for fault in error.faults]
         case StoreError() | ModelError() | ChannelError() | IntentsError():

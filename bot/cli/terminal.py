@@ -7,6 +7,7 @@ spinner on a real terminal are drawn with it.
 from __future__ import annotations
 
 import sys
+import time
 import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 WRONG_USAGE: Final = 2
 FAILED: Final = 1
 INTERRUPTED: Final = 130
+_SILENCE: Final = 10.0  # seconds between two sentences about the same work
 
 
 class Refused(Exception):
@@ -91,6 +93,62 @@ def steps(stream: TextIO) -> Iterator[Steps]:
         yield shown
     finally:
         shown.end()
+
+
+@contextmanager
+def bars(stream: TextIO) -> Iterator[Bars]:
+    """Shows how far long work has come: on a terminal a bar, else a sentence at its begin and every ten seconds."""
+    shown = Bars(stream)
+    try:
+        yield shown
+    finally:
+        shown.end()
+
+
+class Bars:
+    """Takes, from the thread that works, what is done and how far it is. Made with `bars`."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._doing = ""
+        self._told = 0.0
+        self._live: Progress | None = None
+        if stream.isatty():
+            from rich.console import Console
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+            self._live = Progress(
+                TextColumn("{task.description}", markup=False),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeRemainingColumn(elapsed_when_finished=True),
+                console=Console(file=stream),
+                transient=True,
+            )
+            self._task = self._live.add_task("Starting", total=None)
+            self._live.start()
+
+    def __call__(self, doing: str, done: int = 0, of: int | None = None) -> None:
+        """Begin, or go on with, what `doing` names: `done` parts `of` so many; of None where nobody can tell."""
+        doing = doing[:1].upper() + doing[1:]
+        began, self._doing = doing != self._doing, doing
+        if self._live is not None:
+            if began:
+                self._live.reset(self._task, total=of, description=doing)
+            self._live.update(self._task, completed=done, total=of)
+        elif began:
+            self._tell(doing)
+        elif of and time.monotonic() - self._told >= _SILENCE:
+            self._tell(f"{doing}: {done:,} of {of:,}")
+
+    def end(self) -> None:
+        """Take the bar away. More than once is fine."""
+        if self._live is not None:
+            self._live.stop()
+
+    def _tell(self, sentence: str) -> None:
+        self._told = time.monotonic()
+        _print(sentence, self._stream)
 
 
 class Steps:
