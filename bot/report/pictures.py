@@ -104,7 +104,8 @@ def matrix(title: str, labels: Sequence[str], counts: Mapping[tuple[str, str], i
     named = len(labels) <= _NAMED_UP_TO
     whole = _SMALL if len(labels) <= _SMALL_UP_TO else _MATRIX
     side = 14 + 7.5 * max((len(_short(label)) for label in labels), default=0) if named else 0
-    cell = (whole - side) / max(1, len(labels))
+    slanting = 32 if named else 0  # the last name leans beyond its column
+    cell = (whole - side - slanting) / max(1, len(labels))
     at = {label: number for number, label in enumerate(labels)}
     of_row = {label: sum(count for (true, _), count in counts.items() if true == label) for label in labels}
     drawn = [
