@@ -68,10 +68,17 @@ class Intake:
     """The one way in. `deliver` is what adapters call."""
 
     def __init__(
-        self, *, database: Database, bus: Bus, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self,
+        *,
+        database: Database,
+        bus: Bus,
+        chosen: inbox.Chosen = lambda _: False,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
+        """`chosen` says which first messages people label; see `bot.chance`."""
         self._database = database
         self._bus = bus
+        self._chosen = chosen
         self._clock = clock
         self._waiting: list[_Delivery] = []
         self._news = asyncio.Event()
@@ -162,7 +169,7 @@ class Intake:
         unreadable = [item for delivery in batch for item in delivery.unreadable]
 
         async def keep(connection: AsyncConnection) -> list[inbox.Kept]:
-            kept = await inbox.keep(connection, items, now) if items else []
+            kept = await inbox.keep(connection, items, now, chosen=self._chosen) if items else []
             if unreadable:
                 await inbox.set_aside(connection, unreadable, now)
             for delivery in batch:

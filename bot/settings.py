@@ -103,6 +103,17 @@ class Settings(BaseSettings):
     sla_unknown: BusinessHours = Field(1, description="Business hours to a first answer.")
     sla_feedback: BusinessHours = Field(45, description="Business hours to an answer.")
 
+    label_share: float = Field(
+        0.05, ge=0, le=1, description="Share of first messages that chance chooses for people to label; 0 for none."
+    )
+    grave_share: float = Field(
+        0.01,
+        ge=0.001,
+        le=0.2,
+        description="Of grave messages at most this share may be acted on alone; the gate opens once that is proven.",
+    )
+    grave_confidence: float = Field(0.95, ge=0.8, le=0.999, description="How sure the proof has to be.")
+
     web_rate_limit: int = Field(
         30,
         ge=0,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -25,6 +25,7 @@ from store.tables import (
     message,
     participant,
     quarantine,
+    sample,
 )
 
 Outcome = Literal["new", "duplicate", "conflict", "quarantined"]
@@ -125,10 +126,17 @@ class _Known:
     kind: str
 
 
-async def keep(connection: AsyncConnection, batch: Sequence[Incoming], now: datetime) -> list[Kept]:
+Chosen = Callable[[str], bool]
+"""Whether chance chooses the message with this `dedupe` for people to label."""
+
+
+async def keep(
+    connection: AsyncConnection, batch: Sequence[Incoming], now: datetime, *, chosen: Chosen = lambda _: False
+) -> list[Kept]:
     """Commit-ready rows for a batch, results in its order. Cost depends on the batch, not on history.
 
-    A message that came before is not kept again: `duplicate`, or `conflict` if its words differ.
+    A message that came before is not kept again: `duplicate`, or `conflict` if its words differ. The first message of
+    a conversation is flagged with it if it has words for us and `chosen` says so.
     """
     known = await _known(connection, {item.dedupe for item in batch})
     fresh: dict[str, Incoming] = {}
@@ -136,7 +144,7 @@ async def keep(connection: AsyncConnection, batch: Sequence[Incoming], now: date
         if item.dedupe not in known:
             fresh.setdefault(item.dedupe, item)
     if fresh:
-        known |= await _insert(connection, list(fresh.values()), now)
+        known |= await _insert(connection, list(fresh.values()), now, chosen)
     results: list[Kept] = []
     for item in batch:
         row = known[item.dedupe]
@@ -166,7 +174,9 @@ async def _known(connection: AsyncConnection, keys: set[str]) -> dict[str, _Know
     return {row[0]: _Known(*row[1:]) for row in await connection.execute(query)}
 
 
-async def _insert(connection: AsyncConnection, items: list[Incoming], now: datetime) -> dict[str, _Known]:
+async def _insert(
+    connection: AsyncConnection, items: list[Incoming], now: datetime, chosen: Chosen
+) -> dict[str, _Known]:
     identities = await _identities(connection, items, now)
     conversations = await _conversations(connection, items, identities, now)
     originals = await _latest_revisions(connection, [item for item in items if item.revision > 0 or item.global_id])
@@ -199,6 +209,7 @@ async def _insert(connection: AsyncConnection, items: list[Incoming], now: datet
             superseded,
         )
     await _after(connection, items, rows, ids, conversations, now)
+    await _flag(connection, [row for row in rows if row["seq"] == 1 and _asks_us(row) and chosen(row["dedupe"])], ids)
     return {
         row["dedupe"]: _Known(
             ids[row["conversation_id"], row["seq"]],
@@ -273,6 +284,32 @@ async def _after(
     ]
     if files:
         await connection.execute(insert(attachment), files)
+
+
+def _asks_us(row: Mapping[str, Any]) -> bool:
+    """It has words, is a customer's, and meant for us."""
+    meta = row["meta"] or {}
+    return (
+        row["kind"] == "text"
+        and bool(row["body"].strip())
+        and not any(meta.get(flag) for flag in ("us", "bot", "automatic", "aside"))
+    )
+
+
+async def _flag(connection: AsyncConnection, rows: list[dict[str, Any]], ids: dict[tuple[int, int], int]) -> None:
+    """For people to label, whatever the machine will make of them."""
+    if rows:
+        await connection.execute(
+            insert(sample),
+            [
+                {
+                    "message_id": ids[row["conversation_id"], row["seq"]],
+                    "conversation_id": row["conversation_id"],
+                    "came_at": row["created_at"],
+                }
+                for row in rows
+            ],
+        )
 
 
 async def _identities(connection: AsyncConnection, items: list[Incoming], now: datetime) -> dict[str, tuple[int, int]]:

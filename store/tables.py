@@ -388,9 +388,35 @@ label = Table(
     Column("tier", String(10), nullable=False),
     Column("intent", String(60)),
     Column("agent_id", ForeignKey("agent.id")),
-    Column("source", String(16), nullable=False),  # correction | sample
+    Column("source", String(16), nullable=False),  # correction: what the classifier may learn from; see `sample`
     Column("created_at", Moment, nullable=False),
 )
+
+sample = Table(  # first messages that chance has chosen for people to label: the gate is measured on them, not taught
+    "sample",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("message_id", ForeignKey("message.id"), nullable=False, unique=True),
+    Column("conversation_id", ForeignKey("conversation.id"), nullable=False, unique=True),
+    Column("came_at", Moment, nullable=False),
+    # how it was decided; none of it is shown before the label
+    Column("decided_at", Moment),
+    Column("words", JSON(none_as_null=True)),  # the numbers of the messages that were read as one matter with it
+    Column("act", String(12)),  # what the machine did
+    Column("threshold", Float),  # in use then
+    Column("rule", String(40)),  # what judged it last: classifier, articles, terms
+    Column("opens_at", Float),  # the least threshold at which that rule acts on it alone; none: it never does
+    # what a person says
+    Column("turn", Integer, nullable=False, server_default="0"),  # skipped so often: it comes after the others
+    Column("tier", String(10)),
+    Column("complaint", Boolean),
+    Column("labelled_by", ForeignKey("agent.id")),
+    Column("labelled_at", Moment),
+)
+TO_LABEL: Final = and_(sample.c.tier.is_(None), sample.c.decided_at.is_not(None))
+LABELLED: Final = sample.c.tier.is_not(None)
+_partial("ix_sample_to_label", sample, "turn", "id", where="tier IS NULL AND decided_at IS NOT NULL")
+_partial("ix_sample_labelled", sample, "tier", "came_at", where="tier IS NOT NULL")
 
 promise = Table(
     "promise",
