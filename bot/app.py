@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 import structlog
@@ -17,8 +18,10 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from bot import metrics
+from bot.chance import chance
 from bot.clock import Clock
 from bot.courier import Courier
+from bot.gatekeeper import Gatekeeper, rule_of
 from bot.host import Front, House
 from bot.intake import Intake
 from bot.library import Shelf
@@ -45,7 +48,9 @@ from handoff.notifier import Notifier
 from handoff.opening import Footing, Rules
 from handoff.status import read_status
 from handoff.unread import Letterhead
+from intents.catalogue import normal
 from intents.classifier import Classifier
+from intents.promise import Terms
 from models.encoder import Encoder, load_encoder
 from models.vectors import VectorCache
 from store import agents, quarantine, sessions
@@ -88,6 +93,7 @@ class Warmline:
     courier: Courier
     clock: Clock
     shelf: Shelf
+    gate: Gatekeeper
     channels: dict[tuple[str, str], Channel]
     app: ASGIApp
     api: FastAPI
@@ -190,6 +196,7 @@ async def warmline(
         await shelf.open()
 
         live = Live(bus)
+        gate = await _gatekeeper(settings, mind, shelf, database, bus, live)
         channels = _channels(settings, secret)
         capabilities = _capabilities(channels)
         postman = _postman(settings, secret)
@@ -217,12 +224,18 @@ async def warmline(
 
         desk = Desk(
             database=database, rules=rules, pull=lambda name: capabilities(name).pull, published=acted,
-            here=live.is_heard,
+            here=live.is_heard, corrected=gate.corrected,
         )  # fmt: skip
         duty = _Duty(bus, lambda: desk)
-        reader = Reader(classifier=mind.classifier, library=lambda: shelf.library, threads=settings.encoder_threads)
+        reader = Reader(
+            classifier=mind.classifier,
+            library=lambda: shelf.library,
+            threads=settings.encoder_threads,
+            threshold=lambda: gate.threshold,
+            rule=lambda: gate.rule,
+        )
         stack.callback(reader.close)
-        intake = Intake(database=database, bus=bus)
+        intake = Intake(database=database, bus=bus, chosen=chance(secret, settings.label_share))
         front = Front(
             voice=settings.voice,
             hours=settings.business_hours,
@@ -281,6 +294,7 @@ async def warmline(
             base=base,
             is_demo=lambda: shelf.is_demo,
             nearest=reader.nearest,
+            gate=gate,
         )
         routes = [
             route for channel in channels.values() if isinstance(channel, ServesRoutes) for route in channel.routes()
@@ -309,7 +323,7 @@ async def warmline(
                 *desk_pages.routes(frame),
                 *pages.routes(
                     ready=lambda: {"database": router.healthy, "bus": bus.alive, "router": not router.stuck},
-                    measure=lambda: metrics.measure(database),
+                    measure=lambda: metrics.measure(database, gate),
                     page=shelf.page,
                     pages=shelf.pages,
                     company=settings.company,
@@ -327,6 +341,7 @@ async def warmline(
                     ("courier", courier.run),
                     ("clock", clock.run),
                     ("library", shelf.run),
+                    ("gate", partial(gate.run, reader)),
                 )
             ]
             try:
@@ -336,8 +351,8 @@ async def warmline(
                         running.append(tasks.create_task(_backfill(channel, house)))
                 yield Warmline(
                     settings=settings, database=database, bus=bus, desk=desk, house=house, router=router,
-                    courier=courier, clock=clock, shelf=shelf, channels=channels, app=app, api=api, pages=shown,
-                    frame=frame,
+                    courier=courier, clock=clock, shelf=shelf, gate=gate, channels=channels, app=app, api=api,
+                    pages=shown, frame=frame,
                 )  # fmt: skip
             finally:
                 frame.stop()
@@ -346,6 +361,25 @@ async def warmline(
                     await channel.stop()
                 for task in running:
                     task.cancel()
+
+
+async def _gatekeeper(
+    settings: Settings, mind: Mind, shelf: Shelf, database: Database, bus: Bus, live: Live
+) -> Gatekeeper:
+    """The gate as it was left, before the first message is read."""
+    terms = Terms(alpha=settings.grave_share, confidence=settings.grave_confidence)
+    taught = {normal(text) for text, _ in mind.classifier.catalogue.examples}
+    gate = Gatekeeper(
+        database=database,
+        bus=bus,
+        terms=terms,
+        rule=rule_of(mind.classifier.identity, terms, lambda: shelf.library),
+        learnt=lambda text: normal(text) in taught,
+        changed=lambda: live.signal("gate", conversation=0),
+        notify=settings.webhook_url is not None,
+    )
+    await gate.open()
+    return gate
 
 
 def _postman(settings: Settings, secret: bytes) -> Postman | None:

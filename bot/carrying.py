@@ -16,9 +16,11 @@ from bot.understanding import Reading
 from handoff import opening as handing
 from handoff import texts
 from handoff.opening import Footing, Opening, Rules
+from intents.gate import STRICT_THRESHOLD
 from store import cases
 from store.changes import Changes, insert_cases
 from store.journey import Burst, Locked
+from store.samples import Dealt
 
 PLACES_SAID: Final = 20
 """A number in line beyond this helps nobody."""
@@ -111,6 +113,8 @@ class Carrier:
             changes.end(message_id, end, reason)
         if plan.reading is not None:
             changes.verdicts.append(plan.reading.row(spoken(burst)[0].id, now))
+        if burst.conversation.version == 0:  # its first decision
+            changes.first_dealt(_dealt(plan), now)
         seq, owner, epoch = locked.next_seq, locked.owner, locked.epoch
         match decision.act:
             case "hand_off" | "reopen" if opening is not None and case_id is not None:
@@ -196,6 +200,18 @@ class Carrier:
             reopens=case if decision.act == "reopen" else still_open,
             previous=case if case is not None and decision.act != "reopen" and still_open is None else None,
         )
+
+
+def _dealt(plan: Plan) -> Dealt:
+    reading = plan.reading
+    return Dealt(
+        conversation_id=plan.conversation,
+        words=[row.id for row in spoken(plan.burst)],
+        act=plan.decision.act,
+        threshold=reading.threshold if reading else STRICT_THRESHOLD,
+        rule=reading.rule if reading else None,
+        opens_at=reading.opens_at if reading else None,
+    )
 
 
 def _opens(plan: Plan) -> bool:

@@ -9,9 +9,10 @@ from typing import Final
 
 import structlog
 
+from bot.gatekeeper import CLOSED
 from bot.mailing import Mailing
 from handoff import promises
-from handoff.notifier import Call, Notifier
+from handoff.notifier import Call, GateClosed, Notifier
 from handoff.opening import Footing, Rules, notify_again
 from store import dues, journey, sweep, unread
 from store.changes import Changes
@@ -29,7 +30,8 @@ TRIES: Final = 5
 LONGEST_WAIT: Final = 600
 """Seconds between two tries."""
 SWEEP_LOOK_EVERY: Final = 60.0
-BESIDE: Final = ("notify", unread.KIND)
+CALLS: Final = ("notify", CLOSED)
+BESIDE: Final = (*CALLS, unread.KIND)
 """What reaches out, and so may take a while."""
 
 log = structlog.get_logger(__name__)
@@ -106,7 +108,7 @@ class Clock:
 
     async def _calls(self) -> bool:
         async with self._database.read() as connection:
-            arrived = await dues.arrived(connection, self._now(), limit=CALLS_AT_ONCE, only="notify")
+            arrived = await dues.arrived(connection, self._now(), limit=CALLS_AT_ONCE, only=CALLS)
         await asyncio.gather(*map(self._run, arrived))
         return len(arrived) == CALLS_AT_ONCE
 
@@ -115,7 +117,7 @@ class Clock:
         if self._mailing is None:
             return False
         async with self._database.read() as connection:
-            arrived = await dues.arrived(connection, self._now(), limit=MAILS_AT_ONCE, only=unread.KIND)
+            arrived = await dues.arrived(connection, self._now(), limit=MAILS_AT_ONCE, only=(unread.KIND,))
         for ended in await asyncio.gather(*map(self._run, arrived), return_exceptions=True):
             if ended is not None:
                 raise ended
@@ -125,6 +127,8 @@ class Clock:
         try:
             if due.kind == "notify":
                 await self._notify(due)
+            elif due.kind == CLOSED:
+                await self._gate_closed(due)
             elif due.kind == unread.KIND and self._mailing is not None:
                 await self._mailing.run(due)
             else:
@@ -134,7 +138,7 @@ class Clock:
         except Exception as error:
             log.exception("a due row failed", kind=due.kind, subject=due.subject, attempt=due.attempts + 1)
             async with self._database.write("clock.failed") as connection:
-                if due.attempts + 1 >= TRIES and due.kind != "notify":
+                if due.attempts + 1 >= TRIES and due.kind not in CALLS:
                     await dues.give_up(connection, due.id, self._now(), str(error)[:500])
                 else:
                     later = self._now() + timedelta(seconds=min(5 * 4 ** min(due.attempts, TRIES), LONGEST_WAIT))
@@ -156,6 +160,14 @@ class Clock:
             changes = await effect(connection, due, case, at)
             await changes.write(connection)
         await self._published({case.conversation_id}, {case.id})
+
+    async def _gate_closed(self, due: Due) -> None:
+        """Tell people first, consume after, as with a case."""
+        if self._notifier is not None:
+            why = str(due.data.get("why", ""))
+            await self._notifier.call(GateClosed(why=why, link=f"{self._desk_url}/gate"))
+        async with self._database.write("clock.gate") as connection:
+            await dues.consume(connection, due.id, self._now())
 
     async def _notify(self, due: Due) -> None:
         """Call first, consume after: a call may be made twice, never lost."""

@@ -11,6 +11,7 @@ from typing import Final
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from bot.gatekeeper import Gatekeeper
 from store import cases
 from store.database import Database
 from store.errors import DatabaseAway
@@ -27,6 +28,16 @@ CASES: Final = Gauge("warmline_cases", "Unresolved cases.", ["queue_class", "sta
 LATE: Final = Gauge("warmline_cases_late", "Unresolved cases whose deadline has passed.")
 UNDECIDED: Final = Gauge("warmline_messages_undecided", "Messages that have no end yet.")
 OUTBOX: Final = Gauge("warmline_outbox", "Messages on their way out, or stuck.", ["status"])
+GATE_THRESHOLD: Final = Gauge("warmline_gate_threshold", "The gate's threshold in use.")
+GATE_CLOSED: Final = Gauge("warmline_gate_closed", "1: the gate has closed because a promise was broken.")
+GATE_GRAVE: Final = Gauge("warmline_gate_grave_labelled", "Labelled grave messages that count.")
+GATE_BREACHES: Final = Gauge(
+    "warmline_gate_breaches", "Of these, how many the machine would act on alone at the threshold in use."
+)
+GATE_PROMISED: Final = Gauge(
+    "warmline_gate_promised_share", "The smallest share that can be promised of the strict rule."
+)
+GATE_TO_LABEL: Final = Gauge("warmline_gate_to_label", "Messages that wait for a person's label.")
 
 
 def kept(outcomes: Iterable[tuple[str, str]]) -> None:
@@ -43,12 +54,13 @@ def decided(*, channel: str, act: str, tier: str, ends: Iterable[tuple[str, floa
         SECONDS_TO_DECISION.observe(max(0.0, seconds))
 
 
-async def measure(database: Database) -> None:
+async def measure(database: Database, gate: Gatekeeper) -> None:
     """Read the gauges. Of a database that is away the last numbers stand; /readyz tells that it is."""
     try:
         async with database.read() as connection:
             found = await cases.stats(connection, datetime.now(UTC))
             classes = await cases.by_class(connection)
+        report = await gate.report()
     except DatabaseAway:
         return
     CASES.clear()
@@ -59,3 +71,9 @@ async def measure(database: Database) -> None:
         OUTBOX.labels(status).set(count)
     LATE.set(found["late"])
     UNDECIDED.set(found["undecided"])
+    GATE_THRESHOLD.set(report.threshold)
+    GATE_CLOSED.set(report.stance.state == "closed")
+    GATE_GRAVE.set(report.standing.grave)
+    GATE_BREACHES.set(report.standing.rung(report.threshold).breaches)
+    GATE_PROMISED.set(report.standing.promised)
+    GATE_TO_LABEL.set(report.counts.to_label)

@@ -303,7 +303,12 @@ class Router:
 
         async def carry_out(connection: AsyncConnection) -> tuple[list[Plan], set[int]]:
             locked = await journey.lock(connection, [plan.conversation for plan in plans])
-            winners = [plan for plan in plans if still_so(plan, locked.get(plan.conversation))]
+            winners = [
+                plan
+                for plan in plans
+                if still_so(plan, locked.get(plan.conversation))
+                and (plan.reading is None or self._reader.holds(plan.reading))
+            ]
             return winners, await self._carrier.carry_out(connection, winners, locked, now=now, footing=footing)
 
         winners, touched = await self._database.commit("router", carry_out)

@@ -6,10 +6,11 @@ import asyncio
 import os
 import threading
 import time
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from typing import Any, Final, Generic, Protocol, TypeVar
@@ -19,6 +20,8 @@ import structlog
 from bot.policy import SECTIONS_AT_MOST, Understanding
 from bot.retrieval import GOOD, Hit, Library
 from intents.familiar import reconsider
+from intents.gate import STRICT_THRESHOLD, judge
+from intents.promise import LADDER
 from intents.verdict import Nearest, Verdict
 
 SHARE: Final = 4
@@ -36,6 +39,9 @@ _HURT: Final = frozenset({"self-harm", "self-harm abroad"})
 """What security wires call it. "It is killing me" trips them too, and is a manner of speaking."""
 _NAMED_FROM: Final = 0.3
 """A tier with this probability in the whole text is listed on the case."""
+
+_NEVER_ASKED: Final = frozenset({"greeting", "thanks", "are_you_a_bot"})
+"""Small talk to which the policy gives its end without the gate."""
 
 T = TypeVar("T")
 
@@ -65,6 +71,12 @@ class Reading:
     near: tuple[Hit, ...] = ()
     """What came near an answer, best first, for a person to look at."""
     model: str
+    threshold: float = STRICT_THRESHOLD
+    """The gate's, by which `verdict` was ruled."""
+    rule: str | None = None
+    """Names what judged; see `bot.gatekeeper.rule_of`."""
+    opens_at: float | None = None
+    """The least threshold of the ladder at which the machine acts on it alone; None: at none; 0.0: it asks no gate."""
     evidence: dict[str, Any] = field(default_factory=dict)
 
     def row(self, message_id: int, now: datetime) -> dict[str, Any]:
@@ -127,14 +139,25 @@ class _Job(Generic[T]):
 class Reader:
     """Understands texts on a pool of threads. The library is replaced as a whole when articles change."""
 
-    def __init__(self, *, classifier: Classifies, library: Callable[[], Library], threads: int) -> None:
+    def __init__(
+        self,
+        *,
+        classifier: Classifies,
+        library: Callable[[], Library],
+        threads: int,
+        threshold: Callable[[], float] = lambda: STRICT_THRESHOLD,
+        rule: Callable[[], str | None] = lambda: None,
+    ) -> None:
+        """`threshold` is the gate's, `rule` names what judges; both are asked once for texts that are read together."""
         self._classifier = classifier
         self._library = library
+        self._threshold = threshold
+        self._rule = rule
         self._threads = threads
         self._pool = self._new_pool()
         self._at_work: set[_Job[Any]] = set()
         self._known: dict[str, Reading] = {}
-        self._known_by: Library | None = None
+        self._known_by: tuple[Library, float] | None = None
 
     def _new_pool(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(self._threads, thread_name_prefix="reader", initializer=_stand_back)
@@ -149,17 +172,19 @@ class Reader:
 
         One thread reads them, in order. Raises what the classifier raises, and `TimeoutError` if it does not come back.
         """
-        library = self._library()
-        if library is not self._known_by:
-            self._known, self._known_by = {}, library
+        library, threshold, rule = self._library(), self._threshold(), self._rule()
+        if (library, threshold) != self._known_by:
+            self._known, self._known_by = {}, (library, threshold)
         found = {text: self._known[text] for text in texts if text in self._known}
         missing = [text for text in dict.fromkeys(texts) if text.strip() and text not in found]
         if missing:
-            readings = await self._in_a_thread(_Job([partial(self._read, text, library) for text in missing]))
+            readings = await self._in_a_thread(
+                _Job([partial(self._read, text, library, threshold, rule) for text in missing])
+            )
             found |= zip(missing, readings, strict=True)
         for text in missing:
             if found[text].verdict.automatable:  # only these may have to wait for quiet
-                self._remember(text, library, found[text])
+                self._remember(text, (library, threshold), found[text])
         return [found.get(text) for text in texts]
 
     async def _in_a_thread(self, job: _Job[T]) -> list[T]:
@@ -184,25 +209,31 @@ class Reader:
             self._pool, self._at_work = self._new_pool(), set()
             pool.shutdown(wait=False, cancel_futures=True)
 
-    def _remember(self, text: str, library: Library, reading: Reading) -> None:
-        if library is not self._known_by:
+    def holds(self, reading: Reading) -> bool:
+        """Whether the gate has not closed since: what it let through then it would let through now."""
+        return reading.threshold <= self._threshold() or not reading.verdict.automatable
+
+    def _remember(self, text: str, by: tuple[Library, float], reading: Reading) -> None:
+        if by != self._known_by:
             return
         if len(self._known) >= REMEMBERED:
             self._known.clear()
         self._known[text] = reading
 
-    def _read(self, text: str, library: Library) -> Reading:
-        verdict = self._classifier.verdict(text)
+    def _read(self, text: str, library: Library, threshold: float, rule: str | None) -> Reading:
+        raw = self._classifier.verdict(text)
+        verdict = raw if threshold == STRICT_THRESHOLD else _ruled(raw, threshold)
         understanding = understand(verdict)
         questions = 1
         hits: tuple[Hit, ...] = ()
         near: tuple[Hit, ...] = ()
+        good = False
         if verdict.tier in ("problem", "howto", "unknown") and understanding.grave is None:
             found = library.search(text, verdict.vector, limit=LOOK_AT)
             near = tuple(hit for hit in found if hit.score >= WORTH_A_LOOK)
             good = bool(near) and near[0].score >= GOOD
             if good:
-                verdict = reconsider(verdict, library.familiar)
+                verdict = reconsider(verdict, library.familiar, threshold=threshold)
                 understanding = understand(verdict)
             hits = near[:1] if good and verdict.tier != "unknown" else ()
         if verdict.automatable and verdict.tier == "howto":
@@ -216,6 +247,9 @@ class Reader:
             hits=hits,
             near=near,
             model=self._classifier.identity[:80],
+            threshold=threshold,
+            rule=rule,
+            opens_at=_opens_at(raw, library if good else None),
             evidence=_evidence(verdict),
         )
 
@@ -239,6 +273,31 @@ def _stand_back() -> None:
     """Let the loop and the database go before this thread's computing: they need little and are waited for."""
     with suppress(AttributeError, OSError):  # Linux alone has a priority for each thread
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), os.getpriority(os.PRIO_PROCESS, 0) + 10)
+
+
+def _ruled(verdict: Verdict, threshold: float) -> Verdict:
+    """The same verdict, ruled by another threshold."""
+    ruling = judge(verdict, threshold=threshold)
+    return replace(verdict, automatable=ruling.automatable, reason=ruling.reason)
+
+
+def _opens_at(verdict: Verdict, library: Library | None) -> float | None:
+    """The least threshold at which a machine acts on it alone, whether or not there is an article; None: at none.
+
+    library: those articles whose word for it counts; None: they have nothing good enough.
+    """
+    said = understand(verdict)
+    if verdict.small_talk in _NEVER_ASKED and said.grave is None and not said.security:
+        return 0.0
+
+    def acts(threshold: float) -> bool:
+        if judge(verdict, threshold=threshold).automatable:
+            return True
+        held_back = replace(verdict, automatable=False)
+        return library is not None and reconsider(held_back, library.familiar, threshold=threshold).automatable
+
+    at = bisect_left(LADDER, True, key=acts)  # who acts at one threshold acts at every looser one
+    return LADDER[at] if at < len(LADDER) else None
 
 
 def understand(verdict: Verdict) -> Understanding:

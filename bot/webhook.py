@@ -6,7 +6,7 @@ from typing import Final
 
 import httpx
 
-from handoff.notifier import Call
+from handoff.notifier import Call, GateClosed
 
 TIMEOUT: Final = 10.0
 
@@ -22,8 +22,8 @@ class Webhook:
         self._url = url
         self._client = httpx.AsyncClient(timeout=TIMEOUT, follow_redirects=False)
 
-    async def call(self, call: Call) -> None:
-        """Announce a case.
+    async def call(self, call: Call | GateClosed) -> None:
+        """Announce a case, or that the gate has closed.
 
         Raises:
             NotTaken: no connection, or an answer other than 2xx.

@@ -113,11 +113,19 @@ class _Work:
 Action = Callable[[_Work], Awaitable[dict[str, Any]]]
 
 
+Corrected = Callable[[AsyncConnection, int, str, str], Awaitable[None]]
+"""Told in the transaction of a correction: of which conversation, of which case, and what it really is."""
+
+
+async def nobody_minds(connection: AsyncConnection, conversation: int, case: str, tier: str) -> None:
+    """For a desk without a gate."""
+
+
 class Desk:
     """The agents' side of the house.
 
     `pull` says of a channel whether customers read our own table (a row is then sent once committed), `here` of a
-    conversation whether its customer has the chat open.
+    conversation whether its customer has the chat open. `corrected` hears of corrections.
     """
 
     def __init__(
@@ -128,6 +136,7 @@ class Desk:
         pull: Callable[[str], bool],
         published: Published,
         here: Callable[[int], bool] = lambda _: False,
+        corrected: Corrected = nobody_minds,
         clock: Clock = lambda: datetime.now(UTC),
     ) -> None:
         self._database = database
@@ -135,6 +144,7 @@ class Desk:
         self._pull = pull
         self.reach = Reach(pull=pull, here=here, mail_after=rules.mail_after)
         self._published = published
+        self._corrected = corrected
         self._clock = clock
 
     # --- the frame of every action ---------------------------------------------------------------
@@ -538,6 +548,7 @@ class Desk:
                     }
                 )
             work.event("corrected", tier=tier, intent=intent, before=work.row["tier"])
+            await self._corrected(work.connection, work.conversation, work.number, tier)
             return _state(work.number, work.row["status"], work.row["assignee"])
 
         return await self._act("correct", agent, number, action, once)

@@ -34,10 +34,21 @@ class Call:
         }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateClosed:
+    """The machine acts by its strict rule again, because a promise was broken. `why` holds no word of a customer's."""
+
+    why: str
+    link: str
+
+    def payload(self) -> dict[str, Any]:
+        return {"event": "gate_closed", "why": self.why, "link": self.link}
+
+
 class Notifier(Protocol):
     """A way to reach people."""
 
-    async def call(self, call: Call) -> None:
+    async def call(self, call: Call | GateClosed) -> None:
         """Announce it. Raises if it could not be announced; it is tried again then."""
         ...
 

@@ -45,7 +45,12 @@ def closeness(rows: NDArray[np.float32], vector: NDArray[np.float32]) -> float:
     return float(top + np.log(np.exp(scaled - top).sum()))
 
 
-def reconsider(verdict: Verdict, listed: Callable[[NDArray[np.float32]], float]) -> Verdict:
+def reconsider(
+    verdict: Verdict,
+    listed: Callable[[NDArray[np.float32]], float],
+    *,
+    threshold: float = gate.STRICT_THRESHOLD,
+) -> Verdict:
     """The verdict with what the articles say put in, if a machine may then act alone; else the same verdict.
 
     listed: the `closeness` of a vector to the headings and questions that the articles list.
@@ -76,7 +81,7 @@ def reconsider(verdict: Verdict, listed: Callable[[NDArray[np.float32]], float])
         grave=float(rows[:, _GRAVE].max()),
         answerable=True,
     )
-    ruling = gate.judge(helped)
+    ruling = gate.judge(helped, threshold=threshold)
     if not ruling.automatable:
         return verdict
     return replace(helped, automatable=True, reason=f"{ruling.reason} Articles list questions like it.")

@@ -96,7 +96,7 @@ def upper_bound(breaches: int, n: int, confidence: float) -> float:
 
 
 def lower_bound(breaches: int, n: int, confidence: float) -> float:
-    """Clopper-Pearson: the smallest share, 0 to 1, under which so many breaches of n are not too unlikely. One-sided."""
+    """Clopper-Pearson: the smallest share, 0 to 1, under which so many breaches are not too unlikely. One-sided."""
     _checked(breaches, n)
     if breaches == 0:
         return 0.0
@@ -131,7 +131,7 @@ def promised(breaches: int, n: int, confidence: float) -> float:
 
 
 def more(breaches: int, n: int, terms: Terms) -> int | None:
-    """How many more grave messages must be labelled, none of them a breach, until `alpha` is promised; None: too many."""
+    """How many more grave messages must be labelled, with no breach, until `alpha` is promised; None: too many."""
     if is_proven(breaches, n, terms):
         return 0
     if not is_proven(breaches, n + MOST_NEEDED, terms):

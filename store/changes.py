@@ -10,6 +10,7 @@ from typing import Any, Final
 from sqlalchemy import Table, bindparam, insert, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from store import samples
 from store.tables import (
     UNSETTLED,
     case,
@@ -41,6 +42,8 @@ class Changes:
     dues: list[dict[str, Any]] = field(default_factory=list)
     labels: list[dict[str, Any]] = field(default_factory=list)
     settled: list[dict[str, Any]] = field(default_factory=list)
+    dealt: list[samples.Dealt] = field(default_factory=list)
+    dealt_at: datetime | None = None
     cancel_bot_rows: list[int] = field(default_factory=list)
     """Conversations whose queued bot rows must not leave any more."""
 
@@ -147,6 +150,11 @@ class Changes:
             }
         )
 
+    def first_dealt(self, dealt: samples.Dealt, now: datetime) -> None:
+        """The first decision on a conversation: evidence, if chance has chosen it for people to label."""
+        self.dealt.append(dealt)
+        self.dealt_at = now
+
     def settle_promises(self, case_id: int, state: str, now: datetime) -> None:
         """All open promises of a case end as `state`; those whose time has passed end as broken, whatever was meant."""
         self.settled.append({"of_case": case_id, "new_state": state, "settled": now})
@@ -193,6 +201,8 @@ class Changes:
             )
         await _insert(connection, due, self.dues)
         await _insert(connection, label, self.labels)
+        if self.dealt_at is not None:
+            await samples.decided(connection, self.dealt, self.dealt_at)
         if self.conversations:
             await self._write_conversations(connection)
 

@@ -31,13 +31,13 @@ async def arrived(
     now: datetime,
     *,
     limit: int,
-    only: str | None = None,
+    only: Collection[str] = (),
     without: Collection[str] = (),
 ) -> list[Due]:
-    """What has come due and is not consumed, the longest overdue first; of one kind, or of all but some."""
+    """What has come due and is not consumed, the longest overdue first; of some kinds, or of all but some."""
     query = select(*_COLUMNS).where(due.c.consumed_at.is_(None), due.c.at <= now).order_by(due.c.at).limit(limit)
-    if only is not None:
-        query = query.where(due.c.kind == only)
+    if only:
+        query = query.where(due.c.kind.in_(only))
     if without:
         query = query.where(due.c.kind.not_in(without))
     rows = (await connection.execute(query)).mappings()

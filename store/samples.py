@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Final
 
-from sqlalchemy import and_, bindparam, case, func, or_, select, update
+from sqlalchemy import RowMapping, and_, bindparam, case, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.tables import LABELLED, TO_LABEL, conversation, is_one_of, message, sample
@@ -66,27 +66,40 @@ _COLUMNS = [
 _SAMPLES = select(*_COLUMNS).join(conversation, conversation.c.id == sample.c.conversation_id)
 
 
-def _sample(row: Mapping[str, Any]) -> Sample:
+def _sample(row: RowMapping) -> Sample:
     return Sample(**{**row, "words": tuple(row["words"] or ())})
 
 
-async def decided(
-    connection: AsyncConnection,
-    conversation_id: int,
-    *,
-    words: Sequence[int],
-    act: str,
-    threshold: float,
-    rule: str,
-    opens_at: float | None,
-    now: datetime,
-) -> None:
-    """How the machine dealt with the first message of a conversation. Only its first decision is kept."""
-    await connection.execute(
-        update(sample)
-        .where(sample.c.conversation_id == conversation_id, sample.c.decided_at.is_(None))
-        .values(words=list(words), act=act, threshold=threshold, rule=rule, opens_at=opens_at, decided_at=now)
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dealt:
+    """How the machine dealt with the first message of a conversation."""
+
+    conversation_id: int
+    words: Sequence[int]
+    """The messages that were read as one matter with it."""
+    act: str
+    threshold: float
+    rule: str | None
+    opens_at: float | None
+
+
+async def decided(connection: AsyncConnection, found: Sequence[Dealt], now: datetime) -> None:
+    """Kept where the message was chosen; only the first decision on it is."""
+    if found:
+        new = {name: bindparam(f"new_{name}", type_=sample.c[name].type) for name in _DEALT}
+        await connection.execute(
+            update(sample)
+            .where(sample.c.conversation_id == bindparam("of_conversation"), sample.c.decided_at.is_(None))
+            .values(decided_at=bindparam("at", type_=sample.c.decided_at.type), **new),
+            [
+                {"of_conversation": one.conversation_id, "at": now}
+                | {f"new_{name}": getattr(one, name) for name in _DEALT}
+                for one in found
+            ],
+        )
+
+
+_DEALT: Final = ("words", "act", "threshold", "rule", "opens_at")
 
 
 async def read(connection: AsyncConnection, sample_id: int, *, hold: bool = False) -> Sample | None:
@@ -135,6 +148,13 @@ async def skip(connection: AsyncConnection, sample_id: int) -> bool:
         update(sample).where(sample.c.id == sample_id, TO_LABEL).values(turn=sample.c.turn + 1)
     )
     return bool(result.rowcount)
+
+
+async def unskip(connection: AsyncConnection, sample_id: int) -> None:
+    """It was skipped by mistake."""
+    await connection.execute(
+        update(sample).where(sample.c.id == sample_id, sample.c.turn > 0).values(turn=sample.c.turn - 1)
+    )
 
 
 async def counts(connection: AsyncConnection) -> Counts:

@@ -7,6 +7,7 @@ import re
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,6 +56,7 @@ class FakeClassifier:
     """Knows tiers by a word each. `poison` raises and `sleepy` takes `nap` seconds, or until `wakes` is set."""
 
     identity = "fake"
+    catalogue = SimpleNamespace(examples=())
 
     def __init__(self, *, nap: float = 3.0) -> None:
         self._encoder = FakeEncoder()

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from bot.cli import agents, chat, check, classify, garbage, intents, knowledge, run
+from bot.cli import agents, chat, check, classify, garbage, gate, intents, knowledge, run
 from bot.cli.refusals import Sentences
 from bot.cli.terminal import say
 
@@ -37,6 +37,7 @@ app.command()(run.run)
 app.command()(check.check)
 app.command()(classify.classify)
 app.command()(chat.chat)
+app.command()(gate.gate)
 app.add_typer(agents.app, name="agents", help="The people of the desk and their tokens.")
 app.add_typer(intents.app, name="intents", help="How well what customers write is understood.")
 app.add_typer(knowledge.app, name="knowledge", help="The help articles that answers are made of.")

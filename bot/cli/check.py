@@ -82,6 +82,7 @@ async def look(settings: Settings) -> AsyncIterator[Finding]:
         ("database", lambda: _database(settings)),
         ("bus", lambda: _bus(settings, running)),
         ("model", lambda: asyncio.to_thread(_model, settings)),
+        ("gate", lambda: _gate(settings)),
     ):
         yield await _tried(part, probe)
     if settings.webhook_url is None:
@@ -218,6 +219,26 @@ async def _database(settings: Settings) -> tuple[Mark, str]:
     if not people:
         return "note", "Nobody can answer yet: warmline agents add EMAIL --name NAME --role admin --token"
     return "ok", f"{database.dialect}, {len(people)} {'person' if len(people) == 1 else 'people'} at the desk"
+
+
+async def _gate(settings: Settings) -> tuple[Mark, str]:
+    """Whether a promise was broken, and what can be promised."""
+    from bot.cli.gate import read_report
+    from bot.cli.storage import age_of, is_there, opened
+    from bot.gatekeeper import missing, state_of
+
+    if not await asyncio.to_thread(is_there, settings):
+        return "note", "the strict rule, until people have labelled messages (docs/gate.md)"
+    database = opened(settings)
+    try:
+        if await age_of(database) != "current":
+            return "note", "the strict rule; the next start brings its tables"
+        report = await read_report(database, settings)
+    finally:
+        await database.close()
+    if report.stance.state == "closed":
+        return "note", f"{state_of(report)} {report.stance.why}"
+    return "ok", f"{state_of(report)} {missing(report)}"
 
 
 # --- bus -------------------------------------------------------------------------------------------

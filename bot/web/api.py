@@ -14,6 +14,7 @@ from fastapi.security import HTTPBearer
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 from starlette.responses import Response
 
+from bot.gatekeeper import Gatekeeper
 from bot.intake import clean
 from bot.live import Live
 from bot.web import gate
@@ -49,6 +50,7 @@ class Office:
     """Whether the demo company answers."""
     nearest: Callable[[str], Awaitable[list[dict[str, Any]]]]
     """The utterances that a text is closest to, for a person who wants to see why."""
+    gate: Gatekeeper
 
 
 def no_controls(text: str) -> str:
@@ -386,7 +388,9 @@ async def correct(number: Number, body: Correct, agent: Me, office: There, key: 
     def work() -> Awaitable[dict[str, Any]]:
         return office.desk.correct(agent, number, tier=body.tier, intent=body.intent, once=once)
 
-    return await _act(office, agent, "answer", once, work)
+    done = await _act(office, agent, "answer", once, work)
+    await office.gate.tell()  # the machine may have acted alone on it
+    return done
 
 
 # --- conversations ---------------------------------------------------------------------------

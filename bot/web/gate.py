@@ -8,13 +8,14 @@ from store.agents import Agent
 
 Role = Literal["colleague", "agent", "supervisor", "admin"]
 ROLES: Final[tuple[Role, ...]] = ("colleague", "agent", "supervisor", "admin")
-Act = Literal["read", "note", "answer", "assign", "repair", "administer"]
+Act = Literal["read", "note", "answer", "assign", "label", "repair", "administer"]
 
 _LEAST: Final[dict[Act, Role]] = {
     "read": "colleague",
     "note": "colleague",  # customer service is everybody's job: all may see and help
     "answer": "agent",
     "assign": "agent",  # to oneself or to a colleague who may answer; from somebody else: supervisor
+    "label": "agent",
     "repair": "supervisor",
     "administer": "admin",
 }
@@ -23,6 +24,7 @@ _NAMES: Final[dict[Act, str]] = {
     "note": "write notes",
     "answer": "answer customers",
     "assign": "assign cases",
+    "label": "label messages",
     "repair": "send stuck messages again",
     "administer": "administer the desk",
 }

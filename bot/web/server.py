@@ -19,6 +19,7 @@ from bot.web import look, reference
 from bot.web.api import BadCursor, Office, api
 from bot.web.faults import breaks_at, faults
 from bot.web.gate import Forbidden
+from bot.web.labels import labels
 from bot.web.people import people
 from bot.web.shell import BODY_AT_MOST, FAILED, Shell, error_body, shown_path
 from bot.web.who import Unauthorised
@@ -44,6 +45,7 @@ def application(
     inner.router.routes[:0] = routes
     inner.include_router(api)
     inner.include_router(people)
+    inner.include_router(labels)
     inner.add_route("/api/docs", lambda _: _reference(inner))
     inner.add_exception_handler(RequestValidationError, _invalid)
     inner.add_exception_handler(HTTPException, _http)

@@ -18,7 +18,7 @@ from store.valkey import EmbeddedValkey
 from tests.bot.cli.conftest import Invoke, trained_home
 from tests.platforms.post_office import post_office
 
-PARTS = ["settings", "home", "address", "database", "bus", "model", "notifier", "mail", "web"]
+PARTS = ["settings", "home", "address", "database", "bus", "model", "gate", "notifier", "mail", "web"]
 
 
 @pytest.fixture(autouse=True)
