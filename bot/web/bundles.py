@@ -18,6 +18,8 @@ BUNDLES: Final[Mapping[str, Sequence[str]]] = {
     "desk/case.all.css": ("tokens.css", "desk/desk.css", "desk/case.css"),
     "desk/team.all.js": ("desk/frame.js", "desk/team.js"),
     "desk/team.all.css": ("tokens.css", "desk/desk.css", "desk/team.css"),
+    "desk/gate.all.js": ("desk/frame.js", "desk/gate.js"),
+    "desk/gate.all.css": ("tokens.css", "desk/desk.css", "desk/team.css", "desk/gate.css"),
 }
 """What is served under which name; where a part does not exist there is no bundle of it."""
 

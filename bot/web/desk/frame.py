@@ -20,6 +20,7 @@ from bot.web.page import Pages
 from bot.web.shell import error_body
 from bot.web.who import agent_in_browser, is_our_page
 from handoff.desk import Desk
+from intents.stance import Stance
 from store import board
 from store.agents import Agent
 from store.bus import Bus
@@ -28,7 +29,11 @@ from store.database import Database
 Handler = Callable[[Request, Agent], Awaitable[Response]]
 Plain = Callable[[Request], Awaitable[Response]]
 
-NAV: Final = (("queue", "/desk", "queue", "Queue"), ("team", "/desk/team", "people", "Team"))
+NAV: Final = (
+    ("queue", "/desk", "queue", "Queue"),
+    ("team", "/desk/team", "people", "Team"),
+    ("gate", "/desk/gate", "check", "Gate"),
+)
 """Name, address, icon, word of each page that the frame leads to. `nav` in a template is the name of its own."""
 SIGNED_OUT: Final = "You are signed out. Sign in again; what you wrote is kept in this browser."
 FOREIGN: Final = "This request comes from another website. Use the desk's own pages."
@@ -114,6 +119,11 @@ class Frame:
     def may_answer(agent: Agent) -> bool:
         return gate.rank(agent.role) >= gate.rank("agent")
 
+    def gate_closed(self) -> Stance | None:
+        """The gate's closing, until an admin has said that it was seen."""
+        stance = self.office.gate.stance
+        return stance if stance.state == "closed" and stance.unseen else None
+
     # --- what stands around ----------------------------------------------------------------------
 
     async def around(self, agent: Agent) -> dict[str, Any]:
@@ -131,6 +141,7 @@ class Frame:
             "nav": "",
             "base": self.office.base,  # as customers reach us: for links that go to them
             "nav_links": NAV,
+            "gate_closed": self.gate_closed(),
             "now": now,
             "mark": mark,
         }

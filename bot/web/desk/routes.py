@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from starlette.routing import Route
 
-from bot.web.desk import case, events, queue, team
+from bot.web.desk import case, events, gate, queue, team
 from bot.web.desk.frame import Frame
 
 
 def routes(frame: Frame) -> list[Route]:
     """Every page brings its own; an exact address comes before one with a blank in it."""
-    return [*queue.routes(frame), *case.routes(frame), *events.routes(frame), *team.routes(frame)]
+    return [*queue.routes(frame), *case.routes(frame), *events.routes(frame), *team.routes(frame), *gate.routes(frame)]

@@ -49,6 +49,14 @@ async function drawSide() {
   tick(at("side"))
 }
 
+// The gate has closed, or an admin has seen that it has.
+on("signal", async signal => {
+  const banner = at("gate-banner")
+  if (signal.kind !== "gate" || !banner) return
+  const found = (await part("/desk/gate/banner"))?.getElementById("gate-banner")
+  if (found) banner.replaceWith(found)
+})
+
 on("cases", side)
 on("gap", side)
 
@@ -115,4 +123,5 @@ bind({
   "g q": [go("/desk"), "Go to the queue"],
   "g m": [go("/desk?view=mine"), "Go to my cases"],
   "g t": [go("/desk/team"), "Go to the team"],
+  "g l": [go("/desk/gate"), "Go to labelling and the gate"],
 })
