@@ -45,6 +45,8 @@ CLOSED: Final = "gate_closed"
 LOOK_EVERY: Final = 5.0
 """Seconds. News may be lost; this long at most another process acts by a threshold that has been given up."""
 JUDGED_AT_ONCE: Final = 20
+WORTH_SAYING: Final = 0.25
+"""A promise of more than that is none."""
 
 log = structlog.get_logger(__name__)
 
@@ -405,14 +407,20 @@ def state_of(report: Report) -> str:
     }[report.stance.state]
 
 
+def percent(share: float, *, digits: int = 3) -> str:
+    """A share, 0 to 1, for people; the sign stays beside its number."""
+    return f"{100 * share:.{digits}g}\N{NO-BREAK SPACE}%"
+
+
 def missing(report: Report) -> str:
     """One sentence: what labels buy."""
     found = report.standing
-    share = f"{100 * found.terms.alpha:.3g} %"
+    share = percent(found.terms.alpha)
     grave = f"{found.grave} grave {'message' if found.grave == 1 else 'messages'} labelled"
     if found.more is None:
         return f"{grave}; so many of them the machine would have acted on that {share} is out of reach."
-    best = f" Until then {100 * found.promised:.2g} % is the best promise." if 0 < found.promised < 1 else ""
+    worth_saying = found.promised < WORTH_SAYING
+    best = f" Until then {percent(found.promised, digits=2)} is the best promise." if worth_saying else ""
     if found.more:
         return f"{grave}, {found.more} more until {share} can be promised.{best}"
     if found.more_to_open:

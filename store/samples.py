@@ -111,12 +111,9 @@ async def read(connection: AsyncConnection, sample_id: int, *, hold: bool = Fals
     return None if row is None else _sample(row)
 
 
-async def next_to_label(connection: AsyncConnection, *, after: tuple[int, int] | None = None) -> Sample | None:
-    """The first that nobody has labelled, those that were skipped last. `after`: (turn, id) of the one before."""
+async def next_to_label(connection: AsyncConnection) -> Sample | None:
+    """The first that nobody has labelled; those that were skipped come after the others."""
     query = _SAMPLES.where(TO_LABEL).order_by(sample.c.turn, sample.c.id).limit(1)
-    if after is not None:
-        turn, id_ = after
-        query = query.where(sample.c.turn >= turn, or_(sample.c.turn > turn, sample.c.id > id_))
     row = (await connection.execute(query)).mappings().one_or_none()
     return None if row is None else _sample(row)
 

@@ -416,7 +416,9 @@ sample = Table(  # first messages that chance has chosen for people to label: th
 TO_LABEL: Final = and_(sample.c.tier.is_(None), sample.c.decided_at.is_not(None))
 LABELLED: Final = sample.c.tier.is_not(None)
 _partial("ix_sample_to_label", sample, "turn", "id", where="tier IS NULL AND decided_at IS NOT NULL")
-_partial("ix_sample_labelled", sample, "tier", "came_at", where="tier IS NOT NULL")
+_LABELLED = "tier IS NOT NULL"
+_partial("ix_sample_labelled", sample, "came_at", "tier", "complaint", "rule", "opens_at", where=_LABELLED)
+_partial("ix_sample_judged", sample, "id", where=_LABELLED)
 
 promise = Table(
     "promise",

@@ -29,6 +29,7 @@ from store import (
     line,
     outbox,
     quarantine,
+    samples,
     transcripts,
     unread,
     visits,
@@ -38,7 +39,7 @@ from store.changes import NEVER, Changes
 from store.database import Database, open_database
 from store.migrate import migrate
 from store.outbox import Settlement
-from store.tables import agent, case, conversation, customer, due, identity, message, promise
+from store.tables import agent, case, conversation, customer, due, identity, message, promise, sample
 from tests.rows import NOW, incoming
 
 BIG = (
@@ -53,6 +54,7 @@ BIG = (
     "attachment",
     "verdict",
     "idempotency",
+    "sample",
 )
 ROWS = 3000
 LATER = NOW + timedelta(days=1)
@@ -133,6 +135,15 @@ async def _fill(url: str) -> None:
                 for n in people
             ],
         )  # fmt: skip
+        await connection.execute(
+            insert(sample),
+            [
+                {"message_id": 3 * n - 2, "conversation_id": n, "came_at": NOW + timedelta(seconds=n), "words": [1],
+                 "decided_at": NOW, "rule": f"r{n % 2}", "tier": tiers[n % 6] if n % 9 else None,
+                 "opens_at": 0.2 if n % 7 else None}
+                for n in people
+            ],
+        )  # fmt: skip
     await database.close()
 
 
@@ -188,7 +199,8 @@ def faults(statement: str, plan: str, *, ordered: bool) -> list[str]:
 
 PARTIAL = re.compile(
     r"INDEX (ix_message_(undecided|outbox|unsettled|undelivered)|ix_case_(unresolved|resolved|answered)\w*"
-    r"|uq_case_unresolved|ix_promise_open|ix_due_(waiting|failed|done)|ix_quarantine_waiting)"
+    r"|uq_case_unresolved|ix_promise_open|ix_due_(waiting|failed|done)|ix_quarantine_waiting"
+    r"|ix_sample_(to_label|labelled|judged))"
 )
 
 
@@ -253,7 +265,7 @@ ORDERED: dict[str, Query] = {
     "newest of a transcript": lambda c: transcripts.read(c, 7, newest=True),
     "transcript on the web": lambda c: transcripts.public(c, 7, after=0, limit=50),
     "dues that have come": lambda c: dues.arrived(c, LATER, limit=50),
-    "mails that have come due": lambda c: dues.arrived(c, LATER, limit=8, only="unread"),
+    "mails that have come due": lambda c: dues.arrived(c, LATER, limit=8, only=("unread",)),
     "what else has come due": lambda c: dues.arrived(c, LATER, limit=50, without=("notify", "unread")),
     "dues given up": lambda c: dues.dead(c),
     "more dues given up": lambda c: dues.dead(c, before=900),
@@ -262,6 +274,8 @@ ORDERED: dict[str, Query] = {
     "unclear sends": lambda c: outbox.unclear(c, NOW - timedelta(days=9), limit=10),
     "quarantine": lambda c: quarantine.waiting(c),
     "open promises": lambda c: cases.promises(c, 7),
+    "next to label": lambda c: samples.next_to_label(c),
+    "judged by another rule": lambda c: samples.judged_otherwise(c, "r1", after=7, limit=20),
     "undecided": lambda c: journey.undecided_conversations(c, limit=1000),
 }
 LOOKED_UP: dict[str, Query] = {
@@ -297,6 +311,12 @@ LOOKED_UP: dict[str, Query] = {
     "unread answers": lambda c: unread.read(c, 7),
     "rows of unread answers": lambda c: unread.rows(c, 7),
     "what went by mail": lambda c: unread.mailed(c, 7, "c12@x", NOW - timedelta(days=1)),
+    "a sample": lambda c: samples.read(c, 7),
+    "labels": lambda c: samples.groups(c, since=None),
+    "labels since": lambda c: samples.groups(c, since=NOW + timedelta(seconds=ROWS - 50)),
+    "how far the labelling is": lambda c: samples.counts(c),
+    "words of a sample": lambda c: samples.texts(c, [1, 2, 3]),
+    "whether the machine acted alone": lambda c: samples.acted_on_alone(c, 7, since=NOW),
     "articles": lambda c: articles.state(c),
     "places": lambda c: inbox.known_places(c, "web", "d"),
 }
@@ -307,6 +327,9 @@ def _a_unit_of_work() -> Changes:
     changes.end(1, "noted")
     changes.case(7, deadline=NOW)
     changes.settle_promises(7, "kept", NOW)
+    changes.first_dealt(
+        samples.Dealt(conversation_id=7, words=[1], act="answer", threshold=0.1, rule="r", opens_at=0.1), NOW
+    )
     changes.advance(7, next_seq=9, version=9, owner="bot", epoch=9)
     return changes
 
@@ -322,6 +345,10 @@ WRITES: dict[str, Query] = {
     "consume": lambda c: dues.consume(c, 10, NOW),
     "purge dues": lambda c: dues.purge(c, NOW, limit=500),
     "purge keys": lambda c: keys.purge(c, NOW, limit=500),
+    "label": lambda c: samples.label(c, 9, tier="outage", complaint=None, agent_id=1, now=NOW),
+    "take a label back": lambda c: samples.unlabel(c, 7),
+    "skip": lambda c: samples.skip(c, 9),
+    "judge again": lambda c: samples.judged(c, {7: 0.3}, "r9"),
     "a unit of work": lambda c: _a_unit_of_work().write(c),
 }
 

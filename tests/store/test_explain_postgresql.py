@@ -49,6 +49,8 @@ FILL = (
     "case_event (case_id, kind, actor, at) SELECT n, 'opened', 'bot', {T} FROM n",
     "verdict (message_id, tier, intent, confidence, automatable, model, created_at) SELECT"
     " n, 'howto', 'i', 0.5, true, 'm', {T} FROM n",
+    "sample (message_id, conversation_id, came_at, decided_at, words, rule, tier, opens_at) SELECT"
+    " n, n, {T} + n, {T}, '[1]', 'r1', CASE WHEN n % 100 > 0 THEN 'outage' END, 0.2 FROM n WHERE n % 20 = 0",
     "attachment (message_id, name, media_type, size, created_at) SELECT n, 'a', 'x', 1, {T} FROM n",
 )
 
@@ -146,8 +148,8 @@ QUERIES: dict[str, Query] = {
     **LOOKED_UP,
     **WRITES,
 }
-OF_HISTORY = ("what was kept lately", "places")
-"""Asked every five minutes, of 28 days; asked once at the start of an adapter."""
+OF_HISTORY = ("what was kept lately", "places", "labels", "how far the labelling is")
+"""Asked every five minutes, of 28 days; once at the start of an adapter; of all labels, whenever there is a new one."""
 
 
 @pytest.mark.parametrize("name", [name for name in QUERIES if name not in OF_HISTORY])

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from bot.gatekeeper import Report, missing, state_of
+from bot.gatekeeper import Report, missing, percent, state_of
 from bot.web import gate
 from bot.web.desk.frame import Frame
 from bot.web.labels import described
@@ -24,7 +24,7 @@ HINTS: Final[dict[Tier, str]] = {
     "person": "wants a person",
     "howto": "how do I…",
     "feedback": "praise, idea, complaint",
-    "unknown": "none of these, or another language",
+    "unknown": "none of these, or foreign",
 }
 """What each tier is, for who labels: in the words of customers."""
 
@@ -67,8 +67,8 @@ class _Gate:
             "state": state_of(report),
             "missing": missing(report),
             "about": _messages_to_come(report),
-            "share": f"{100 * report.standing.terms.alpha:.3g} %",
-            "sure": f"{100 * report.standing.terms.confidence:.3g} %",
+            "share": percent(report.standing.terms.alpha),
+            "sure": percent(report.standing.terms.confidence),
             "tiers": TIERS,
             "hints": HINTS,
             "gate_closed": self._frame.gate_closed(),

@@ -39,7 +39,8 @@ def upgrade() -> None:
     )
     for name, columns, condition in (
         ("ix_sample_to_label", ["turn", "id"], "tier IS NULL AND decided_at IS NOT NULL"),
-        ("ix_sample_labelled", ["tier", "came_at"], "tier IS NOT NULL"),
+        ("ix_sample_labelled", ["came_at", "tier", "complaint", "rule", "opens_at"], "tier IS NOT NULL"),
+        ("ix_sample_judged", ["id"], "tier IS NOT NULL"),
     ):
         where = sa.text(condition)
         op.create_index(name, "sample", columns, sqlite_where=where, postgresql_where=where)
