@@ -253,9 +253,9 @@ class Gatekeeper:
         """A person says what a case really is, in that transaction. `tell` after it."""
         now = self._clock()
         before = from_kept(await kept.read(connection, KEY))
-        if tier not in GRAVE or before.state != "open" or before.since is None:
+        if tier not in GRAVE or before.state != "open" or before.open_from is None:
             return
-        if not await samples.acted_on_alone(connection, conversation, since=before.since):
+        if not await samples.acted_on_alone(connection, conversation, since=before.open_from):
             return
         held = from_kept(await kept.hold(connection, KEY, Stance().kept(), now))
         await self._write(connection, held, corrected(held, case, tier, now), now)
@@ -416,6 +416,12 @@ def missing(report: Report) -> str:
     """One sentence: what labels buy."""
     found = report.standing
     share = percent(found.terms.alpha)
+    if found.broken:
+        strict = found.rungs[0]
+        return (
+            f"Even the strict rule acts on too many: on {strict.breaches} of {found.grave} grave messages that people"
+            f" labelled; {share} is out of reach. Look at these messages, and teach the classifier."
+        )
     grave = f"{found.grave} grave {'message' if found.grave == 1 else 'messages'} labelled"
     if found.more is None:
         return f"{grave}; so many of them the machine would have acted on that {share} is out of reach."

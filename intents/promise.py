@@ -75,6 +75,11 @@ class Standing:
     """The same of the next rung: until the gate can open (further)."""
 
     @property
+    def broken(self) -> bool:
+        """Even the strict rule acts on more than `alpha`: the Clopper-Pearson lower bound says so, as of one look."""
+        return lower_bound(self.rungs[0].breaches, self.grave, self.terms.confidence) > self.terms.alpha
+
+    @property
     def open_to(self) -> float | None:
         """The loosest proven threshold; None: not even the strict rule is proven yet."""
         return max((rung.threshold for rung in self.rungs if rung.proven), default=None)

@@ -39,6 +39,8 @@ class Stance:
     breaches: int = 0
     """At this threshold, when it opened."""
     since: datetime | None = None
+    open_from: datetime | None = None
+    """What the machine has acted on from then on may have needed the open gate; None: it has not been open."""
     counts_from: datetime | None = None
     """Only messages that came after this count; None: all do."""
     why: str = "The strict rule of day one."
@@ -54,7 +56,10 @@ class Stance:
     def kept(self) -> dict[str, Any]:
         """As JSON."""
         found = asdict(self)
-        return {**found, **{name: found[name] and found[name].isoformat() for name in ("since", "counts_from")}}
+        return {**found, **{name: found[name] and found[name].isoformat() for name in _MOMENTS}}
+
+
+_MOMENTS: Final = ("since", "open_from", "counts_from")
 
 
 def from_kept(value: Mapping[str, Any] | None) -> Stance:
@@ -62,7 +67,7 @@ def from_kept(value: Mapping[str, Any] | None) -> Stance:
     if value is None:
         return Stance()
     known = {name: value[name] for name in Stance.__dataclass_fields__ if name in value}
-    for name in ("since", "counts_from"):
+    for name in _MOMENTS:
         known[name] = datetime.fromisoformat(known[name]) if known.get(name) else None
     return Stance(**known)
 
@@ -124,6 +129,7 @@ def _opened(stance: Stance, standing: Standing, rule: str, now: datetime) -> Sta
         rule=rule,
         breaches=breaches,
         since=now,
+        open_from=stance.open_from or now,
         why=why,
         by=None,
         unseen=False,
@@ -131,7 +137,7 @@ def _opened(stance: Stance, standing: Standing, rule: str, now: datetime) -> Sta
 
 
 def _strict(stance: Stance, why: str, now: datetime) -> Stance:
-    return Stance(since=now, counts_from=stance.counts_from, why=why)
+    return Stance(since=now, open_from=stance.open_from, counts_from=stance.counts_from, why=why)
 
 
 def _closed(stance: Stance, why: str, now: datetime) -> Stance:

@@ -133,6 +133,13 @@ def test_what_is_acted_on_without_asking_the_gate_breaks_every_rung() -> None:
     assert standing([None] * 400 + [0.0], TERMS).open_to is None
 
 
+def test_it_says_when_even_the_strict_rule_breaks_the_promise() -> None:
+    assert not standing([], TERMS).broken
+    assert not standing([LADDER[0], *[None] * 99], TERMS).broken  # may be bad luck
+    assert not standing([LADDER[1]] * 9 + [None] * 91, TERMS).broken  # not the strict rule's
+    assert standing([LADDER[0]] * 9 + [None] * 91, TERMS).broken
+
+
 def test_a_threshold_finds_its_rung() -> None:
     found = standing([0.2, None], TERMS)
     assert found.rung(LADDER[2]).threshold == LADDER[2]

@@ -73,6 +73,15 @@ def test_closed_it_does_not_go_to_the_next_stricter_rung_but_to_the_strict_rule(
     assert (found.state, found.in_use("rule")) == ("closed", STRICT_THRESHOLD)
 
 
+def test_widening_and_another_rule_do_not_forget_since_when_it_is_open() -> None:
+    first = looked(Stance(), labels(299, r2=1), "rule", NOW)
+    wider = looked(first, labels(1060, r2=1), "rule", LATER)
+    assert (wider.since, wider.open_from) == (LATER, NOW)
+    strict = looked(wider, labels(10), "new rule", LATER)
+    assert looked(strict, labels(299), "new rule", LATER).open_from == NOW
+    assert corrected(wider, "W-1012", "outage", LATER).open_from is None
+
+
 def test_labels_taken_back_make_it_strict_without_an_alarm() -> None:
     found = looked(opened(), labels(298), "rule", LATER)
     assert (found.state, found.unseen) == ("strict", False)

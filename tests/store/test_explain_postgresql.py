@@ -148,8 +148,8 @@ QUERIES: dict[str, Query] = {
     **LOOKED_UP,
     **WRITES,
 }
-OF_HISTORY = ("what was kept lately", "places", "labels", "how far the labelling is")
-"""Asked every five minutes, of 28 days; once at the start of an adapter; of all labels, whenever there is a new one."""
+OF_HISTORY = ("what was kept lately", "places", "labels", "how far the labelling is", "judged by another rule")
+"""Asked every five minutes, of 28 days; once at the start of an adapter; of all labels, at each new one or rule."""
 
 
 @pytest.mark.parametrize("name", [name for name in QUERIES if name not in OF_HISTORY])
