@@ -72,6 +72,8 @@ async def test_labelling_by_keys_alone(place: Place) -> None:
     await page.keyboard.press("1")
     await expect(words).to_contain_text("I love it")
     await expect(heading).to_be_focused()
+    await expect(page.locator("#done")).to_have_text("Labelled: outage.")
+    await expect(page.locator("#toast")).to_be_hidden()  # it would lie over the next one
     await expect(page.locator("#missing")).to_contain_text(
         "1 grave message labelled, 298 more until 1 % can be promised."
     )
@@ -118,7 +120,7 @@ async def test_by_a_thumb(place: Place) -> None:
     await page.get_by_role("button", name=re.compile("A complaint")).tap()
     await expect(page.locator("#asks-words")).to_contain_text("it is down")
     assert await labels(place) == [("feedback", True), (None, None)]
-    await page.get_by_role("button", name="Undo the last").tap()
+    await page.get_by_role("button", name="Undo", exact=True).tap()
     await expect(page.locator("#asks-words")).to_contain_text("terrible")
     assert await labels(place) == [(None, None), (None, None)]
     for button in await page.locator(".asks button:visible").all():

@@ -3,13 +3,14 @@
 import { call, part } from "./api.js"
 import { bind } from "./keys.js"
 import { on } from "./live.js"
-import { toast, upper } from "./say.js"
+import { status as say, toast, upper } from "./say.js"
 
 const at = id => document.getElementById(id)
 const KINDS = ["outage", "billing", "problem", "person", "howto", "feedback", "unknown"]
 const NAMES = { howto: "how-to", person: "a call for a person", unknown: "unknown" }
 
 let last = null // the message that was labelled or skipped last, here
+let done = "" // what was done with it: said beside the button that takes it back, for a toast would cover the next
 let busy = false
 
 const id = () => at("asks-h")?.dataset.id
@@ -26,10 +27,16 @@ async function draw({ wanted = "", focus = null } = {}) {
   const open = document.querySelector("#promise details")?.open
   const found = await part(`/desk/gate/now${wanted ? `?id=${wanted}` : ""}`)
   if (!found) return
+  const typed = document.querySelector("#decide input")
+  const writing = typed !== null && typed === document.activeElement
   at("gate-now").replaceWith(found.getElementById("gate-now"))
   if (open) document.querySelector("#promise details").open = true
   if (at("unlabel")) at("unlabel").hidden = last === null
-  if (focus) at(focus)?.focus()
+  if (at("done")) at("done").textContent = last === null ? "" : done
+  const field = document.querySelector("#decide input")
+  if (typed && field) field.value = typed.value
+  if (writing) field?.focus()
+  else if (focus) at(focus)?.focus()
 }
 
 /** One act on the message at hand: never two at once, however fast the keys come. */
@@ -39,10 +46,10 @@ async function act(path, body, said) {
   busy = true
   fault()
   const { ok, status, data } = await call("POST", `labels/${message}${path}`, body)
-  if (ok) last = message
+  if (ok) [last, done] = [message, said]
   if (ok || status === 409 || status === 404) await draw({ focus: "asks-h" })
   busy = false
-  if (ok) toast(said, { undo })
+  if (ok) say(said)
   else if (status === 409) toast(data.error.message)
   else fault(data.error.message)
 }
@@ -78,6 +85,7 @@ async function undo() {
 async function decide(decision, why) {
   const { ok, data } = await call("POST", "gate", { decision, why })
   if (!ok) return toast(upper(data.error.message))
+  if (why) document.getElementById("decide").reset()
   await draw({ focus: "promise-h" })
   toast({ reopen: "All labels count again.", hold: "The strict rule holds until somebody counts the labels again.", seen: "Good. The banner is gone." }[decision])
 }
