@@ -5,6 +5,7 @@ One job, and no domain words: what a class means is the caller's business.
     weights     the checkpoint, fetched once and checked         (its ways: sources)
     bert        what a checkpoint states
     graph       the encoder as an ONNX graph, float32 or int8    (its scales: smoothing, processor)
+    runtime     runs it, and sees that this processor does so rightly
     encoder     opens it: text -> vector                         (kept between trainings: vectors)
     features    text -> tf-idf of words and letters
     head        vector and features -> probabilities             (fitted with scikit-learn)

@@ -6,6 +6,7 @@
     ├── UnsupportedCheckpoint    a checkpoint of a family that our graph cannot express
     ├── HomeUnusable             the folder for our files cannot be written: full, read-only, no folder
     ├── ArtefactDamaged          a file that we wrote is not what we wrote
+    ├── RuntimeUnsound           the runtime gives wrong vectors on this processor, in every way that was allowed
     └── EncoderMismatch          vectors of one encoder met a head that was fitted on another's
 
 Every message is written for the person at the terminal.
@@ -43,6 +44,10 @@ class HomeUnusable(ModelError):
 
 class ArtefactDamaged(ModelError):
     """A file that we wrote fails its own checksum, has another format version, or is no such file at all."""
+
+
+class RuntimeUnsound(ModelError):
+    """Known texts got other vectors than they should, or the runtime refused the graph."""
 
 
 class EncoderMismatch(ModelError):

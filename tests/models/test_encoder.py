@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from models import head
 from models.encoder import Encoder, load_encoder
 from models.errors import HomeUnusable, ModelError, WeightsMismatch
+from models.processor import this_processor
 from models.text import readable
 from models.weights import fetch_checkpoint
 from tests.growth import grows_linearly
@@ -66,10 +67,26 @@ def test_any_text_gives_a_unit_vector(encoder: Encoder, text: str) -> None:
     assert np.linalg.norm(encoder.encode(text)) == pytest.approx(1, abs=1e-5)
 
 
-def test_alone_and_among_others_is_the_same_to_the_bit(encoder: Encoder) -> None:
-    alone = np.stack([encoder.encode(text) for text in SENTENCES])
-    assert (encoder.encode_many(SENTENCES, threads=1) == alone).all()
-    assert (encoder.encode_many(SENTENCES[::-1], threads=4)[::-1] == alone).all()
+def test_alone_and_among_200_others_is_the_same_to_the_bit(encoder: Encoder) -> None:
+    texts = [text[:1500] for text in ODD.values()]
+    texts += [" ".join(SENTENCES[: 1 + row % 5]) + " please" * (row % 23) for row in range(200)]
+    alone = np.stack([encoder.encode(text) for text in texts])
+    assert (encoder.encode_many(texts, threads=1) == alone).all()
+    for seed in range(3):
+        order = np.random.default_rng(seed).permutation(len(texts))
+        assert (encoder.encode_many([texts[row] for row in order], threads=4) == alone[order]).all()
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.text(st.characters(codec=None), max_size=200), min_size=1, max_size=11))
+def test_any_texts_have_the_same_vectors_together(encoder: Encoder, texts: list[str]) -> None:
+    alone = np.stack([encoder.encode(text) for text in texts])
+    assert (encoder.encode_some(texts) == alone).all()
+
+
+def test_float32_too_is_the_same_among_others(exact_encoder: Encoder) -> None:
+    alone = np.stack([exact_encoder.encode(text) for text in SENTENCES])
+    assert (exact_encoder.encode_some(SENTENCES) == alone).all()
 
 
 def test_many_threads_may_share_it(encoder: Encoder) -> None:
@@ -87,11 +104,15 @@ def test_similar_texts_are_near(encoder: Encoder) -> None:
 def test_progress_counts_to_the_end(encoder: Encoder) -> None:
     seen: list[tuple[int, int]] = []
     encoder.encode_many(SENTENCES[:4], progress=lambda done, all_: seen.append((done, all_)))
-    assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert seen == [(2, 4), (4, 4)]
+    seen.clear()
+    encoder.encode_many(SENTENCES, threads=1, progress=lambda done, all_: seen.append((done, all_)))
+    assert seen == [(8, 18), (16, 18), (18, 18)]
 
 
 def test_no_texts_give_no_vectors(encoder: Encoder) -> None:
     assert encoder.encode_many([]).shape == (0, 384)
+    assert encoder.encode_some([]).shape == (0, 384)
 
 
 def test_an_interrupt_does_not_wait_for_the_queue(encoder: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,12 +137,16 @@ def test_a_closed_encoder_says_so(toy: Path, tmp_path: Path) -> None:
     encoder.close()
     with pytest.raises(ModelError, match="closed"):
         encoder.encode("hello")
+    with pytest.raises(ModelError, match="closed"):
+        encoder.encode_many(["hello"])
 
 
 def test_identities_tell_what_may_be_compared(encoder: Encoder, exact_encoder: Encoder, home: Path) -> None:
     assert encoder.identity == load_encoder(home).identity
     assert encoder.identity != exact_encoder.identity
     assert "53aa51172d14" in encoder.identity
+    assert {"int8", "onnxruntime"} <= set(encoder.identity.replace("-", " ").split())
+    assert this_processor().name in encoder.identity
 
 
 def test_a_damaged_graph_is_built_again(toy: Path, tmp_path: Path) -> None:

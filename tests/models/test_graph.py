@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 import pytest
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
@@ -16,6 +15,7 @@ from tokenizers import Tokenizer
 from models import bert, graph, smoothing
 from models.encoder import Encoder, load_encoder
 from models.errors import ModelError, UnsupportedCheckpoint, WeightsMismatch
+from models.runtime import open_session, run_together
 from models.text import readable
 
 TEXTS = [
@@ -134,34 +134,35 @@ def test_one_bit_less_stays_close_too(home: Path, exact_encoder: Encoder) -> Non
     """What processors without dot-product instructions get."""
     folder = checkpoint_of(home)
     weights, shape = bert.read_weights(folder / "model.safetensors"), bert.read_shape(folder / "config.json")
-    integers = graph.Integers(levels=63, smoothing=smoothing.smoothing_of(weights, shape))
-    run = onnxruntime.InferenceSession(graph.build_graph(weights, shape, integers).SerializeToString()).run
+    integers = smoothing.integers_of(smoothing.watch(weights, shape, [[101, 102]]), weights, 63)
+    session = open_session(graph.build_graph(weights, shape, integers).SerializeToString())
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     tokenizer.no_padding()
     cosines = []
     for text in TEXTS[3:8]:
-        ids = np.array([tokenizer.encode(text).ids])
-        vector = run(None, {"input_ids": ids, "attention_mask": np.ones_like(ids)})[0][0]
+        (vector,) = run_together(session, [tokenizer.encode(text).ids])
         cosines.append(float(vector @ exact_encoder.encode(text)))
     assert min(cosines) > 0.975
 
 
-def test_masked_positions_change_nothing(toy: Path) -> None:
+@pytest.mark.parametrize("texts", range(1, graph.TOGETHER + 1))
+def test_texts_share_a_run_and_nothing_else(toy: Path, texts: int) -> None:
+    """For every number of texts, so in every layout, with and without fillers."""
     weights, shape = bert.read_weights(toy / "model.safetensors"), bert.read_shape(toy / "config.json")
-    run = onnxruntime.InferenceSession(graph.build_graph(weights, shape).SerializeToString()).run
-    ids = np.array([[2, 5, 6, 7, 3, 0, 0, 0], [2, 9, 8, 3, 0, 0, 0, 0]])
-    (batch,) = run(None, {"input_ids": ids, "attention_mask": (ids > 0).astype(np.int64)})
-    for row, length in enumerate((5, 4)):
-        alone = ids[row : row + 1, :length]
-        (vector,) = run(None, {"input_ids": alone, "attention_mask": np.ones_like(alone)})
-        np.testing.assert_allclose(batch[row], vector[0], atol=1e-6)
+    integers = smoothing.integers_of(smoothing.watch(weights, shape, [[2, 3]]), weights, 63)
+    session = open_session(graph.build_graph(weights, shape, integers).SerializeToString())
+    pieces = [[2, *range(4, 5 + 3 * text), 3] for text in range(texts)]
+    together = run_together(session, pieces)
+    assert together.shape == (texts, 32)
+    for row, text in enumerate(pieces):
+        assert (together[row] == run_together(session, [text])[0]).all()
 
 
 def test_building_twice_gives_the_same_bytes(toy: Path) -> None:
     weights, shape = bert.read_weights(toy / "model.safetensors"), bert.read_shape(toy / "config.json")
 
     def build() -> bytes:
-        integers = graph.Integers(levels=127, smoothing=smoothing.smoothing_of(weights, shape))
+        integers = smoothing.integers_of(smoothing.watch(weights, shape, [[2, 3]]), weights, 127)
         content: bytes = graph.build_graph(weights, shape, integers).SerializeToString()
         return content
 
