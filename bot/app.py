@@ -116,7 +116,7 @@ class Warmline:
 
 def load_mind(settings: Settings, progress: Progress = lambda _: None) -> Mind:
     """Fetch, build and train what is missing. Blocking: seconds the first time, a fraction later."""
-    encoder = load_encoder(settings.home, settings.encoder, progress=progress)
+    encoder = load_encoder(settings.home, settings.encoder, precision=settings.encoder_precision, progress=progress)
     classifier = Classifier.load_or_train(settings.home, encoder, progress=progress)
     return Mind(encoder=encoder, classifier=classifier, vectors=VectorCache(settings.home / "vectors.db", encoder))
 

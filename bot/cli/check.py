@@ -323,7 +323,7 @@ def _model(settings: Settings) -> tuple[Mark, str]:
         raise _NotYet(sentence)
 
     try:
-        encoder = load_encoder(settings.home, settings.encoder, progress=too_much)
+        encoder = load_encoder(settings.home, settings.encoder, precision=settings.encoder_precision, progress=too_much)
         classifier = Classifier.load_or_train(settings.home, encoder, progress=too_much)
     except _NotYet as error:
         return _not_yet(settings, str(error))

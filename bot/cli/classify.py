@@ -43,7 +43,7 @@ def classify(
     from intents.classifier import Classifier
     from models.encoder import load_encoder
 
-    encoder = load_encoder(settings.home, settings.encoder, progress=tell)
+    encoder = load_encoder(settings.home, settings.encoder, precision=settings.encoder_precision, progress=tell)
     classifier = Classifier.load_or_train(settings.home, encoder, progress=tell)
     garbage.working()
     try:

@@ -192,7 +192,7 @@ async def _search(settings: Settings, question: str) -> tuple[list[Hit], str]:
             pages.append(parse_article(row.slug, row.markdown, row.slug))
         except ArticleError as error:
             tell(f"Left out, as the desk does: {error}")
-    encoder = load_encoder(settings.home, settings.encoder, progress=tell)
+    encoder = load_encoder(settings.home, settings.encoder, precision=settings.encoder_precision, progress=tell)
     library = Library.build(pages, encoder, cache=VectorCache(settings.home / "vectors.db", encoder))
     hits = library.search(question)
     return hits, _ruling(hits, library.best(question))
