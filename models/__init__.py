@@ -8,13 +8,13 @@ One job, and no domain words: what a class means is the caller's business.
     runtime     runs it, and sees that this processor does so rightly
     encoder     opens it: text -> vector                         (kept between trainings: vectors)
     features    text -> tf-idf of words and letters
-    head        vector and features -> probabilities             (fitted with scikit-learn)
+    head        vector and features -> probabilities             (fitted by: counts, regression)
     novelty     how unlike everything known a message is
     artefacts   files that are whole, checked, and held alone
     text        any str made safe to compute with
 
 Imports nothing of this project. The only folder that imports onnxruntime, onnx, tokenizers and safetensors, each only
-in the function that needs it: serving loads onnxruntime and tokenizers, never onnx, scikit-learn, torch, transformers.
+in the function that needs it: serving loads onnxruntime and tokenizers, never onnx, scipy, torch, transformers.
 """
 
 import os

@@ -1,7 +1,11 @@
 """The part that is trained: multinomial logistic regression over [vector ; weight * words ; weight * characters].
 
-Fitted with scikit-learn, which is imported only then; served with numpy, one text at a time, so that a probability
-never depends on what else was waiting.
+A head may have groups of classes. Then a second softmax over the same inputs is trained on the groups, and both are
+joined: a group's probability is the geometric mean of what either says of it, made to sum to 1, and each class keeps
+its share within its group. The two make different mistakes, for each group has more texts than any class.
+
+Fitted by `regression`; served with numpy, one text at a time, so that a probability never depends on what else was
+waiting.
 """
 
 import hashlib
@@ -10,32 +14,39 @@ import json
 import struct
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models import regression
 from models.artefacts import write_whole
+from models.counts import Counts, count
 from models.errors import ArtefactDamaged, EncoderMismatch, ModelError
-from models.features import Features, fit_features, normalised
+from models.features import Features, Kind, normalised
 
-_FORMAT = 1
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+_FORMAT = 2
 # What numpy and zipfile raise for files that are not what they should be: found by flipping bits.
 _UNREADABLE = (
     *(OSError, EOFError, ValueError, LookupError, TypeError, AttributeError, RuntimeError, MemoryError, SyntaxError),
     *(zipfile.BadZipFile, zlib.error, struct.error),
 )
-_FEW = 2000  # texts; beyond it their products cost more than they save
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Head:
-    """A fitted head. Rows of the coefficients are inputs, columns are classes; `load` and `fit_head` make one.
+    """A fitted head; `load` and `fit_head` make one. Rows of the coefficients are inputs, columns are the classes and
+    after them the groups.
 
-    encoder_identity: of the encoder whose vectors it was fitted on. temperature: logits are divided by it.
+    encoder_identity: of the encoder whose vectors it was fitted on. temperature, group_temperature: the logits of the
+    classes and of the groups are divided by them. group_of: of each class, which of the groups; empty without groups.
     """
 
     classes: tuple[str, ...]
@@ -48,16 +59,29 @@ class Head:
     of_characters: NDArray[np.float32]
     bias: NDArray[np.float32]
     temperature: float = 1.0
+    groups: tuple[str, ...] = ()
+    group_of: tuple[int, ...] = ()
+    group_temperature: float = 1.0
 
     def probabilities(self, text: str, vector: NDArray[np.float32]) -> NDArray[np.float64]:
         """How likely each class is: (len(classes),), float64, sum 1. `vector` is `Encoder.encode(text)`."""
-        scaled = self.logits(text, vector) / self.temperature
-        shares = np.exp(scaled - scaled.max())
-        likely: NDArray[np.float64] = shares / shares.sum()
-        return likely
+        logits, classes = self.logits(text, vector), len(self.classes)
+        likely = _softmax(logits[:classes] / self.temperature)
+        if not self.groups:
+            return likely
+        summed = np.bincount(self._group_of, likely, minlength=len(self.groups))
+        joint = np.sqrt(summed * _softmax(logits[classes:] / self.group_temperature))
+        # A group may be so unlikely that nothing is left of its classes to share.
+        ratio = np.divide(joint, summed * joint.sum(), out=np.zeros_like(joint), where=summed > 0)
+        joined: NDArray[np.float64] = likely * ratio[self._group_of]
+        return joined
+
+    @cached_property
+    def _group_of(self) -> NDArray[np.intp]:
+        return np.array(self.group_of, dtype=np.intp)
 
     def logits(self, text: str, vector: NDArray[np.float32]) -> NDArray[np.float64]:
-        """The sums before the softmax, without the temperature: (len(classes),), float64."""
+        """The sums before the softmax, without the temperature: (classes + groups,), float64."""
         text = normalised(text)
         # Written out and not as a BLAS call: the order of the additions is then the same whatever the threads.
         total: NDArray[np.float64] = self.bias + (self.of_vector * vector[:, None].astype(np.float64)).sum(axis=0)
@@ -75,11 +99,12 @@ class Head:
                 do="Train again with this encoder.",
             )
 
-    def at(self, temperature: float) -> "Head":
-        """The same head with another temperature, which must be positive."""
-        if not 0 < temperature < float("inf"):
-            raise ValueError(f"a temperature is positive, not {temperature}")
-        return replace(self, temperature=float(temperature))
+    def at(self, temperature: float, groups: float | None = None) -> "Head":
+        """The same head with another temperature, and another one of the groups; they must be positive."""
+        chosen = (temperature, self.group_temperature if groups is None else groups)
+        if not all(0 < one < float("inf") for one in chosen):
+            raise ValueError(f"a temperature is positive, not {temperature if groups is None else chosen}")
+        return replace(self, temperature=float(chosen[0]), group_temperature=float(chosen[1]))
 
     def save(self, path: Path) -> None:
         """Write a .npz without pickles, whole or not at all; its checksum is inside. Equal heads make equal content."""
@@ -94,7 +119,7 @@ class Head:
         }
         arrays["checksum"] = np.frombuffer(_checksum(arrays), dtype=np.uint8)
         buffer = io.BytesIO()
-        np.savez_compressed(buffer, allow_pickle=False, **arrays)
+        np.savez(buffer, allow_pickle=False, **arrays)  # compressing takes longer than fitting, and saves a tenth
         write_whole(path, buffer.getvalue())
 
     def _stated(self) -> dict[str, Any]:
@@ -105,6 +130,9 @@ class Head:
             "encoder_identity": self.encoder_identity,
             "weight": self.weight,
             "temperature": self.temperature,
+            "groups": self.groups,
+            "group_of": self.group_of,
+            "group_temperature": self.group_temperature,
             "words": self.words.terms,
             "characters": self.characters.terms,
         }
@@ -140,11 +168,17 @@ def fit_head(
     weight: float = 0.5,
     class_weight: Literal["balanced"] | None = "balanced",
     min_df: int = 1,
+    groups: Mapping[str, str] | None = None,
+    counts: Mapping[Kind, Counts] | None = None,
+    start: Head | None = None,
 ) -> Head:
     """Fit on texts, their vectors (len(texts), dimension) and their labels. The same input gives the same head.
 
     c: the inverse of the L2 penalty. weight: of the words and of the characters against the vector. class_weight
-    "balanced": each class counts the same however many texts it has. Raises ModelError with fewer than two classes.
+    "balanced": each class, and each group, counts the same however many texts it has. min_df: terms of fewer texts are
+    left out. groups: of each label, for a head that has them; more than one. counts: of these texts, where they were
+    counted already. start: an earlier head, from which the fit begins if it has the same encoder, classes and groups;
+    that saves time and moves no probability by more than 1e-3. Raises ModelError with fewer than two classes.
     """
     if not len(texts) == len(vectors) == len(labels):
         raise ValueError(f"{len(texts)} texts, {len(vectors)} vectors and {len(labels)} labels")
@@ -153,15 +187,31 @@ def fit_head(
         raise ModelError(
             "A head needs texts of two classes at least", where=classes, do="Add examples of another class."
         )
-    words, characters = (fit_features(texts, kind, min_df=min_df) for kind in ("words", "characters"))
-    coefficients, bias = _fit(
-        [vectors.astype(np.float64), weight * words.transform(texts), weight * characters.transform(texts)],
-        np.searchsorted(classes, labels),
-        c=c,
-        class_weight=class_weight,
+    names = tuple(sorted({groups[name] for name in classes})) if groups else ()
+    group_of = tuple(names.index(groups[name]) for name in classes) if groups else ()
+    if len(names) == 1:
+        raise ValueError(f"all classes are in one group, {names[0]!r}")
+    counts = count(texts) if counts is None else counts
+    (words, of_word), (characters, of_character) = (
+        counts[kind].features(min_df=min_df) for kind in ("words", "characters")
+    )
+    targets = np.searchsorted(classes, labels)
+    balanced = class_weight == "balanced"
+    tasks = [regression.task(targets, len(classes), c=c, balanced=balanced)]
+    if names:
+        tasks.append(regression.task(np.array(group_of)[targets], len(names), c=c, balanced=balanced))
+    fits = start is not None and (
+        (start.encoder_identity, len(start.of_vector)) == (encoder_identity, vectors.shape[1])
+        and (start.classes, start.groups, start.group_of) == (classes, names, group_of)
+    )
+    coefficients, bias = regression.fit(
+        np.asarray(vectors, dtype=np.float32),
+        _beside(of_word, of_character, weight),
+        tasks,
+        start=_carried(start, words, characters) if start is not None and fits else None,
     )
     parts = np.split(coefficients, [vectors.shape[1], vectors.shape[1] + len(words.terms)])
-    of_vector, of_words, of_characters = (np.ascontiguousarray(part, dtype=np.float32) for part in parts)
+    of_vector, of_words, of_characters = (np.ascontiguousarray(part) for part in parts)
     return Head(
         classes=classes,
         encoder_identity=encoder_identity,
@@ -171,7 +221,9 @@ def fit_head(
         of_vector=of_vector,
         of_words=of_words,
         of_characters=of_characters,
-        bias=bias.astype(np.float32),
+        bias=bias,
+        groups=names,
+        group_of=group_of,
     )
 
 
@@ -195,43 +247,32 @@ def fit_temperature(logits: NDArray[np.float64], targets: NDArray[np.intp]) -> f
     return float(np.exp((low + high) / 2))
 
 
-def _fit(
-    parts: Sequence[Any], targets: NDArray[np.intp], *, c: float, class_weight: Literal["balanced"] | None
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Coefficients (inputs, classes) and bias (classes,) of an L2-penalised multinomial logistic regression."""
-    from scipy.sparse import csr_matrix, hstack
-    from sklearn.linear_model import LogisticRegression
-
-    model = LogisticRegression(C=c, class_weight=class_weight, solver="lbfgs", tol=1e-4, max_iter=1000)
-    inputs = csr_matrix(hstack([csr_matrix(part) for part in parts]))
-    if len(targets) <= _FEW:
-        # There are many more inputs than texts, and the best coefficients are a mixture of the texts' rows (the
-        # representer theorem): in the space that the rows span the fit is the same to ten digits, in half the time.
-        rows, back = _row_space(np.sum([_products(part) for part in parts], axis=0))
-        model.fit(rows, targets)
-        coefficients = inputs.T @ (back @ model.coef_.T)
-    else:
-        model.fit(inputs, targets)
-        coefficients = model.coef_.T
-    bias = model.intercept_
-    if coefficients.shape[1] == 1:  # of two classes scikit-learn fits one column, the second against the first
-        coefficients, bias = np.hstack([0 * coefficients, coefficients]), np.array([0.0, bias[0]])
-    return coefficients, bias
+def _softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    shares = np.exp(logits - logits.max())
+    likely: NDArray[np.float64] = shares / shares.sum()
+    return likely
 
 
-def _products(part: Any) -> NDArray[np.float64]:
-    """All products of two rows, of a sparse or a dense matrix."""
-    products = part @ part.T
-    dense: NDArray[np.float64] = products if isinstance(products, np.ndarray) else products.toarray()
-    return dense
+def _beside(words: "csr_array", characters: "csr_array", weight: float) -> "csr_array":
+    """[weight * words ; weight * characters]."""
+    from scipy.sparse import hstack
+
+    both: csr_array = hstack([words, characters], format="csr", dtype=np.float32)
+    both.data *= np.float32(weight)
+    return both
 
 
-def _row_space(products: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Coordinates of each row in the space that they span, and what takes coefficients there back to the rows."""
-    sizes, directions = np.linalg.eigh(products)
-    large = sizes > sizes.max() * 1e-12  # a text that is there twice adds no direction
-    lengths = np.sqrt(sizes[large])
-    return directions[:, large] * lengths, directions[:, large] / lengths
+def _carried(start: Head, words: Features, characters: Features) -> tuple[regression.Matrix, regression.Matrix]:
+    """An earlier head's coefficients and bias for these terms; a term that it does not know has 0."""
+    rows = [start.of_vector]
+    for now, then, known in (
+        (words, start.words, start.of_words),
+        (characters, start.characters, start.of_characters),
+    ):
+        index = {term: row for row, term in enumerate(then.terms)}
+        places = np.array([index.get(term, len(known)) for term in now.terms], dtype=np.intp)
+        rows.append(np.vstack([known, np.zeros(known.shape[1], known.dtype)])[places])
+    return np.concatenate(rows), start.bias
 
 
 def _assembled(arrays: dict[str, NDArray[Any]], stated: dict[str, Any]) -> Head:
@@ -245,6 +286,9 @@ def _assembled(arrays: dict[str, NDArray[Any]], stated: dict[str, Any]) -> Head:
         characters=characters,
         weight=stated["weight"],
         temperature=stated["temperature"],
+        groups=tuple(stated["groups"]),
+        group_of=tuple(stated["group_of"]),
+        group_temperature=stated["group_temperature"],
         **{name: arrays[name] for name in ("of_vector", "of_words", "of_characters", "bias")},
     )
 
