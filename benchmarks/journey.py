@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
@@ -46,8 +47,11 @@ class _Recording:
         self.texts: list[str] = []
 
     def encode(self, text: str) -> NDArray[np.float32]:
-        self.texts.append(text)
-        return self._encoder.encode(text)
+        return self.encode_some([text])[0]
+
+    def encode_some(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        self.texts += texts
+        return self._encoder.encode_some(texts)
 
 
 def encoder_alone(home: Path, messages: list[str]) -> tuple[float, float]:

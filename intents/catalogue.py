@@ -151,15 +151,16 @@ def _utterances(where: str, value: Any, source: str, faults: list[str]) -> tuple
         return ()
     kept = []
     for position, text in enumerate(value, 1):
-        spot = f"{where}, utterance {position}{_line(source, text)}"
         if not isinstance(text, str):
-            faults.append(f"{spot}: must be text")
+            fault = "must be text"
         elif not text.strip():
-            faults.append(f"{spot}: is empty")
+            fault = "is empty"
         elif len(text) > LONGEST_UTTERANCE:
-            faults.append(f"{spot}: has {len(text)} characters, {LONGEST_UTTERANCE} are the most")
+            fault = f"has {len(text)} characters, {LONGEST_UTTERANCE} are the most"
         else:
             kept.append(text.strip())
+            continue
+        faults.append(f"{where}, utterance {position}{_line(source, text)}: {fault}")
     return tuple(kept)
 
 

@@ -49,6 +49,8 @@ class Encodes(Protocol):
 
     def encode(self, text: str) -> NDArray[np.float32]: ...
 
+    def encode_some(self, texts: Sequence[str]) -> NDArray[np.float32]: ...
+
 
 class Classifier:
     """Made with `load_or_train`, or from parts. `identity` changes with whatever changes a verdict."""
@@ -89,7 +91,7 @@ class Classifier:
         pieces = sentences.groups(text, matters)
         texts = (text.strip(), *(pieces if len(pieces) > 1 else ()))
         # First all that the encoder does: it leaves nothing of the rest in the processor's caches.
-        vectors = [self._encoder.encode(piece) for piece in texts]
+        vectors = list(self._encoder.encode_some(texts))
         parts = [self._model.probabilities(piece, vector) for piece, vector in zip(texts, vectors, strict=True)]
         tongue = language.detect(text)
         tripped = wires.trips(text, english=tongue.code == "en" and not tongue.foreign)
@@ -124,7 +126,6 @@ class Classifier:
         odds = weighed if decider == 0 else parts[decider]
         best, second = _two_best(odds, self._tier_of, tier)
         how_to = int(np.where(self._tier_of == _HOWTO, weighed, -1.0).argmax())
-        alarms = [familiar.closeness(self._people, vector) for vector in vectors]
         hard = tuple(trip for trip in tripped if trip.hard)
         signs = tuple(trip for trip in tripped if not trip.hard)
         complains = [float(odds[self._complaint].sum()) for odds in parts]
@@ -149,22 +150,27 @@ class Classifier:
             automatable=False,
             reason="",
             vector=vectors[0],
-            parts=tuple(
-                Part(vector=vectors[max(at - 1, 0)], tiers=row, alarm=alarms[max(at - 1, 0)])
-                for at, row in enumerate(raw)
-            ),
+            parts=tuple(Part(vector=vectors[max(at - 1, 0)], tiers=row) for at, row in enumerate(raw)),
             how_to=self._model.classes[how_to] if self._automatable[how_to] else None,
         )
         if not (hard or tongue.foreign or unruled.complaint) and unruled.tier in _MIGHT_BE_ANSWERED:
             unruled = replace(unruled, aside=self._aside(text))
         ruling = gate.judge(unruled)
-        return replace(unruled, automatable=ruling.automatable, reason=ruling.reason)
+        ruled = replace(unruled, automatable=ruling.automatable, reason=ruling.reason)
+        return replace(ruled, parts=self._alarmed(ruled.parts)) if familiar.may_help(ruled) else ruled
+
+    def _alarmed(self, parts: tuple[Part, ...]) -> tuple[Part, ...]:
+        """With `alarm`: a look at thousands of utterances for each part, so only where an article may help."""
+        alarms = {id(part.vector): familiar.alarm(self._people, part.vector) for part in parts}
+        return tuple(replace(part, alarm=alarms[id(part.vector)]) for part in parts)
 
     def _aside(self, text: str) -> float:
         """The greatest probability of anything grave over the clauses; a how-to around one hides it."""
         if len(text) > gate.LONGEST:
             return 0.0  # goes to a person anyway
-        odds = [self._model.probabilities(piece, self._encoder.encode(piece)) for piece in sentences.clauses(text)]
+        pieces = sentences.clauses(text)
+        vectors = self._encoder.encode_some(pieces)
+        odds = [self._model.probabilities(piece, vector) for piece, vector in zip(pieces, vectors, strict=True)]
         return max((float((odd @ self._members)[_GRAVE].sum()) for odd in odds), default=0.0)
 
     def _weighed(self, odds: NDArray[np.float64], tripped: set[WireName]) -> NDArray[np.float64]:

@@ -25,10 +25,11 @@ from intents import gate
 from intents.tiers import GRAVE, TIERS, Tier
 from intents.verdict import Verdict
 
-MOST: Final = 10.0
+MOST: Final = 2.3
 """The articles' word for it multiplies the odds of a how-to question by this much at most."""
 NEARER: Final = 1.0
 """How much nearer to the articles than to what people do a part must be before it counts, as a difference of logs."""
+PEOPLE: Final = 1000
 TEMPERATURE: Final = 0.05
 """Of the soft maximum over similarities: neighbours 0.1 apart count 7 to 1."""
 _MAY_BE_HELPED: Final[frozenset[Tier]] = frozenset({"howto", "unknown", "problem"})
@@ -45,6 +46,23 @@ def closeness(rows: NDArray[np.float32], vector: NDArray[np.float32]) -> float:
     return float(top + np.log(np.exp(scaled - top).sum()))
 
 
+def alarm(people: NDArray[np.float32], vector: NDArray[np.float32]) -> float:
+    """`closeness` to what people do, as if `PEOPLE` utterances said it: more of the same make nothing graver."""
+    return closeness(people, vector) - math.log(max(len(people), 1) / PEOPLE)
+
+
+def may_help(verdict: Verdict) -> bool:
+    """Whether what the articles say could change the verdict."""
+    return not (
+        verdict.automatable
+        or not verdict.parts
+        or verdict.how_to is None
+        or verdict.tier not in _MAY_BE_HELPED
+        or (verdict.wires or verdict.foreign or verdict.complaint or verdict.small_talk)
+        or any(trip.wire == "own_matter" for trip in verdict.signs)
+    )
+
+
 def reconsider(
     verdict: Verdict,
     listed: Callable[[NDArray[np.float32]], float],
@@ -55,14 +73,7 @@ def reconsider(
 
     listed: the `closeness` of a vector to the headings and questions that the articles list.
     """
-    if (
-        verdict.automatable
-        or not verdict.parts
-        or verdict.how_to is None
-        or verdict.tier not in _MAY_BE_HELPED
-        or (verdict.wires or verdict.foreign or verdict.complaint or verdict.small_talk)
-        or any(trip.wire == "own_matter" for trip in verdict.signs)
-    ):
+    if verdict.how_to is None or not may_help(verdict):
         return verdict
     rows = np.stack([part.tiers for part in verdict.parts])
     near = {id(part.vector): listed(part.vector) - part.alarm for part in verdict.parts}  # the whole is there twice

@@ -15,7 +15,7 @@ from intents.tiers import AUTOMATABLE, GRAVE, Tier
 from intents.verdict import Verdict
 from intents.wires import WireName
 
-STRICT_THRESHOLD: Final = 0.10
+STRICT_THRESHOLD: Final = 0.30
 """Greatest probability of a grave tier, over sentences and whole, at which a machine may still act."""
 CLOUDED: Final = 0.5
 """With a sign of trouble or of an own matter in the text, this share of the threshold must do."""

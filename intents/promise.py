@@ -26,7 +26,7 @@ from typing import Final
 
 from intents.gate import STRICT_THRESHOLD
 
-_LOOSER: Final = (0.15, 0.20, 0.25, 0.30, 0.35, 0.40, 0.50)
+_LOOSER: Final = (0.35, 0.40, 0.45, 0.50, 0.55, 0.60, 0.70)
 LADDER: Final[tuple[float, ...]] = (STRICT_THRESHOLD, *(rung for rung in _LOOSER if rung > STRICT_THRESHOLD))
 """The thresholds that may come into use, strictest first. Fixed, not fitted: the strict rule is the first."""
 _MIXTURE: Final = ((0.0, 0.98), (1 / 8, 0.014), (1 / 2, 0.006))

@@ -33,9 +33,8 @@ __all__ = ["Learnt", "Progress", "learnt", "nobody_watches"]
 
 REGULARISATION: Final = 5.0
 LEXICAL_WEIGHT: Final = 0.8
-TEMPERATURE: Final = 0.55
-"""Under 1: with two dozen balanced classes the head is far less sure than it is right."""
-GROUP_TEMPERATURE: Final = 0.5
+TEMPERATURE: Final = 1.0
+GROUP_TEMPERATURE: Final = 1.0
 FEWEST_TEXTS: Final = 2
 """Of a term: what only one utterance has teaches nothing about others, and is half of all terms."""
 _RECIPE: Final = (

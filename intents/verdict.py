@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -39,8 +40,8 @@ class Part:
     """(dimension,), unit length."""
     tiers: NDArray[np.float64]
     """(7,), in the order of `TIERS`, summing to 1."""
-    alarm: float
-    """How close it is to what the catalogue leaves to people; see `intents.familiar.closeness`."""
+    alarm: float = math.inf
+    """How close it is to what the catalogue leaves to people (`intents.familiar.alarm`); inf where nobody asks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

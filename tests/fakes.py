@@ -43,6 +43,9 @@ class FakeEncoder:
         length = float(np.linalg.norm(vector))
         return vector / length if length else vector
 
+    def encode_some(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        return self.encode_many(texts)
+
     def encode_many(self, texts: Sequence[str]) -> NDArray[np.float32]:
         return np.stack([self.encode(text) for text in texts]) if texts else np.zeros((0, 384), dtype=np.float32)
 

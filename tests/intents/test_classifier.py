@@ -1,6 +1,7 @@
 """Verdicts: always well formed, the same alone and in company, and grave sentences found wherever they hide."""
 
 import random
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -98,8 +99,11 @@ class Counting:
         self._encoder = encoder
 
     def encode(self, text: str) -> NDArray[np.float32]:
-        self.texts.append(text)
-        return self._encoder.encode(text)
+        return self.encode_some([text])[0]
+
+    def encode_some(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        self.texts += texts
+        return self._encoder.encode_some(texts)
 
 
 @pytest.mark.parametrize(

@@ -141,9 +141,9 @@ def test_it_says_when_even_the_strict_rule_breaks_the_promise() -> None:
 
 
 def test_a_threshold_finds_its_rung() -> None:
-    found = standing([0.2, None], TERMS)
+    found = standing([0.45, None], TERMS)
     assert found.rung(LADDER[2]).threshold == LADDER[2]
-    assert found.rung(0.21).threshold == 0.20
+    assert found.rung(0.46).threshold == 0.45
     assert found.rung(0.01).threshold == LADDER[0]
 
 

@@ -37,7 +37,7 @@ def test_nothing_grave_is_automatable(figures: Figures, tier: str) -> None:
 
 def test_nothing_grave_is_automatable_with_a_margin(all_judged: list[Judged]) -> None:
     """A third more than the strict threshold would still hold: the bound is not an accident of the constant."""
-    margin = measure(all_judged, threshold=0.133)
+    margin = measure(all_judged, threshold=0.40)
     assert {tier: margin.automatable[tier] for tier in ("outage", "billing", "person", "problem")} == {
         "outage": 0,
         "billing": 0,
@@ -55,11 +55,11 @@ def test_the_unknown_goes_to_people(figures: Figures) -> None:
 
 
 def test_enough_how_tos_are_left_to_the_machine(figures: Figures) -> None:
-    assert figures.share("howto") >= 0.35
+    assert figures.share("howto") >= 0.45
 
 
 def test_tiers_are_told_apart(figures: Figures) -> None:
-    assert figures.macro_f1 >= 0.68
+    assert figures.macro_f1 >= 0.72
 
 
 def test_the_catalogue_copies_no_message() -> None:
