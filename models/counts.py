@@ -60,7 +60,9 @@ class Counts:
         rows = np.repeat(np.arange(texts), np.diff(self.ends))[chosen]
         values = (1 + np.log(self.often[chosen])) * idf[indices]
         values /= np.sqrt(np.bincount(rows, values**2, minlength=texts))[rows]
-        ends = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=texts))])
+        ends = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=texts))]).astype(
+            np.int32
+        )  # half as much to read
         return features, csr_array((values.astype(np.float32), indices, ends), shape=(texts, int(kept.sum())))
 
 

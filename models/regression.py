@@ -26,7 +26,7 @@ TOLERANCE: Final = 2e-9
 """Per row and column, of the gradient's square in scaled coefficients, which is twice what the objective lacks to its
 minimum. No probability of 7,255 texts in 26 classes then differs by more than 4e-4 from that at the very minimum."""
 _STAGES: Final = (10, 20, 1000)  # iterations; the scales fit best where they are taken, so they are taken anew
-_REMEMBERED: Final = 8  # steps
+_REMEMBERED: Final = 4  # steps; more cost more than they save
 _THREADS: Final = 2
 _ENOUGH, _ROUNDING = 1e-4, 1e-6  # the decrease that a step must bring, and the relative error of the objective
 
@@ -101,9 +101,18 @@ class _Inputs:
 
         return np.concatenate(list(self._pool.map(part, *zip(*self._parts_of_rows, strict=True))))
 
-    def back(self, of_rows: Matrix) -> list[Matrix]:
-        """sparse.T @ of_rows, in parts that follow each other."""
-        return list(self._pool.map(lambda part: part[1] @ of_rows, self._parts_of_columns))
+    def back(self, of_rows: Matrix) -> Matrix:
+        """sparse.T @ of_rows."""
+        return np.concatenate(list(self._pool.map(lambda part: part[1] @ of_rows, self._parts_of_columns)))
+
+    def gradient(self, errors: Matrix, point: Matrix, scale: Matrix, out: Matrix) -> None:
+        """out = (sparse.T @ errors + point) * scale, each part where it lies."""
+
+        def part(rows: slice, sparse: Any) -> None:
+            np.add(sparse @ errors, point[rows], out=out[rows])
+            out[rows] *= scale[rows]
+
+        list(self._pool.map(part, *zip(*self._parts_of_columns, strict=True)))
 
     def squares_back(self, of_rows: Matrix) -> Matrix:
         """(sparse * sparse).T @ of_rows."""
@@ -133,7 +142,8 @@ class _View:
         bends = self._softmaxes(logits)[2]
         share = bends.mean(axis=1) + np.float32(1e-9)
         share /= share.sum()
-        self._dense_mean, self._sparse_mean = share @ dense, np.concatenate(inputs.back(share))
+        self._share = share
+        self._dense_mean, self._sparse_mean = share @ dense, inputs.back(share)
         centred = dense - self._dense_mean
         _, axes = np.linalg.eigh(centred.T @ (share[:, None] * centred))
         self._axes = np.ascontiguousarray(axes, dtype=np.float32)
@@ -164,19 +174,18 @@ class _View:
 
     def at(self, point: Matrix) -> tuple[float, Matrix]:
         """Objective and gradient."""
-        raw = point * self._scale
-        dense, sparse = raw[1 : 1 + self._depth], raw[1 + self._depth :]
-        logits = self._inputs.forward(self._turned, dense, sparse)
-        logits += raw[0] - self._sparse_mean @ sparse
+        raw, split = point * self._scale, 1 + self._depth
+        # Rows less their mean give products less their mean: the sparse inputs are centred without being filled.
+        logits = self._inputs.forward(self._turned, raw[1:split], raw[split:])
+        logits += raw[0] - self._share @ logits
         surprise, errors, _ = self._softmaxes(logits, bends=False)
         weights = raw[1:].ravel()
         gradient = np.empty_like(raw)
-        gradient[0] = errors.sum(axis=0)
-        gradient[1 : 1 + self._depth] = self._turned.T @ errors
-        np.concatenate(self._inputs.back(errors), out=gradient[1 + self._depth :])
-        gradient[1 + self._depth :] -= self._sparse_mean[:, None] * gradient[0]
-        gradient[1:] += raw[1:]
-        gradient *= self._scale
+        gradient[0] = total = errors.sum(axis=0)
+        errors -= self._share[:, None] * total
+        gradient[1:split] = self._turned.T @ errors + raw[1:split]
+        gradient[:split] *= self._scale[:split]
+        self._inputs.gradient(errors, raw[split:], self._scale[split:], gradient[split:])
         return surprise + float(weights @ weights) / 2, gradient
 
     def _softmaxes(self, logits: Matrix, *, bends: bool = True) -> tuple[float, Matrix, Matrix]:

@@ -220,11 +220,15 @@ def test_a_start_saves_evaluations(monkeypatch: pytest.MonkeyPatch) -> None:
         return once(view, point)
 
     monkeypatch.setattr(regression._View, "at", counted)
-    for start in (None, FITTED):
+    labels = [f"{label} {row % 7}" for row, label in enumerate(LABELS * 8)]
+    texts, vectors = [f"{text} {label}" for text, label in zip(TEXTS * 8, labels, strict=True)], vectors_for(labels)
+    start = None
+    for left_out in (0, 1):
         evaluations.append(0)
-        fit_head(TEXTS[1:], VECTORS[1:], LABELS[1:], encoder_identity="toy", start=start)
+        rows = slice(left_out, None)
+        start = fit_head(texts[rows], vectors[rows], labels[rows], encoder_identity="toy", start=start)
     cold, warm = evaluations
-    assert 2 * warm < cold
+    assert 3 * warm < 2 * cold
 
 
 def test_vectors_of_another_encoder_are_refused() -> None:
