@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from intents.catalogue import normal
 from intents.errors import LabelledError
-from intents.fresh import STANDARD, Recipe, train_fresh
+from intents.fresh import STANDARD, Recipe, train_fresh, wanted_words
 from intents.labelled import Labelled, Row
 from intents.scores import (
     SHARES,
@@ -107,13 +107,16 @@ def run(
     """
     known, test_known, strange = _divided(train, test, oos_label)
     clock = _Clock()
+    texts, labels = [row.text for row in known], [row.label for row in known]
+    words = wanted_words(labels, recipe)
     with clock.of("encode"):
-        vectors, encoded = _encoded(cache, [*known, *test_known, *strange], show, threads)
-    of_train, of_test = vectors[: len(known)], vectors[len(known) :]
+        rows = [*known, *test_known, *strange]
+        vectors, encoded = _encoded(cache, [*(row.text for row in rows), *words.values()], show, threads)
+    of_train, of_test, of_words = np.split(vectors, [len(known), len(rows)])
     with clock.of("train"):
         show(f"training on {len(known):,} messages")
-        texts, labels = [row.text for row in known], [row.label for row in known]
-        head = train_fresh(texts, of_train, labels, encoder_identity=encoder_identity, recipe=recipe)
+        named = {label: (said, vector) for (label, said), vector in zip(words.items(), of_words, strict=True)}
+        head = train_fresh(texts, of_train, labels, encoder_identity=encoder_identity, words=named, recipe=recipe)
     odds = np.empty((len(test_known), len(head.classes)))
     with clock.of("predict"):
         for at, row in enumerate(test_known):
@@ -187,8 +190,8 @@ def _files(labelled: Labelled) -> str:
     return ", ".join(dict.fromkeys(row.file for row in labelled.rows))
 
 
-def _encoded(cache: VectorCache, rows: Sequence[Row], show: Shows, threads: int) -> tuple[NDArray[np.float32], int]:
-    """(vectors of all rows, how many texts were encoded for that)."""
+def _encoded(cache: VectorCache, texts: Sequence[str], show: Shows, threads: int) -> tuple[NDArray[np.float32], int]:
+    """(vectors of all texts, how many texts were encoded for that)."""
     show("encoding")
     missing = 0
 
@@ -197,7 +200,7 @@ def _encoded(cache: VectorCache, rows: Sequence[Row], show: Shows, threads: int)
         missing = all_
         show("encoding", done, all_)
 
-    return cache.vectors([row.text for row in rows], threads=threads, progress=advance), missing
+    return cache.vectors(texts, threads=threads, progress=advance), missing
 
 
 def _out_of_scope(

@@ -9,6 +9,7 @@ One job, and no domain words: what a class means is the caller's business.
     encoder     opens it: text -> vector                         (kept between trainings: vectors)
     features    text -> tf-idf of words and letters
     head        vector and features -> probabilities             (fitted by: counts, regression)
+    lift        vectors for a head that follows curves
     novelty     how unlike everything known a message is
     artefacts   files that are whole, checked, and held alone
     text        any str made safe to compute with
