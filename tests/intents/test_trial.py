@@ -37,7 +37,7 @@ def test_a_fresh_head_is_trained_and_measured(encoder: Encoder, tmp_path: Path) 
     found = run(labelled(train), labelled(test), cache, encoder_identity=encoder.identity, show=quiet, oos_label="oos")
     assert found.scores.accuracy == 0.75
     assert found.absent == {"travel": 1}
-    assert found.encoded == 12 + 4 + 2
+    assert found.encoded == 12 + 4 + 2 + 3  # and what the three labels say
     assert found.out_of_scope is not None
     assert (found.out_of_scope.messages, found.out_of_scope.train_left_out) == (2, 1)
     assert found.out_of_scope.auroc >= 0.75
