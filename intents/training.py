@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,8 +36,10 @@ REGULARISATION: Final = 5.0
 LEXICAL_WEIGHT: Final = 0.8
 TEMPERATURE: Final = 1.0
 GROUP_TEMPERATURE: Final = 1.0
-FEWEST_TEXTS: Final = 2
-"""Of a term: what only one utterance has teaches nothing about others, and is half of all terms."""
+FEWEST_TEXTS: Final = 3
+"""Of a term: what one or two utterances have teaches little about others, and is most of all terms."""
+KEPT: Final = 4
+"""What was learnt from the last few catalogues stays: to take an edit back costs nothing."""
 _RECIPE: Final = (
     f"recipe 2: c={REGULARISATION} weight={LEXICAL_WEIGHT} min_df={FEWEST_TEXTS} "
     f"temperatures={TEMPERATURE},{GROUP_TEMPERATURE}"
@@ -77,6 +80,7 @@ def learnt(home: Path, encoder: Any, catalogue: Catalogue, *, progress: Progress
             found = _train(home, encoder, catalogue, identity, progress)
             _save(folder, found)
             write_whole(home / "intents" / _LAST, identity.encode())
+            _forget_old(home / "intents")
     return found
 
 
@@ -106,6 +110,13 @@ def _train(home: Path, encoder: Any, catalogue: Catalogue, identity: str, progre
         start=_last(home, identity),
     ).at(TEMPERATURE, GROUP_TEMPERATURE)
     return Learnt(identity=identity, head=head, vectors=np.asarray(vectors, dtype=np.float32))
+
+
+def _forget_old(folder: Path) -> None:
+    """All but the `KEPT` newest: each takes megabytes, and whoever runs has read its own."""
+    learnt_ones = [head.parent for head in folder.glob(f"*/{_HEAD}")]
+    for old in sorted(learnt_ones, key=lambda one: one.stat().st_mtime_ns)[:-KEPT]:
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def _last(home: Path, identity: str) -> Head | None:

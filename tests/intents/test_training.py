@@ -10,7 +10,7 @@ import pytest
 from intents import training
 from intents.catalogue import Catalogue, check, load_catalogue
 from intents.tiers import TIERS
-from intents.training import Learnt, learnt
+from intents.training import KEPT, Learnt, learnt
 from models import head
 from models.encoder import Encoder
 from models.head import Head
@@ -106,3 +106,11 @@ def test_damaged_counts_are_made_anew(encoder: Encoder, tmp_path: Path, catalogu
     (tmp_path / "intents" / "counts.npz").write_bytes(b"PK nonsense")
     warm = learnt(tmp_path, encoder, edited(catalogue, 1))
     assert furthest(warm, learnt(tmp_path / "cold", encoder, edited(catalogue, 1)), encoder) < 1e-3
+
+
+def test_only_what_was_learnt_last_is_kept(encoder: Encoder, tmp_path: Path, catalogue: Catalogue) -> None:
+    for number in range(KEPT + 2):
+        newest = learnt(tmp_path, encoder, edited(catalogue, number))
+    kept = [path.parent.name for path in tmp_path.glob("intents/*/head.npz")]
+    assert len(kept) == KEPT
+    assert newest.identity in kept
