@@ -11,6 +11,7 @@ import pytest
 from bot.articles import load_articles
 from bot.retrieval import Library
 from intents.classifier import Classifier
+from intents.gate import STRICT_THRESHOLD
 from models.encoder import Encoder
 from models.errors import ModelError
 from models.vectors import VectorCache
@@ -128,4 +129,4 @@ def test_articles_do_lift_what_is_near_them(desk: tuple[Library, Classifier]) ->
     ]
     assert len(lifted) >= 5
     assert all(reading.hits and "Articles list" in reading.verdict.reason for reading in lifted)
-    assert all(reading.verdict.grave < 0.10 for reading in lifted)
+    assert all(reading.verdict.grave < STRICT_THRESHOLD for reading in lifted)

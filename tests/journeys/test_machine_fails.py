@@ -291,9 +291,14 @@ async def test_what_cannot_be_written_is_set_aside_for_as_long_as_it_waits(
 
         monkeypatch.setattr(router._carrier, "carry_out", fails)
         ana, ben = at.customer(), at.customer()
-        router._aside[1] = (0.0, 5000)  # it was the first, and it has been tried for weeks
         await ana.write("cursed")
         assert await at.conversation(ana) == 1
+
+        async def set_aside() -> bool:
+            return router.stuck == [1]
+
+        await until(set_aside)
+        router._aside[1] = (0.0, 5000)  # it has been tried for weeks
         await ben.write("your whole site is down")
         await ben.hears("acknowledgement")
 

@@ -47,12 +47,12 @@ def test_it_says_what_is_missing(invoke: Invoke, home: Path) -> None:
     result = invoke("gate")
     assert result.exit_code == 0, result.stderr
     said = result.stdout.replace("\N{NO-BREAK SPACE}", " ")
-    assert "The gate keeps to the strict rule (threshold 0.10)." in said
+    assert "The gate keeps to the strict rule (threshold 0.30)." in said
     assert (
         "143 grave messages labelled, 156 more until 1 % can be promised. Until then 2.1 % is the best promise." in said
     )
     assert "143 messages labelled, 0 to label." in said
-    assert "0.10\t0 of 143\t2.07%\tno" in said
+    assert "0.30\t0 of 143\t2.07%\tno" in said
     assert "156 more until" in invoke("check").stdout
 
 
