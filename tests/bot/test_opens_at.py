@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import pytest
 
-from bot.articles import load_articles
 from bot.retrieval import Library
 from bot.understanding import Classifies, Reader
 from intents.classifier import Classifier
 from intents.gate import STRICT_THRESHOLD
 from intents.promise import LADDER
 from intents.verdict import Nearest, Verdict
-from models.encoder import Encoder
-from models.errors import ModelError
-from models.vectors import VectorCache
 from tests.bot.retrieval_set import load_parts
 from tests.fakes import FakeClassifier, FakeEncoder
-
-ROOT = Path(__file__).resolve().parents[2]
-HOME = Path(os.environ.get("WARMLINE_TEST_HOME") or ROOT / "var" / "test-home")
 
 
 class Remembering:
@@ -46,14 +36,9 @@ def reader(classifier: Classifies, library: Library, threshold: float = STRICT_T
 
 
 @pytest.fixture(scope="module")
-def parts(request: pytest.FixtureRequest) -> tuple[Library, Remembering]:
-    try:
-        encoder: Encoder = request.getfixturevalue("encoder")
-    except ModelError as error:
-        pytest.skip(f"the encoder cannot be had here: {error}")
-    cache = VectorCache(HOME / "knowledge-vectors.sqlite", encoder)
-    library = Library.build(load_articles(ROOT / "bot" / "knowledge"), encoder, cache=cache)
-    return library, Remembering(Classifier.load_or_train(HOME, encoder))
+def parts(desk: tuple[Library, Classifier]) -> tuple[Library, Remembering]:
+    library, classifier = desk
+    return library, Remembering(classifier)
 
 
 async def test_it_opens_at_the_first_threshold_at_which_the_machine_acts(parts: tuple[Library, Remembering]) -> None:

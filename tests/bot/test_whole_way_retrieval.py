@@ -3,23 +3,14 @@
 Bounds hold on what nothing was set on. `python tests/bot/retrieval_set.py HOME` prints all numbers.
 """
 
-import os
-from pathlib import Path
-
 import pytest
 
-from bot.articles import load_articles
 from bot.retrieval import Library
 from intents.classifier import Classifier
 from intents.gate import STRICT_THRESHOLD
-from models.encoder import Encoder
-from models.errors import ModelError
-from models.vectors import VectorCache
 from tests.bot.retrieval_set import WholeWay, decisions, load_parts, whole_way
 from tests.intents.datasets import real_dev
 
-ROOT = Path(__file__).resolve().parents[2]
-HOME = Path(os.environ.get("WARMLINE_TEST_HOME") or ROOT / "var" / "test-home")
 SETS = ("paraphrases", "paraphrases_by_voice")
 
 GRAVE_WITH_AN_ARTICLE = (
@@ -62,17 +53,6 @@ GRAVE_WITH_AN_ARTICLE = (
     "how do i change to yearly, the monthly one was collected on the 1st, 3rd and 9th",
 )
 """Each is near to what an article is about. None may be answered by it."""
-
-
-@pytest.fixture(scope="module")
-def desk(request: pytest.FixtureRequest) -> tuple[Library, Classifier]:
-    try:
-        encoder: Encoder = request.getfixturevalue("encoder")
-    except ModelError as error:
-        pytest.skip(f"the encoder cannot be had here: {error}")
-    cache = VectorCache(HOME / "knowledge-vectors.sqlite", encoder)
-    library = Library.build(load_articles(ROOT / "bot" / "knowledge"), encoder, cache=cache)
-    return library, Classifier.load_or_train(HOME, encoder)
 
 
 @pytest.fixture(scope="module")
