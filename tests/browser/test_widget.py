@@ -290,6 +290,31 @@ async def test_two_tabs_on_a_bad_line(open_desk: tuple[Desk, str], window: Windo
             await expect(tab.panel.locator(".line.own.waiting")).to_have_count(0)
 
 
+async def test_an_answer_that_broke_off_loses_no_conversation(open_desk: tuple[Desk, str], window: Window) -> None:
+    """The desk has taken it and says so, but only half of its answer arrives: as when the page is just being left."""
+    at, url = open_desk
+    async with window() as context:
+        one = await chat(context, url)
+        count = itertools.count(1)
+
+        async def half(route: Route) -> None:
+            taken = await route.fetch()
+            whole = await taken.body()
+            broken = whole[: len(whole) // 2] if next(count) % 2 else whole
+            await route.fulfill(status=taken.status, content_type="application/json", body=broken)
+
+        await context.route("**/api/web/messages", half)
+        await one.write("everything is down")
+        number = await one.case()
+        await one.write("and it is getting worse")
+        await expect(one.panel.locator(".line.own[data-seq]")).to_have_count(2)
+        await one.page.reload()
+        assert await one.case() == number
+        await expect(one.panel.locator(".line.own[data-seq]")).to_have_count(2)
+        await expect(one.panel.locator(".line.own.waiting")).to_have_count(0)
+        assert next(count) > 3, "no answer broke off"
+
+
 async def test_a_message_written_offline_survives_a_reload(open_desk: tuple[Desk, str], window: Window) -> None:
     at, url = open_desk
     async with window() as context:

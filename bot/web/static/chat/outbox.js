@@ -96,8 +96,10 @@ export class Outbox {
       const request = await this.#request(entry);
       if (!request) { this.#save({ ...entry, state: "failed", error: null, final: true }); return null; }
       response = await fetch(`${this.talk.base}/api/web/messages`, request);
-      data = await response.json().catch(() => ({}));
+      data = await response.json().catch((fault) => { if (response.ok) throw fault; return {}; });
+      if (response.ok && typeof data.conversation !== "string") throw new Error("no conversation in the answer");
     } catch {
+      // Nothing came, or only a part (the page is being left, a line broke): it may have arrived. The same id goes again.
       this.talk.setLink(false);
       return this.#pause();
     }

@@ -29,7 +29,8 @@ export async function call(method, path, body, { key } = {}) {
       const response = await fetch(`/api/v1/${path.replace(/^\//, "")}`, {
         method, headers, body: headers["Content-Type"] ? JSON.stringify(body) : undefined, credentials: "same-origin",
       })
-      answer = { ok: response.ok, status: response.status, data: await response.json().catch(() => ({})) }
+      const whole = response.status === 204 ? {} : await response.json().catch((fault) => { if (response.ok) throw fault; return {} })
+      answer = { ok: response.ok, status: response.status, data: whole }
       if (response.ok || response.status < 502) break
     } catch { /* nobody answered: once more */ }
   }
