@@ -3,10 +3,10 @@
 What was learnt lies in `home/intents/<identity>/`: the head, and the utterances' vectors for showing neighbours. The
 identity is a hash over catalogue, encoder and recipe, so a stale artefact cannot be taken for a fresh one.
 
-Learning again after an edit takes a second or two with seven thousand utterances, because three things are kept in
+Learning again after an edit takes less than a second with seven thousand utterances, because three things are kept in
 `home/intents/`: the utterances' vectors, their terms' counts, and in `last` the identity of the head that was learnt
 last, from which the next one starts. Without any of them, or where one is damaged, it takes several times as long; what
-is learnt is the same, to 1e-3 of a probability.
+is learnt is the same, to 2e-3 of a probability.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How often each text has each term, for fitting; kept on disk between trainings, so that an edit counts one text.
+"""How often each text has each term, for fitting; kept on disk between trainings, so that an edit counts few texts.
 
 A file of counts is as good as the texts themselves: losing it costs a second, so a damaged one is begun anew.
 """
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 _RECIPE: Final = "1"  # changes with what `features.normalised` and `features.terms_of` do
+_UNWRITTEN: Final = 0.02
+"""Of the texts, as many may be counted again each time: to write them down takes longer than to count them."""
 _KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 _UNREADABLE: Final = (
     *(OSError, EOFError, ValueError, LookupError, TypeError, AttributeError, RuntimeError, MemoryError, SyntaxError),
@@ -71,9 +73,15 @@ def count(texts: Sequence[str], path: Path | None = None) -> dict[Kind, Counts]:
     keys = [_key(text) for text in texts]
     known = {} if path is None else _read(path)
     found = {kind: _counted(texts, keys, kind, known.get(kind)) for kind in _KINDS}
-    if path is not None and any(kind not in known or known[kind][0] != keys for kind in _KINDS):
+    if path is not None and any(
+        kind not in known or _missing(keys, known[kind][0]) > len(keys) * _UNWRITTEN for kind in _KINDS
+    ):
         _write(path, keys, found)
     return found
+
+
+def _missing(keys: Sequence[bytes], known: Sequence[bytes]) -> int:
+    return len(set(keys).difference(known))
 
 
 def _counted(

@@ -178,7 +178,7 @@ def fit_head(
     "balanced": each class, and each group, counts the same however many texts it has. min_df: terms of fewer texts are
     left out. groups: of each label, for a head that has them; more than one. counts: of these texts, where they were
     counted already. start: an earlier head, from which the fit begins if it has the same encoder, classes and groups;
-    that saves time and moves no probability by more than 1e-3. Raises ModelError with fewer than two classes.
+    that saves time and moves no probability by more than 2e-3. Raises ModelError with fewer than two classes.
     """
     if not len(texts) == len(vectors) == len(labels):
         raise ValueError(f"{len(texts)} texts, {len(vectors)} vectors and {len(labels)} labels")

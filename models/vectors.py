@@ -37,19 +37,20 @@ class VectorCache:
     ) -> NDArray[np.float32]:
         """What `Encoder.encode_many` gives: (len(texts), dimension). progress(done, all) counts what is encoded."""
         keys = [_key(text) for text in texts]
-        known = self._read()
-        missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
+        row_of, kept = self._read()
+        blocks = [kept]
+        missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in row_of}
         waiting = list(missing.items())
         for start in range(0, len(waiting), _AT_A_TIME):
             some = waiting[start : start + _AT_A_TIME]
             made = self._encoder.encode_many([text for _, text in some], threads=threads)
-            fresh = {key: vector for (key, _), vector in zip(some, made, strict=True)}
-            self._write(fresh.items())
-            known |= fresh
+            self._write([(key, vector) for (key, _), vector in zip(some, made, strict=True)])
+            row_of |= {key: len(row_of) + row for row, (key, _) in enumerate(some)}
+            blocks.append(made)
             if progress is not None:
                 progress(start + len(some), len(waiting))
-        rows = [known[key] for key in keys]
-        return np.stack(rows) if rows else np.empty((0, self._encoder.dimension), np.float32)
+        rows: NDArray[np.float32] = np.concatenate(blocks)[[row_of[key] for key in keys]]
+        return rows
 
     def made(
         self, name: str, recipe: str, of: Sequence[NDArray[Any]], make: Callable[[], NDArray[np.float32]]
@@ -91,15 +92,17 @@ class VectorCache:
         except sqlite3.DatabaseError:
             self._begin_anew()
 
-    def _read(self) -> dict[bytes, NDArray[np.float32]]:
+    def _read(self) -> tuple[dict[bytes, int], NDArray[np.float32]]:
+        """All that is kept of this encoder: each text's row, and the rows."""
         try:
             with closing(self._open()) as file:
                 rows = file.execute("SELECT text, vector FROM vectors WHERE encoder = ?", (self._encoder.identity,))
-                found = {key: self._unpack(packed) for key, packed in rows}
+                whole = [(key, packed[4:]) for key, packed in rows if self._is_whole(packed)]
         except sqlite3.DatabaseError:
             self._begin_anew()
-            return {}
-        return {key: vector for key, vector in found.items() if vector is not None}
+            whole = []
+        vectors = np.frombuffer(b"".join(content for _, content in whole), "<f4").astype(np.float32, copy=False)
+        return {key: row for row, (key, _) in enumerate(whole)}, vectors.reshape(len(whole), self._encoder.dimension)
 
     def _write(self, fresh: Iterable[tuple[bytes, NDArray[np.float32]]]) -> None:
         rows = [(self._encoder.identity, key, _pack(vector)) for key, vector in fresh]
@@ -123,11 +126,8 @@ class VectorCache:
         for ending in ("", "-journal", "-wal", "-shm"):
             self._path.with_name(self._path.name + ending).unlink(missing_ok=True)
 
-    def _unpack(self, packed: bytes) -> NDArray[np.float32] | None:
-        checksum, content = packed[:4], packed[4:]
-        if len(content) != 4 * self._encoder.dimension or checksum != _checksum(content):
-            return None
-        return np.frombuffer(content, dtype="<f4").astype(np.float32)
+    def _is_whole(self, packed: bytes) -> bool:
+        return len(packed) == 4 + 4 * self._encoder.dimension and packed[:4] == _checksum(packed[4:])
 
 
 def _digest(recipe: str, of: Sequence[NDArray[Any]]) -> bytes:

@@ -59,14 +59,14 @@ def test_history_does_not_matter(
     cold = learnt(tmp_path / "cold", encoder, edited(catalogue, 3))
     assert [start is not None for start in starts] == [False, True, True, True, False]
     assert warm.identity == cold.identity
-    assert furthest(warm, cold, encoder) < 1e-3
+    assert furthest(warm, cold, encoder) < 2e-3
 
 
 def test_history_does_not_matter_for_the_whole_catalogue(encoder: Encoder, tmp_path: Path) -> None:
     catalogue = load_catalogue()
     learnt(tmp_path / "warm", encoder, catalogue)
     warm, cold = (learnt(tmp_path / name, encoder, edited(catalogue, 1)) for name in ("warm", "cold"))
-    assert furthest(warm, cold, encoder) < 1e-3
+    assert furthest(warm, cold, encoder) < 2e-3
 
 
 def test_the_groups_are_the_tiers(encoder: Encoder, tmp_path: Path, catalogue: Catalogue) -> None:
@@ -105,7 +105,7 @@ def test_damaged_counts_are_made_anew(encoder: Encoder, tmp_path: Path, catalogu
     learnt(tmp_path, encoder, catalogue)
     (tmp_path / "intents" / "counts.npz").write_bytes(b"PK nonsense")
     warm = learnt(tmp_path, encoder, edited(catalogue, 1))
-    assert furthest(warm, learnt(tmp_path / "cold", encoder, edited(catalogue, 1)), encoder) < 1e-3
+    assert furthest(warm, learnt(tmp_path / "cold", encoder, edited(catalogue, 1)), encoder) < 2e-3
 
 
 def test_only_what_was_learnt_last_is_kept(encoder: Encoder, tmp_path: Path, catalogue: Catalogue) -> None:

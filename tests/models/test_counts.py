@@ -43,6 +43,19 @@ def test_what_was_counted_before_changes_nothing(
         assert all(same(found[kind], expected[kind]) for kind in KINDS)
 
 
+def test_few_new_texts_are_counted_again_rather_than_written_down(tmp_path: Path) -> None:
+    path = tmp_path / "counts.npz"
+    texts = [f"text number {number}" for number in range(200)]
+    count(texts, path)
+    written = path.read_bytes()
+    for edited in (["new", *texts[1:]], texts[:150]):
+        assert all(same(found, count(edited)[kind]) for kind, found in count(edited, path).items())
+        assert path.read_bytes() == written
+    many = [*texts, *(f"and number {number}" for number in range(20))]
+    count(many, path)
+    assert path.read_bytes() != written
+
+
 def test_an_edit_counts_one_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "deep" / "counts.npz"
     count(TEXTS, path)

@@ -193,7 +193,7 @@ def test_history_does_not_matter(groups: dict[str, str] | None) -> None:
         warm = fit_head(texts, vectors, labels, encoder_identity="toy", groups=groups, start=warm)
     cold = fit_head(texts, vectors, labels, encoder_identity="toy", groups=groups)
     assert warm.words.terms == cold.words.terms
-    assert differs(warm, cold) < 1e-3
+    assert differs(warm, cold) < 2e-3
 
 
 @pytest.mark.parametrize(
