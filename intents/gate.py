@@ -17,7 +17,7 @@ from intents.wires import WireName
 
 STRICT_THRESHOLD: Final = 0.30
 """Greatest probability of a grave tier, over sentences and whole, at which a machine may still act."""
-CLOUDED: Final = 0.5
+CLOUDED: Final = 0.75
 """With a sign of trouble or of an own matter in the text, this share of the threshold must do."""
 ASIDE: Final = 0.5
 """Probability that one clause, read alone, is grave: more likely than not. A few words alone are judged less surely

@@ -138,6 +138,11 @@ MONEY: Final[Phrases] = (
         r"subscribed|renewed|sent)",
     ),
     (
+        "wrong amount",
+        r"(?:added|sent|transferred|deposited|donated|recharged|topped_up|loaded|invested|entered|wired)_"
+        r"(?:[a-z]{1,8}_){0,2}[$£]?\d{2,7}~~(?:mistake\w{0,3}|accident\w{0,5}|error)",
+    ),
+    (
         "had to pay",
         r"(?:had|have|made_me|made_us|forced|supposed)_(?:to_)?pay|pay(?:ing)?_(?:twice|double|again|"
         r"extra|more_than)",
@@ -419,7 +424,8 @@ SECURITY: Final[Phrases] = (
     (
         "self-harm",
         r"suicid\w{0,3}|kill(?:ing)?_(?:myself|himself|herself|themselves|me)|(?:want|wish|going|rather|"
-        r"ready)_to_die|don'?t_want_to_(?:live|be_here|be_alive|wake_up)|end_(?:my|it)_(?:life|all)|"
+        r"ready)_to_die|don'?t_want_to_(?:live|be_here|be_alive|wake_up"
+        r"(?!_(?:my|our|his|her|their|your|everyone|everybody|anyone|people|others|them)\b))|end_(?:my|it)_(?:life|all)|"
         r"self_?harm\w{0,3}|hurt(?:ing)?_(?:myself|himself|herself|themselves)|cut(?:ting)?_myself|"
         r"no_reason_to_live|can(?:not|'?t)_go_on|better_off_dead|overdos\w{1,3}",
     ),

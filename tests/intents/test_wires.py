@@ -60,6 +60,8 @@ TRIPS = [
     ("money", "how do I have the difference since January paid back"),
     ("money", "a card from which money keeps going to you"),
     ("money", "it was collected on the 1st, 3rd and 9th"),
+    ("money", "Hi I topped up 250 by mistake"),
+    ("money", "sent €40 to an old number by accident"),
     # person
     ("person", "can one of you just do the install for me"),
     ("person", "who at your company can set this up"),
@@ -82,6 +84,8 @@ TRIPS = [
     ("security", "he threatens me in the chat"),
     ("security", "i want to kill myself"),
     ("security", "I don't want to live any more"),
+    ("security", "i don't want to wake up tomorrow"),
+    ("security", "some days I just don't want to wake up"),
     ("security", "someone is blackmailing me"),
     ("security", "you leaked my personal data"),
     ("security", "somebody else logged into my account"),
@@ -130,6 +134,8 @@ ABROAD = [
 ]
 
 QUIET = [
+    "how do I set a quiet alarm, I don't want to wake up my neighbours",
+    "I added 2 people by mistake, where do I remove them",
     "how do I update my billing address",
     "how do I download an invoice",
     "where can I see my past invoices?",
