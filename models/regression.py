@@ -27,8 +27,8 @@ TOLERANCE: Final = 2e-9
 """Per row and column, of the gradient's square in scaled coefficients, which is twice what the objective lacks to its
 minimum. No probability of 7,255 texts in 26 classes then differs by more than 4e-4 from that at the very minimum."""
 TOLERANCE_FROM_START: Final = 5e-8
-"""The same from coefficients of an earlier fit: by less than 2e-3 (of four edits of 7,075 texts 1.3e-3 at most), for two
-thirds of the steps. It does not add up over edits: each ends as near to its own minimum."""
+"""The same from coefficients of an earlier fit: by less than 2e-3 (of four edits of 7,075 texts 1.3e-3 at most), for
+two thirds of the steps. It does not add up over edits: each ends as near to its own minimum."""
 _STAGES: Final = (10, 20, 1000)  # iterations; the scales fit best where they are taken, so they are taken anew
 _REMEMBERED: Final = 4  # steps; more cost more than they save
 _THREADS: Final = 2

@@ -292,7 +292,7 @@ async def test_two_tabs_on_a_bad_line(open_desk: tuple[Desk, str], window: Windo
 
 async def test_an_answer_that_broke_off_loses_no_conversation(open_desk: tuple[Desk, str], window: Window) -> None:
     """The desk has taken it and says so, but only half of its answer arrives: as when the page is just being left."""
-    at, url = open_desk
+    _, url = open_desk
     async with window() as context:
         one = await chat(context, url)
         count = itertools.count(1)
