@@ -4,19 +4,12 @@ from __future__ import annotations
 
 import re
 
-from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Page, expect
+from playwright.async_api import expect
 
+from tests.browser.access import keeps_nobody_out
 from tests.browser.conftest import Place
 
-WAIT = 8_000
-
-
-async def keeps_nobody_out(page: Page) -> None:
-    """axe finds nothing serious on what is shown now."""
-    found = await Axe().run(page)
-    grave = [fault["id"] for fault in found.response["violations"] if fault["impact"] in ("serious", "critical")]
-    assert not grave, (page.url, grave)
+WAIT = 20_000
 
 
 async def test_a_customer_an_admin_and_a_colleague(place: Place) -> None:
