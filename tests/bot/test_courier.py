@@ -61,7 +61,7 @@ class Post:
         async def look() -> bool:
             return await self.status(id_) == status
 
-        await until(look, within=8)
+        await until(look, within=20)
 
     @asynccontextmanager
     async def courier(self) -> AsyncIterator[Courier]:

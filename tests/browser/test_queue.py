@@ -88,7 +88,7 @@ async def test_a_new_case_is_there_soon_after_its_commit(place: Place) -> None:
     await expect(page.get_by_text("Nobody has written yet")).to_be_visible()
     number = await waiting(place, "Priya Nair", "Hello. All of it is down.")  # returns after the commit
     row = page.locator(f'.row[data-case="{number}"]')
-    await expect(row).to_be_visible(timeout=5000)
+    await expect(row).to_be_visible(timeout=WAIT)
     await expect(row.locator("mark")).to_have_text("All of it is down.")
     await expect(row.get_by_role("link")).to_have_accessible_name(f"Outage, 5 min, Priya Nair, Web, {number}")
     await expect(page.locator('#sum [data-n="waiting"]')).to_have_text("1")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from channels.contract import Cursor, Delivered, InboundMessage, LeaseLost, Undecodable
 
-PATIENCE = 5.0
+PATIENCE = 20.0
 """Seconds a test waits for something that should come at once."""
 
 Identity = tuple[object, ...]

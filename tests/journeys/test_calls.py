@@ -33,7 +33,7 @@ class Bell:
         async def enough() -> bool:
             return len(self.calls) >= times
 
-        await until(enough, within=8)
+        await until(enough, within=20)
         return self.calls
 
 

@@ -369,7 +369,7 @@ async def test_what_it_was_taught_proves_nothing(tmp_path: Path) -> None:
         async def judged() -> bool:
             return bool((await sample_of(at, conversation)).rule == at.house.gate.rule)
 
-        await until(judged, within=10)
+        await until(judged, within=20)
         assert (await sample_of(at, conversation)).opens_at == LADDER[1]
 
 
@@ -385,7 +385,7 @@ async def test_two_processes_close_together(tmp_path: Path) -> None:
         async def both(threshold: float) -> bool:
             return first.house.gate.threshold == second.house.gate.threshold == threshold
 
-        await until(lambda: both(LADDER[-1]), within=15)
+        await until(lambda: both(LADDER[-1]), within=20)
         _, conversation = await written(first, DOUBTFUL)
         await label(await first.agent(), first, conversation, "problem")
-        await until(lambda: both(STRICT_THRESHOLD), within=15)  # by the sweep: their buses are two
+        await until(lambda: both(STRICT_THRESHOLD), within=20)  # by the sweep: their buses are two

@@ -48,7 +48,7 @@ async def settled(at: Desk) -> None:
         await at.house.clock.tick()
         return not await at.sql("SELECT 1 FROM due WHERE kind = 'unread' AND consumed_at IS NULL AND at < 1000")
 
-    await until(none, within=8)
+    await until(none, within=20)
 
 
 async def asked(at: Desk, **who: Any) -> tuple[Customer, AgentClient]:

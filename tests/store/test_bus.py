@@ -161,7 +161,7 @@ async def test_the_limit_is_kept_and_nothing_is_left_behind(bus: BusProtocol) ->
     await bus.hint("a", range(1000))
     await asyncio.sleep(0.05)
     batches = []
-    while batch := await bus.take("a", limit=150, wait=0.2):
+    while batch := await bus.take("a", limit=150, wait=1):
         batches.append(batch)
     assert max(map(len, batches)) <= 150
     assert [each for batch in batches for each in batch] == list(range(1000))
@@ -172,7 +172,7 @@ async def test_many_small_hints_fill_a_batch(real: Bus) -> None:
         await real.hint("a", [each])
         await asyncio.sleep(0.0005)  # each in an entry of its own, more or less
     await asyncio.sleep(0.05)
-    assert len(await real.take("a", limit=180, wait=1)) == 180
+    assert len(await real.take("a", limit=180, wait=20)) == 180
 
 
 async def test_an_id_that_is_hinted_twice_at_once_comes_once(bus: BusProtocol) -> None:
@@ -197,7 +197,7 @@ async def share(buses: list[BusProtocol], hint: BusProtocol) -> list[list[int]]:
         while sum(map(len, found)) < 300:
             mine += await bus.take("a", limit=64, wait=0.1)
 
-    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
         for bus, mine in zip(buses, found, strict=True):
             group.create_task(take(bus, mine))
         for each in range(300):
@@ -239,7 +239,7 @@ async def test_a_take_that_waits_here_is_served_first_and_the_rest_goes_to_other
         {"ids": " ".join(map(str, range(10, 20)))}
     ]
     other = await connect(url)
-    found = await gather(real, "a", 10, within=0.3) + await gather(other, "a", 10, within=0.3)
+    found = await gather(real, "a", 10, within=2) + await gather(other, "a", 10, within=2)
     assert sorted(found) == list(range(10, 20))
 
 
@@ -263,7 +263,7 @@ async def test_a_process_that_does_not_take_leaves_hints_to_others(real: Bus, ur
     other = await connect(url)
     await real.take("a", limit=1, wait=0.05)
     await real.hint("a", range(500))
-    found = await gather(other, "a", 500, within=0.4) + await gather(real, "a", 500, within=0.3)
+    found = await gather(other, "a", 500, within=2) + await gather(real, "a", 500, within=2)
     assert sorted(found) == list(range(500))
 
 
@@ -271,7 +271,7 @@ async def test_a_hint_before_anybody_took_is_kept(real: Bus, url: str, connect: 
     await real.hint("a", [5])
     await asyncio.sleep(0.05)
     other = await connect(url)
-    assert await other.take("a", limit=1, wait=1) == [5]
+    assert await other.take("a", limit=1, wait=20) == [5]
     assert real.gaps == other.gaps == 0, "a group that was never there is no gap"
 
 
@@ -622,12 +622,13 @@ async def test_what_json_cannot_hold_is_refused_in_the_log(bus: BusProtocol) -> 
 
 
 async def test_presence_ends_by_itself_or_by_word(bus: BusProtocol) -> None:
-    await bus.present("ann", seconds=0.15)
+    await bus.present("ann", seconds=2)
     await bus.present("bob", seconds=60)
     await bus.present("\N{SNOWMAN}", seconds=60)
     assert await bus.who_is_present() == {"ann", "bob", "\N{SNOWMAN}"}
-    await asyncio.sleep(0.2)
     await bus.present("\N{SNOWMAN}", seconds=0)
+    assert await bus.who_is_present() <= {"ann", "bob"}
+    await asyncio.sleep(2.1)
     assert await bus.who_is_present() == {"bob"}
 
 

@@ -366,7 +366,7 @@ async def test_news_come_soon_and_tell_whether_any_were_missed(alone: Desk) -> N
         async def told() -> bool:
             return any(number in data.get("cases", ()) for name, data in stream.events if name == "news")
 
-        await until(told, within=5.0)
+        await until(told, within=20)
         marks = [data for name, data in stream.events if name == "news"]
         assert marks[0]["from"] == before[1]
         assert all(one["mark"] == other["from"] for one, other in itertools.pairwise(marks))

@@ -103,7 +103,7 @@ async def test_a_bus_that_dies_and_comes_back(tmp_path: Path) -> None:
         await asyncio.gather(kill(), *map(write, range(20)))
         assert killed >= 2
 
-        await until(lambda: _ready_is(at, True), within=10)
+        await until(lambda: _ready_is(at, True), within=20)
 
 
 async def _ready_is(at: Desk, ready: bool) -> bool:

@@ -248,7 +248,7 @@ async def said(url: str, *parts: bytes) -> bytes:
         for part in parts:
             writer.write(part)
             await writer.drain()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             return await reader.read(2000)
     finally:
         writer.close()
