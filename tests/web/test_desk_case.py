@@ -268,7 +268,8 @@ async def test_what_could_not_be_delivered(at: Desk) -> None:
         ("unknown", "We cannot tell whether this arrived. Sending again may double it."),
     ):
         await at.sql(
-            "UPDATE message SET status = :status, error = 'the mailbox is full', next_try_at = NULL"  # nor will it be tried
+            # Without a time to try it again the courier lets it lie.
+            "UPDATE message SET status = :status, error = 'the mailbox is full', next_try_at = NULL"
             " WHERE conversation_id = :id AND body = 'are you there?'",
             status=status, id=conversation,
         )  # fmt: skip
