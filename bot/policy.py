@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Final, Literal
 
+from store.words import ASKED_AGAIN, NOT_ENDED, NOT_HELPED
+
 REOPENS_WITHIN: Final = timedelta(hours=72)
 ANSWERS_AN_HOUR: Final = 3
 SECTIONS_AT_MOST: Final = 2
@@ -198,7 +200,7 @@ def _of_words(
         )
         return _hand_off(rest, ends, reason, tier=grave, acknowledge=grave, said=said)
     if "helped:no" in buttons:
-        return _hand_off(rest, ends, "the answer did not help", tier="howto", acknowledge="not_helped", said=said)
+        return _hand_off(rest, ends, NOT_HELPED, tier="howto", acknowledge="not_helped", said=said)
 
     if mild_edit and calm:
         return _all(rest, ends, "nothing", "noted", "an edit that changes nothing grave")
@@ -218,10 +220,10 @@ def _of_words(
         return _hand_off(rest, ends, f"wrote in another language ({said.language or 'unknown'})", tier="unknown",
                          acknowledge="unknown", said=said)  # fmt: skip
     if (talk == "no" and now.asked_if_helped) or now.same_question:
-        reason = "the answer did not help" if talk == "no" else "asked the same again within a day"
+        reason = NOT_HELPED if talk == "no" else ASKED_AGAIN
         return _hand_off(rest, ends, reason, tier="howto", acknowledge="not_helped", said=said)
     if now.answers_last_hour >= ANSWERS_AN_HOUR:
-        return _hand_off(rest, ends, "three answers within the hour did not end it", tier=said.tier,
+        return _hand_off(rest, ends, NOT_ENDED, tier=said.tier,
                          sla=_sla(said.tier), acknowledge="not_helped", said=said)  # fmt: skip
     if said.complaint:
         tier = said.tier if said.tier != "howto" else "feedback"

@@ -12,7 +12,7 @@ from handoff.errors import NoSuchCase
 from handoff.reach import Reach
 from store import cases, transcripts
 from store.journey import MessageRow
-from store.words import case_id, case_number
+from store.words import ASKED_AGAIN, NOT_ENDED, NOT_HELPED, case_id, case_number
 
 TRANSCRIPT = 200
 """Newest messages that come with a case; older ones by page."""
@@ -150,4 +150,9 @@ def _tried(rows: Sequence[MessageRow], *, until: datetime | None) -> list[dict[s
 
 def _rejected(answer: MessageRow, rows: Sequence[MessageRow]) -> bool:
     next_in = next((row for row in rows if row.seq > answer.seq and row.direction == "in"), None)
-    return next_in is not None and (next_in.meta.get("button") == "helped:no" or next_in.end == "handed_off")
+    if next_in is None:
+        return False
+    # What is handed over for another reason is another matter, and says nothing of the answer.
+    return next_in.meta.get("button") == "helped:no" or (
+        next_in.end == "handed_off" and next_in.end_reason in (NOT_HELPED, ASKED_AGAIN, NOT_ENDED)
+    )

@@ -55,6 +55,7 @@ class MessageRow:
     revision: int
     origin: str | None
     end: str | None
+    end_reason: str | None
     status: str | None
     meta: Mapping[str, Any]
     created_at: datetime
@@ -117,6 +118,7 @@ MESSAGE_COLUMNS = [
     message.c.revision,
     message.c.origin,
     message.c.end,
+    message.c.end_reason,
     message.c.status,
     message.c.meta,
     message.c.created_at,

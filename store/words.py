@@ -7,6 +7,11 @@ from typing import Final, Literal
 Tier = Literal["outage", "billing", "problem", "howto", "feedback", "person", "unknown"]
 
 End = Literal["answered", "handed_off", "appended", "filed", "noted", "ignored", "superseded", "quarantined"]
+NOT_HELPED: Final = "the answer did not help"
+ASKED_AGAIN: Final = "asked the same again within a day"
+NOT_ENDED: Final = "three answers within the hour did not end it"
+"""Why something was handed over that the machine had answered: these three say that its answer was no help."""
+
 Owner = Literal["bot", "human"]
 CaseStatus = Literal["waiting", "open", "pending", "snoozed", "resolved"]
 UNRESOLVED: Final[tuple[CaseStatus, ...]] = ("waiting", "open", "pending", "snoozed")

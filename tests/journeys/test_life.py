@@ -89,6 +89,22 @@ async def test_no_brings_a_person_who_sees_what_was_tried(
     assert await cases_of(at, ana) == 1
 
 
+async def test_another_matter_after_an_answer_does_not_say_that_it_was_no_help(at: Desk, lea: AgentClient) -> None:
+    ana = await answered(at, lea)
+    await ana.write("you charged me twice")
+    await ana.hears("acknowledgement")
+    case = await case_of(at, lea, ana)
+    assert case["tier"] == "billing"
+    assert [tried["rejected"] for tried in case["tried"]] == [False]
+
+
+async def test_the_same_question_again_says_that_the_answer_was_no_help(at: Desk, lea: AgentClient) -> None:
+    ana = await answered(at, lea)
+    await ana.write(ALIAS)
+    await ana.hears("acknowledgement")
+    assert [tried["rejected"] for tried in (await case_of(at, lea, ana))["tried"]] == [True]
+
+
 async def test_yes_needs_nothing(at: Desk, lea: AgentClient) -> None:
     ana = await answered(at, lea)
     await ana.write("Yes", button="helped:yes")
