@@ -13,17 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot import likeness
-from bot.articles import Article, load_articles, parse_article
+from bot.articles import Article, parse_article
 from bot.retrieval import GOOD, Evidence, Library, Vector
 from models.encoder import Encoder
-from models.errors import ModelError
 from models.vectors import VectorCache
 from tests.bot.retrieval_set import Measured, load_parts, measure, place
 from tests.growth import LEAST, cost
 
-ROOT = Path(__file__).resolve().parents[2]
-KNOWLEDGE = ROOT / "bot" / "knowledge"
-KEPT = ROOT / "var" / "test-home" / "knowledge-vectors.sqlite"
 """Some 2,500 vectors: seconds of work that need not be done in every run."""
 
 
@@ -246,17 +242,8 @@ class TestSpeed:
 
 
 @pytest.fixture(scope="module")
-def real(request: pytest.FixtureRequest) -> tuple[Library, Encoder]:
-    try:
-        encoder: Encoder = request.getfixturevalue("encoder")
-    except ModelError as error:
-        pytest.skip(f"the encoder cannot be had here: {error}")
-    return Library.build(load_articles(KNOWLEDGE), encoder, cache=VectorCache(KEPT, encoder)), encoder
-
-
-@pytest.fixture(scope="module")
-def held_out(real: tuple[Library, Encoder]) -> Measured:
-    library, encoder = real
+def held_out(shipped: tuple[Library, Encoder]) -> Measured:
+    library, encoder = shipped
     return measure(library, load_parts()["held_out"], cache(encoder.encode))
 
 
@@ -273,16 +260,16 @@ class TestMeasured:
         assert held_out.refused_right <= 0.17, held_out
         assert held_out.answered_wrong <= 0.06, held_out
 
-    def test_listed_questions_find_their_section(self, real: tuple[Library, Encoder]) -> None:
-        library, encoder = real
+    def test_listed_questions_find_their_section(self, shipped: tuple[Library, Encoder], kept: VectorCache) -> None:
+        library, _ = shipped
         asked = [(question, s) for at in library.articles for s in at.sections for question in s.questions]
-        vectors = VectorCache(KEPT, encoder).vectors([question for question, _ in asked])
+        vectors = kept.vectors([question for question, _ in asked])
         found = [library.search(question, vectors[at], limit=1)[0] for at, (question, _) in enumerate(asked)]
         right = [hit.section is section for hit, (_, section) in zip(found, asked, strict=True)]
         assert sum(right) >= 0.98 * len(right)
 
-    def test_the_set_names_real_places_and_no_question_twice(self, real: tuple[Library, Encoder]) -> None:
-        library, _ = real
+    def test_the_set_names_real_places_and_no_question_twice(self, shipped: tuple[Library, Encoder]) -> None:
+        library, _ = shipped
         places = {f"{at.slug}#{section.anchor}" for at in library.articles for section in at.sections}
         listed = {q.casefold() for at in library.articles for s in at.sections for q in s.questions}
         parts = load_parts()
@@ -294,8 +281,8 @@ class TestMeasured:
             assert len(part.unanswerable) >= 60
             assert all(right <= places for right in part.answerable.values())
 
-    def test_a_greeting_around_a_question_does_no_harm(self, real: tuple[Library, Encoder]) -> None:
-        library, _ = real
+    def test_a_greeting_around_a_question_does_no_harm(self, shipped: tuple[Library, Encoder]) -> None:
+        library, _ = shipped
         hit = library.best("Hello, could you please tell me how I can set up my email in Outlook? Thanks, Ana")
         assert hit is not None
         assert place(hit) == "email-on-computer#set-up-outlook"
