@@ -110,15 +110,15 @@ class _Inputs:
 
     def back(self, of_rows: Matrix) -> Matrix:
         """sparse.T @ of_rows."""
-        return np.concatenate(list(self._pool.map(lambda part: part[1] @ of_rows, self._parts_of_columns)))
+        return np.concatenate(self.by_columns(lambda _, sparse: sparse @ of_rows))
 
     def by_rows(self, work: Callable[[slice, Any], Result]) -> list[Result]:
         """What `work` makes of each part of the rows: (which, the sparse inputs of them)."""
         return list(self._pool.map(work, *zip(*self._parts_of_rows, strict=True)))
 
-    def by_columns(self, work: Callable[[slice, Any], None]) -> None:
-        """`work` on each part of the sparse inputs: (which, what the texts have of them, transposed)."""
-        list(self._pool.map(work, *zip(*self._parts_of_columns, strict=True)))
+    def by_columns(self, work: Callable[[slice, Any], Result]) -> list[Result]:
+        """The same of each part of the sparse inputs: (which, what the texts have of them, transposed)."""
+        return list(self._pool.map(work, *zip(*self._parts_of_columns, strict=True)))
 
     def squares_back(self, of_rows: Matrix) -> Matrix:
         """(sparse * sparse).T @ of_rows."""
