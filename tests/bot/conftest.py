@@ -15,6 +15,7 @@ from models.vectors import VectorCache
 ROOT = Path(__file__).resolve().parents[2]
 HOME = Path(os.environ.get("WARMLINE_TEST_HOME") or ROOT / "var" / "test-home")
 KNOWLEDGE_VECTORS = HOME / "knowledge-vectors.sqlite"
+"""Some 2,500 vectors: seconds of work that need not be done in every run."""
 
 
 @pytest.fixture(scope="package")

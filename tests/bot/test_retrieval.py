@@ -20,8 +20,6 @@ from models.vectors import VectorCache
 from tests.bot.retrieval_set import Measured, load_parts, measure, place
 from tests.growth import LEAST, cost
 
-"""Some 2,500 vectors: seconds of work that need not be done in every run."""
-
 
 class Toy:
     """An encoder for tests: texts are near that share words."""
