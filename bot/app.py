@@ -244,7 +244,7 @@ async def warmline(
             file_at_most=settings.web_file_max_mb * 1_000_000,
             mail_after=rules.mail_after,
         )
-        house = House(intake=intake, database=database, live=live, bus=bus, front=front)
+        house = House(intake=intake, database=database, live=live, bus=bus, front=front, holder=holder)
         base = public_url(settings)
         router = Router(
             database=database,

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from bot.intake import Intake, one_line, safe_name
 from bot.live import Live
+from bot.tenure import Held, alone
 from channels.contract import (
     About,
     Button,
@@ -72,6 +74,7 @@ class House:
         live: Live,
         bus: Bus,
         front: Front,
+        holder: str = "",
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._intake = intake
@@ -79,6 +82,7 @@ class House:
         self._live = live
         self._bus = bus
         self._front = front
+        self._holder = holder
         self._clock = clock
         self._status: Mapping[str, str] | None = None
         self._status_asked = -1e9
@@ -93,6 +97,9 @@ class House:
 
     async def known_places(self, channel: str, account: str) -> list[str]:
         return await self._intake.known_places(channel, account)
+
+    def alone(self, name: str) -> AbstractAsyncContextManager[Held]:
+        return alone(self._database, name, f"{self._holder}-{secrets.token_hex(4)}", self._clock)
 
     async def find(self, channel: str, account: str, place: str) -> int | None:
         async with self._database.read() as connection:

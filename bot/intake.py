@@ -175,7 +175,7 @@ class Intake:
             for delivery in batch:
                 if delivery.cursor is not None:
                     move = delivery.cursor
-                    await inbox.move_cursor(connection, move.name, move.value, now, token=move.token)
+                    await inbox.move_cursor(connection, move.name, move.value, now, token=move.token, under=move.lease)
             return kept
 
         kept = await self._database.commit("intake", keep)

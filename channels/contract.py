@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -113,6 +113,8 @@ class Cursor:
     value: str
     token: int | None = None
     """The fencing token of the lease under which it was read; a stale one is refused with `LeaseLost`."""
+    lease: str | None = None
+    """Which lease that token is of; None: the one that is called like the cursor."""
 
 
 DeliveryOutcome = Literal["new", "duplicate", "conflict", "quarantined"]
@@ -235,11 +237,30 @@ class Capabilities:
     """Seconds for which the platform remembers a key, at least. What has been unclear for longer is never sent again
     without a person's word."""
     sends_per_second: float | None = None
-    """Of the whole account; None: no limit known."""
+    """Of the whole account; None: no limit known. The house keeps to it, over all processes."""
+    sends_per_second_in_place: float | None = None
+    """The same for one place."""
+
+
+class Tenure(Protocol):
+    """The right to be the only one."""
+
+    @property
+    def token(self) -> int:
+        """For `Cursor.token`. It only grows from holder to holder."""
+        ...
 
 
 class Host(Protocol):
     """What the house gives to an adapter."""
+
+    def alone(self, name: str) -> AbstractAsyncContextManager[Tenure]:
+        """To be the only one, in all processes, who holds this lease: a socket, a gateway, a poller.
+
+        Entering waits for as long as another holds it. Within, it is prolonged by itself; if that fails in time, what
+        runs in the block is cancelled and `LeaseLost` comes out of it: begin again. Whoever is killed is followed
+        within ten seconds; who leaves, at once."""
+        ...
 
     async def deliver(
         self,
@@ -427,6 +448,17 @@ class Channel(Protocol):
 
     async def stop(self) -> None:
         """Stop delivering, close connections, within five seconds. Safe to call twice, or before `start`."""
+        ...
+
+
+@runtime_checkable
+class Splits(Protocol):
+    def parts(self, text: RichText) -> Sequence[RichText]:
+        """The same words in parts each of which fits into one message there, as it is rendered; one if it fits.
+
+        A pure function: the same text gives the same parts after a restart. The house then sends each part by itself,
+        in order, with a key of its own, and remembers how far it came; buttons go with the last part, files and
+        `reply_to` with the first. `send` never sees a text that is too long."""
         ...
 
 

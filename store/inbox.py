@@ -473,18 +473,24 @@ async def set_aside(connection: AsyncConnection, items: Iterable[Unreadable], no
 
 
 async def move_cursor(
-    connection: AsyncConnection, name: str, value: str, now: datetime, *, token: int | None = None
+    connection: AsyncConnection,
+    name: str,
+    value: str,
+    now: datetime,
+    *,
+    token: int | None = None,
+    under: str | None = None,
 ) -> None:
-    """Remember how far a platform was read.
+    """Remember how far a platform was read. under: the lease whose token it is, if not called like the cursor.
 
     Raises:
         LeaseGone: `token` is no longer the lease's; somebody else reads this stream.
     """
     if token is not None:
-        query = select(lease.c.token).where(lease.c.name == name).with_for_update()
+        query = select(lease.c.token).where(lease.c.name == (under or name)).with_for_update()
         current = (await connection.execute(query)).scalar_one_or_none()
         if current is not None and current != token:
-            raise LeaseGone(f"The lease {name!r} has moved on to token {current}; this reader held {token}.")
+            raise LeaseGone(f"The lease {under or name!r} has moved on to token {current}; this reader held {token}.")
     row = {"name": name, "value": value, "token": token, "updated_at": now}
     statement = upsert(connection)(cursor).values(row)
     await connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=row))

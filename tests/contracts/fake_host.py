@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
 from channels.contract import Cursor, Delivered, InboundMessage, LeaseLost, Undecodable
@@ -22,6 +23,11 @@ class CommitFailed(Exception):
 class _Kept:
     words: object
     result: Delivered
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FakeTenure:
+    token: int
 
 
 class FakeHost:
@@ -43,6 +49,10 @@ class FakeHost:
         self.open.set()
         self.tokens: dict[str, int] = {}
         """The valid fencing token by cursor name; where none stands any will do."""
+        self.leases: dict[str, int] = {}
+        """The last token given out by lease name."""
+        self._rights: dict[str, asyncio.Lock] = {}
+        self._scopes: dict[str, asyncio.Timeout] = {}
         self.lease_lost = False
         self._failures: list[bool] = []
         self._kept: dict[Identity, _Kept] = {}
@@ -81,7 +91,28 @@ class FakeHost:
         found = {m.place for m in self.messages if (m.channel, m.account) == (channel, account)}
         return sorted(found)
 
+    @asynccontextmanager
+    async def alone(self, name: str) -> AsyncIterator[FakeTenure]:
+        async with self._rights.setdefault(name, asyncio.Lock()):
+            tenure = FakeTenure(token=self.leases.get(name, 0) + 1)
+            self.leases[name] = tenure.token
+            try:
+                async with asyncio.timeout(None) as scope:
+                    self._scopes[name] = scope
+                    yield tenure
+            except TimeoutError:
+                if not scope.expired():
+                    raise
+                raise LeaseLost(f"the lease {name!r} was lost") from None
+            finally:
+                self._scopes.pop(name, None)
+
     # --- what a test does with it ---
+
+    def take_away(self, name: str) -> None:
+        """As if the lease had run out: whoever holds it is stopped, and its token is an old one."""
+        self.leases[name] = self.leases.get(name, 0) + 1
+        self._scopes[name].reschedule(asyncio.get_running_loop().time())
 
     def fail(self, times: int = 1, *, after_commit: bool = False) -> None:
         """Let the next commits fail: with nothing kept, or with everything kept and only the answer lost."""
@@ -110,7 +141,9 @@ class FakeHost:
             self._news.notify_all()
 
     def _check_lease(self, cursor: Cursor | None) -> None:
-        valid = self.tokens.get(cursor.name) if cursor is not None else None
+        valid = None
+        if cursor is not None:
+            valid = self.tokens.get(cursor.name, self.leases.get(cursor.lease or cursor.name))
         stale = cursor is not None and valid is not None and cursor.token is not None and cursor.token < valid
         if self.lease_lost or stale:
             raise LeaseLost("another process holds this stream")
