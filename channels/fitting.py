@@ -58,6 +58,11 @@ def split_text(text: str, limit: int, unit: LengthUnit) -> list[str]:
     return parts
 
 
+def good_cut(text: str, end: int) -> int:
+    """Where a reader would cut so that at most `end` characters stay before it: in [1, end]."""
+    return _cut(text, 0, end)
+
+
 def _reach(text: str, start: int, limit: int, unit: LengthUnit) -> int:
     """The greatest end for which text[start:end] is within the limit."""
     window = text[start : start + limit]
