@@ -12,23 +12,12 @@ from typing import Final
 
 import structlog
 
-from channels.contract import (
-    Address,
-    Attachment,
-    Button,
-    Channel,
-    OutboundMessage,
-    PermanentFailure,
-    Reconciles,
-    TemporaryFailure,
-    UnknownOutcome,
-    Unsupported,
-)
-from channels.richtext import RichText
+from bot.packing import CutDifferently, Packed, pack
+from channels.contract import Channel, PermanentFailure, Reconciles, TemporaryFailure, UnknownOutcome, Unsupported
 from store import faults, outbox
-from store.bus import Bus
 from store.database import Database
 from store.errors import DatabaseAway
+from store.memorybus import BusProtocol
 from store.outbox import SETTLE_WITHIN, Parcel, Settlement
 
 BATCH: Final = 32
@@ -62,7 +51,7 @@ class Courier:
         self,
         *,
         database: Database,
-        bus: Bus,
+        bus: BusProtocol,
         find: Find,
         holder: str,
         published: Callable[[Collection[int], Collection[int]], Awaitable[None]],
@@ -146,17 +135,46 @@ class Courier:
         return min(SWEEP_EVERY, max(0.02, left)) if left > 0 else BLOCKED
 
     async def _carry(self, parcel: Parcel, claimed: float) -> None:
+        """Send it, part by part while nothing is in the way."""
         try:
-            settlement = await self._send(parcel, claimed)
-            if settlement.status == "unknown":
-                settlement = await self._wait_for_a_yes(parcel, settlement)
-            await self._settle(parcel, settlement)
+            following: Parcel | None = parcel
+            while following is not None:
+                following = await self._carry_part(following, claimed)
+                claimed = time.monotonic()
         except Exception:
             # Whatever it was, the others must go on. The row stays `sending`, and is `unknown` once its time is over.
             log.exception("a send was left unsettled", message=parcel.id)
         finally:
             self._sending.pop(parcel.conversation_id, None)
             self._news.set()
+
+    async def _carry_part(self, parcel: Parcel, claimed: float) -> Parcel | None:
+        """Send what is next of it and write that down. The parcel again, if its next part may leave at once."""
+        settlement = await self._send(parcel, claimed)
+        if settlement.status == "unknown":
+            settlement = await self._wait_for_a_yes(parcel, settlement)
+        if _more_to_come(settlement) and not self._draining:
+            return await self._begin_part(parcel, settlement)
+        await self._settle(parcel, settlement)
+        return None
+
+    async def _begin_part(self, parcel: Parcel, settlement: Settlement) -> Parcel | None:
+        """The fence once more. A database that is away for longer leaves the row `sending`: it becomes `unknown`."""
+        for _ in range(5):
+            try:
+                async with self._database.write("courier.part") as connection:
+                    following = await outbox.begin_part(
+                        connection, parcel, self._clock(), parts=settlement.parts or 1,
+                        part_ids=settlement.part_ids or (),
+                    )  # fmt: skip
+            except DatabaseAway as error:
+                log.warning("a part could not be noted", message=parcel.id, error=str(error))
+                await asyncio.sleep(1)
+            else:
+                if following is None:
+                    await self._published({parcel.conversation_id}, ())
+                return following
+        return None
 
     async def _wait_for_a_yes(self, parcel: Parcel, settlement: Settlement) -> Settlement:
         """Until its time is over an unclear send may still land: nobody believes a no, and its conversation waits."""
@@ -168,13 +186,14 @@ class Courier:
             if left <= 0 or not isinstance(channel, Reconciles):
                 continue
             try:
+                packed = await pack(self._database, channel, parcel)
                 async with asyncio.timeout(SEND_WITHIN):
-                    receipt = await channel.reconcile(await self._outbound(parcel))
+                    receipt = await channel.reconcile(packed.message)
             except Exception as error:
                 log.info("still unclear", message=parcel.id, error=str(error))
             else:
                 if receipt is not None:
-                    return Settlement(id=parcel.id, status="sent", external_id=receipt.external_id)
+                    return self._arrived(parcel, packed, receipt.external_id)
         return replace(settlement, next_try_at=self._clock())
 
     async def _settle(self, parcel: Parcel, settlement: Settlement) -> None:
@@ -200,9 +219,13 @@ class Courier:
         if parcel.unclear_since is not None and not self._may_repeat(channel, parcel):
             return Settlement(id=parcel.id, status="unknown", error=DOUBTFUL, next_try_at=self._clock())
         try:
-            message = await self._outbound(parcel)
+            packed = await pack(self._database, channel, parcel)
+        except CutDifferently as error:
+            return Settlement(id=parcel.id, status="parked", error=str(error), part_ids=())
         except Exception as error:
             return self._again(parcel, f"it could not be made ready ({type(error).__name__})", None)
+        if packed.parts > 1 and parcel.parts != packed.parts:
+            return self._still_to_come(parcel, packed, ())
         # The time began when the row was claimed: once it is over others take the row for abandoned.
         left = SEND_WITHIN - (time.monotonic() - claimed)
         if left < LEAST:
@@ -210,23 +233,38 @@ class Courier:
         try:
             async with asyncio.timeout(left):
                 faults.reach("courier.before-send")
-                receipt = await channel.send(message)
+                receipt = await channel.send(packed.message)
                 faults.reach("courier.after-send")
         except TemporaryFailure as error:
-            return self._again(parcel, str(error), error.retry_after)
+            return self._again(parcel, f"{packed.said}{error}", error.retry_after)
         except (PermanentFailure, Unsupported) as error:
-            return Settlement(id=parcel.id, status="failed", error=str(error) or type(error).__name__)
+            reason = f"{packed.said}{str(error) or type(error).__name__}"
+            return Settlement(id=parcel.id, status="failed", error=reason)
         except Exception as error:
             if not isinstance(error, (UnknownOutcome, TimeoutError)):
                 log.exception("an adapter raised", channel=parcel.channel, message=parcel.id)
-            reason = str(error) or "no answer came back in time"
+            reason = f"{packed.said}{str(error) or 'no answer came back in time'}"
             return Settlement(id=parcel.id, status="unknown", error=reason, next_try_at=self._clock())
-        return Settlement(id=parcel.id, status="sent", external_id=receipt.external_id)
+        return self._arrived(parcel, packed, receipt.external_id)
+
+    def _arrived(self, parcel: Parcel, packed: Packed, external_id: str) -> Settlement:
+        """The platform has what was packed: that is all of it, or one part more."""
+        if packed.parts == 1:
+            return Settlement(id=parcel.id, status="sent", external_id=external_id)
+        part_ids = (*parcel.part_ids, external_id)
+        if len(part_ids) == packed.parts:
+            return Settlement(id=parcel.id, status="sent", parts=packed.parts, part_ids=part_ids)
+        return self._still_to_come(parcel, packed, part_ids)
+
+    def _still_to_come(self, parcel: Parcel, packed: Packed, part_ids: tuple[str, ...]) -> Settlement:
+        return Settlement(
+            id=parcel.id, status="queued", parts=packed.parts, part_ids=part_ids, next_try_at=self._clock()
+        )
 
     def _again(self, parcel: Parcel, reason: str, retry_after: float | None) -> Settlement:
         """Certainly not sent: later, or parked once its minute is over."""
         tried = parcel.attempts
-        waited = (self._clock() - parcel.created_at).total_seconds()
+        waited = (self._clock() - (parcel.tried_at or parcel.created_at)).total_seconds()
         if tried > len(WAITS) or (tried > 1 and waited > sum(WAITS)):
             return Settlement(id=parcel.id, status="parked", error=f"{reason} (tried {tried} times)")
         wait = WAITS[tried - 1] if retry_after is None else max(retry_after, 0.05)
@@ -235,39 +273,6 @@ class Courier:
         return Settlement(
             id=parcel.id, status="queued", error=reason, next_try_at=self._clock() + timedelta(seconds=wait)
         )
-
-    async def _outbound(self, parcel: Parcel) -> OutboundMessage:
-        return OutboundMessage(
-            key=f"m{parcel.id}",
-            address=Address(
-                account=parcel.account,
-                place=parcel.place,
-                thread=parcel.thread,
-                recipient=parcel.recipient,
-                public=parcel.public,
-                extra=parcel.extra,
-            ),
-            text=RichText.from_json(parcel.rich) if parcel.rich else RichText.of(parcel.body),
-            kind=parcel.kind,
-            author=parcel.author_name,
-            buttons=tuple(Button(id=button["id"], label=button["label"]) for button in parcel.buttons),
-            attachments=await self._attachments(parcel),
-            reply_to=parcel.reply_to,
-            attempt=parcel.attempts,
-        )
-
-    async def _attachments(self, parcel: Parcel) -> tuple[Attachment, ...]:
-        if parcel.author != "agent":
-            return ()
-        async with self._database.read() as connection:
-            rows = await outbox.files_of(connection, parcel.id)
-        return tuple(
-            Attachment(
-                name=row["name"], media_type=row["media_type"], size=row["size"], reference=row["reference"],
-                content=row["content"],
-            )
-            for row in rows
-        )  # fmt: skip
 
     # --- what is unclear -------------------------------------------------------------------------
 
@@ -299,14 +304,15 @@ class Courier:
             return Settlement(id=parcel.id, status="queued", next_try_at=self._clock())
         if channel is not None and isinstance(channel, Reconciles):
             try:
+                packed = await pack(self._database, channel, parcel)
                 async with asyncio.timeout(SEND_WITHIN):
-                    receipt = await channel.reconcile(await self._outbound(parcel))
+                    receipt = await channel.reconcile(packed.message)
             except Exception as unclear:
                 error = str(unclear) or error
             else:
                 self._looks.pop(parcel.id, None)
                 if receipt is not None:
-                    return Settlement(id=parcel.id, status="sent", external_id=receipt.external_id)
+                    return self._arrived(parcel, packed, receipt.external_id)
                 return Settlement(id=parcel.id, status="queued", next_try_at=self._clock(), absent=True)
         if channel is not None and self._may_repeat(channel, parcel):
             self._looks.pop(parcel.id, None)
@@ -322,3 +328,8 @@ class Courier:
             error=error,
             next_try_at=self._clock() + timedelta(seconds=LOOKS[look]) if again else None,
         )
+
+
+def _more_to_come(settlement: Settlement) -> bool:
+    """It goes on with a part that has not been tried yet."""
+    return settlement.status == "queued" and settlement.part_ids is not None

@@ -172,6 +172,9 @@ class OutboundMessage:
     attachments: tuple[Attachment, ...] = ()
     reply_to: str | None = None
     attempt: int = 1
+    """Of this send: of this part, where a text goes in several."""
+    part: int = 1
+    """Which part of a longer text this is, where the channel `Splits`: the key of each is its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -457,8 +460,9 @@ class Splits(Protocol):
         """The same words in parts each of which fits into one message there, as it is rendered; one if it fits.
 
         A pure function: the same text gives the same parts after a restart. The house then sends each part by itself,
-        in order, with a key of its own, and remembers how far it came; buttons go with the last part, files and
-        `reply_to` with the first. `send` never sees a text that is too long."""
+        in order, with a key of its own (`m7` if there is one part, else `m7-1`, `m7-2`, …), and remembers how far it
+        came: what has arrived is not sent again. Buttons go with the last part, files and `reply_to` with the first.
+        `send` and `reconcile` see one part at a time, never a text that is too long."""
         ...
 
 

@@ -8,19 +8,30 @@ sending ──> failed | parked         certainly not sent, and never will be | 
 sending ──> unknown                 cut off, timed out, or its holder died
 unknown ──reconciled──> sent | queued
 failed | unknown | parked ──an agent──> queued
+
+A text that is too long for one message of its platform leaves in parts. The row remembers how many have arrived
+(`parts_done`); each part is a send of its own, with its own attempts and its own ten seconds, and before each the row
+passes the fence again:
+
+sending ──a part arrived──> sending     the next one begins
+sending ──a part arrived──> queued      the next one must wait for a limit, or for the next start
+unknown ──that part arrived──> queued   and goes on with the next; while it is unclear, its conversation waits a minute
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, FromClause, and_, exists, func, literal, or_, select, text, update
+from sqlalchemy import case as when
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.tables import (
+    HALF_SENT,
     LEAVING,
     UNDELIVERED,
     UNSETTLED,
@@ -33,6 +44,9 @@ from store.tables import (
 
 SETTLE_WITHIN: Final = timedelta(seconds=10)
 """A send that has not settled by then is `unknown`."""
+HELD_UP: Final = timedelta(seconds=60)
+"""So long a text of which one part is unclear holds back what was said after it."""
+STOPPED: Final = "no longer true, or a person has taken over"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +74,13 @@ class Parcel:
     sending_since: datetime | None
     unclear_since: datetime | None
     """When it was first sent without an answer: if now it is sent again, a platform may have forgotten its key."""
+    tried_at: datetime | None
+    """When the first of these attempts was made."""
+    parts: int | None
+    """In how many parts it leaves; None: in one, or not known yet."""
+    parts_done: int
+    part_ids: Sequence[str]
+    """The platform's names for the parts that have arrived."""
     created_at: datetime
 
 
@@ -72,7 +93,12 @@ class Settlement:
 
     id: int
     status: SettledAs
+    """sent: all of it. queued: to be sent (again), or the next part of it."""
     external_id: str | None = None
+    part_ids: Sequence[str] | None = None
+    """Of the parts that have arrived, if that has changed."""
+    parts: int | None = None
+    """In how many it leaves; with `part_ids`."""
     error: str | None = None
     sending_since: datetime | None = None
     """Of the parcel: a holder that slept does not settle what others have sent since. None: whichever send it is."""
@@ -80,6 +106,8 @@ class Settlement:
     """queued: when to send; unknown: when to look again, None: never, an agent decides."""
     absent: bool = False
     """queued: no earlier attempt has arrived either, for certain."""
+    counted: bool = True
+    """queued: False: nothing was tried, it only waits for its turn."""
 
 
 _PARCEL = [
@@ -103,6 +131,10 @@ _PARCEL = [
     message.c.attempts,
     message.c.sending_since,
     message.c.unclear_since,
+    message.c.tried_at,
+    message.c.parts,
+    message.c.parts_done,
+    message.c.part_ids,
     message.c.created_at,
 ]
 
@@ -112,32 +144,53 @@ _UNCLEAR_SINCE = func.coalesce(message.c.unclear_since, message.c.sending_since)
 
 
 def _parcel(row: Mapping[Any, Any]) -> Parcel:
-    return Parcel(**{**row, "extra": row["extra"] or {}, "buttons": row["buttons"] or ()})
+    return Parcel(
+        **{**row, "extra": row["extra"] or {}, "buttons": row["buttons"] or (), "part_ids": row["part_ids"] or ()}
+    )
 
 
-def _fence() -> ColumnElement[bool]:
+def _fence(row: FromClause = message) -> ColumnElement[bool]:
     """May this row still leave? People's rows always; the bot's while it owns; notices while they are true."""
     owned = exists().where(
-        conversation.c.id == message.c.conversation_id,
+        conversation.c.id == row.c.conversation_id,
         conversation.c.owner == "bot",
-        conversation.c.epoch == message.c.epoch,
+        conversation.c.epoch == row.c.epoch,
     )
-    here = case.c.conversation_id == message.c.conversation_id
+    here = case.c.conversation_id == row.c.conversation_id
     return or_(
-        message.c.author == "agent",
-        and_(message.c.condition.is_(None), owned),
-        and_(message.c.condition == "case_waiting", exists().where(here, case.c.status == "waiting")),
-        and_(message.c.condition == "case_unresolved", exists().where(here, case.c.status != "resolved")),
+        row.c.author == "agent",
+        and_(row.c.condition.is_(None), owned),
+        and_(row.c.condition == "case_waiting", exists().where(here, case.c.status == "waiting")),
+        and_(row.c.condition == "case_unresolved", exists().where(here, case.c.status != "resolved")),
         and_(
-            message.c.condition == "case_unanswered",
+            row.c.condition == "case_unanswered",
             exists().where(here, case.c.status != "resolved", case.c.unanswered_since.is_not(None)),
         ),
         and_(
-            message.c.condition == "case_held",
+            row.c.condition == "case_held",
             exists().where(here, case.c.status != "resolved", case.c.assignee_id.is_not(None)),
         ),
-        and_(message.c.condition == "case_resolved", ~exists().where(here, case.c.status != "resolved")),
+        and_(row.c.condition == "case_resolved", ~exists().where(here, case.c.status != "resolved")),
     )
+
+
+def _held_back(now: datetime) -> ColumnElement[bool]:
+    """Does something that was said before it have to leave first?"""
+    other, half = message.alias("other"), message.alias("half")
+    earlier = exists().where(
+        other.c.conversation_id == message.c.conversation_id,
+        other.c.seq < message.c.seq,
+        is_one_of(other.c.status, UNSETTLED),
+    )
+    half_sent = exists().where(
+        half.c.conversation_id == message.c.conversation_id,
+        half.c.seq < message.c.seq,
+        text(re.sub(r"\b(status|parts)\b", r"half.\1", HALF_SENT)),
+        half.c.next_try_at.is_not(None),  # it is looked after
+        half.c.unclear_since > now - HELD_UP,
+        _fence(half),
+    )
+    return or_(earlier, half_sent)
 
 
 async def claim(
@@ -147,15 +200,9 @@ async def claim(
 
     What the fence stops is cancelled. The transaction must commit before anything is requested.
     """
-    other = message.alias("other")
-    earlier = exists().where(
-        other.c.conversation_id == message.c.conversation_id,
-        other.c.seq < message.c.seq,
-        is_one_of(other.c.status, UNSETTLED),
-    )
     candidates = (
         select(message.c.id)
-        .where(_LEAVING, message.c.status.in_(_WAITING), message.c.next_try_at <= now, ~earlier)
+        .where(_LEAVING, message.c.status.in_(_WAITING), message.c.next_try_at <= now, ~_held_back(now))
         .order_by(message.c.next_try_at)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -165,6 +212,7 @@ async def claim(
     ids = [row[0] for row in await connection.execute(candidates)]
     if not ids:
         return []
+    at = literal(now, message.c.tried_at.type)
     taken = await connection.execute(
         update(message)
         .where(message.c.id.in_(ids), message.c.status.in_(_WAITING), _fence())
@@ -173,6 +221,7 @@ async def claim(
             holder=holder,
             sending_since=now,
             attempts=message.c.attempts + 1,
+            tried_at=when((message.c.attempts == 0, at), else_=func.coalesce(message.c.tried_at, at)),
             next_try_at=now + SETTLE_WITHIN,
         )
         .returning(message.c.id)
@@ -183,7 +232,7 @@ async def claim(
         await connection.execute(
             update(message)
             .where(message.c.id.in_(stopped), message.c.status.in_(_WAITING))
-            .values(status="cancelled", error="no longer true, or a person has taken over")
+            .values(status="cancelled", error=STOPPED)
         )
     return await parcels(connection, passed)
 
@@ -200,11 +249,58 @@ async def parcels(connection: AsyncConnection, ids: Collection[int]) -> list[Par
     return [_parcel(row) for row in (await connection.execute(query)).mappings()]
 
 
+async def begin_part(
+    connection: AsyncConnection, parcel: Parcel, now: datetime, *, parts: int, part_ids: Sequence[str]
+) -> Parcel | None:
+    """Write which parts of a row that is being sent have arrived, and begin the next: its ten seconds start anew.
+
+    None: no further part may leave, because the fence stops it (then the row is cancelled) or others have settled it.
+    The transaction must commit before anything is requested.
+    """
+    passes = _fence()
+    written = (
+        update(message)
+        .where(
+            message.c.id == parcel.id,
+            message.c.status.in_(("sending", "unknown")),
+            message.c.sending_since == parcel.sending_since,
+        )
+        .values(
+            status=when((passes, "sending"), else_="cancelled"),
+            error=when((passes, None), else_=STOPPED),
+            parts=parts,
+            parts_done=len(part_ids),
+            part_ids=list(part_ids),
+            external_id=func.coalesce(message.c.external_id, part_ids[0] if part_ids else None),
+            attempts=message.c.attempts if len(part_ids) == parcel.parts_done else 1,
+            tried_at=message.c.tried_at if len(part_ids) == parcel.parts_done else now,
+            unclear_since=message.c.unclear_since if len(part_ids) == parcel.parts_done else None,
+            sending_since=now,
+            next_try_at=now + SETTLE_WITHIN,
+        )
+        .returning(message.c.status)
+    )
+    status = (await connection.execute(written)).scalar_one_or_none()
+    if status != "sending":
+        return None
+    (again,) = await parcels(connection, [parcel.id])
+    return again
+
+
 async def settle(connection: AsyncConnection, settlement: Settlement, now: datetime) -> None:
     """Write how a send ended. A row that is not `sending` or `unknown` any more keeps its state."""
     written = update(message).where(message.c.id == settlement.id, message.c.status.in_(("sending", "unknown")))
     if settlement.sending_since is not None:
         written = written.where(message.c.sending_since == settlement.sending_since)
+    external_id: Any = func.coalesce(settlement.external_id, message.c.external_id)
+    if settlement.part_ids is not None:
+        ids = list(settlement.part_ids)
+        written = written.values(parts=settlement.parts, parts_done=len(ids), part_ids=ids or None)
+        if settlement.status == "queued":  # the next part is tried for the first time
+            written = written.values(attempts=0, unclear_since=None)
+        external_id = ids[0] if ids else None
+    elif not settlement.counted:
+        written = written.values(attempts=message.c.attempts - 1)
     if settlement.status == "unknown":
         written = written.values(unclear_since=_UNCLEAR_SINCE)
     elif settlement.absent:
@@ -212,7 +308,7 @@ async def settle(connection: AsyncConnection, settlement: Settlement, now: datet
     await connection.execute(
         written.values(
             status=settlement.status,
-            external_id=func.coalesce(settlement.external_id, message.c.external_id),
+            external_id=external_id,
             error=settlement.error,
             next_try_at=settlement.next_try_at,
             sent_at=now if settlement.status == "sent" else None,

@@ -235,6 +235,10 @@ message = Table(
     Column("holder", String(40)),
     Column("sending_since", Moment),
     Column("unclear_since", Moment),  # when that first was sent of which nobody knows whether it arrived
+    Column("tried_at", Moment),  # the first of these attempts
+    Column("parts", Integer),  # in how many it leaves, each sent by itself; null: in one
+    Column("parts_done", Integer, nullable=False, server_default="0"),  # how many of them have arrived, in order
+    Column("part_ids", JSON(none_as_null=True)),  # the platform's names for those
     Column("sent_at", Moment),
     Column("error", Text),
 )
@@ -244,6 +248,8 @@ UNSETTLED: Final = ("held", "queued", "sending")
 """What holds back the later rows of its conversation."""
 UNDELIVERED: Final = ("failed", "unknown", "parked")
 """What people look at."""
+HALF_SENT: Final = "status = 'unknown' AND parts > 1"
+"""Of which one part is unclear: the others are still to come, before what was said later."""
 UNDECIDED: Final = and_(message.c.direction == literal("in", literal_execute=True), message.c.end.is_(None))
 Index("uq_message_conversation_id_seq", message.c.conversation_id, message.c.seq, unique=True)
 Index("ix_message_origin", message.c.origin, message.c.revision)
@@ -251,6 +257,7 @@ _partial("ix_message_undecided", message, "conversation_id", "seq", where="direc
 _partial("ix_message_outbox", message, "next_try_at", where=f"status IN {LEAVING}")
 _partial("ix_message_unsettled", message, "conversation_id", "seq", where=f"status IN {UNSETTLED}")
 _partial("ix_message_undelivered", message, "id", where=f"status IN {UNDELIVERED}")
+_partial("ix_message_half_sent", message, "conversation_id", "seq", where=HALF_SENT)
 
 attachment = Table(
     "attachment",

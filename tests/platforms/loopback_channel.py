@@ -46,6 +46,7 @@ from channels.contract import (
     UnknownOutcome,
 )
 from channels.fitting import split_text
+from channels.richtext import RichText
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +76,13 @@ class LoopbackSettings:
     """The platform drops a second send with the same key."""
     window: float = 300.0
     """So long it remembers a key."""
+    max_length: int = 4096
+    """UTF-16 units in one message."""
+    in_parts: bool = False
+    """Leave the sending of a longer text, part by part, to the house."""
+    rate: float | None = None
+    """Messages a second that the house keeps to; the platform does not mind more."""
+    rate_in_place: float | None = None
     timeout: float = 10.0
     poll_wait: float = 25.0
     retry_base: float = 0.5
@@ -235,11 +243,13 @@ class LoopbackChannel:
     def __init__(self, settings: LoopbackSettings) -> None:
         self.account = settings.account
         self.capabilities = Capabilities(
-            max_length=4096,
+            max_length=settings.max_length,
             length_unit="utf16",
             rich_text=False,
             idempotent_sends=settings.idempotent,
             idempotent_within=settings.window,
+            sends_per_second=settings.rate,
+            sends_per_second_in_place=settings.rate_in_place,
         )
         self._settings = settings
         self._cursor = f"{NAME}:{settings.account}:updates"
@@ -566,6 +576,15 @@ def _file(attachment: Attachment) -> dict[str, str]:
     return {"name": attachment.name, "media_type": attachment.media_type, "content": content}
 
 
+class LoopbackInParts(LoopbackChannel):
+    """The same, but the house sends the parts of a longer text, and knows how many have arrived."""
+
+    def parts(self, text: RichText) -> Sequence[RichText]:
+        pieces = split_text(text.plain(), self.capabilities.max_length, self.capabilities.length_unit)
+        return [RichText.of(piece) for piece in pieces]
+
+
 def make(settings: Mapping[str, Any]) -> LoopbackChannel:
     """The factory: "tests.platforms.loopback_channel:make" in the settings."""
-    return LoopbackChannel(LoopbackSettings.parse(settings))
+    parsed = LoopbackSettings.parse(settings)
+    return LoopbackInParts(parsed) if parsed.in_parts else LoopbackChannel(parsed)
