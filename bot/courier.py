@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from dataclasses import replace
@@ -11,14 +12,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.packing import CutDifferently, Packed, pack
+from bot.rates import Find, Rates
 from channels.contract import Channel, PermanentFailure, Reconciles, TemporaryFailure, UnknownOutcome, Unsupported
 from store import faults, outbox
 from store.database import Database
 from store.errors import DatabaseAway
 from store.memorybus import BusProtocol
-from store.outbox import SETTLE_WITHIN, Parcel, Settlement
+from store.outbox import SETTLE_WITHIN, Line, Parcel, Settlement
 
 BATCH: Final = 32
 SEND_WITHIN: Final = 9.0
@@ -35,13 +38,12 @@ LOOKS: Final = (0.0, 5.0, 15.0, 60.0, 300.0)
 """Seconds until each next look at a send that has stayed unclear."""
 DOUBTFUL: Final = "we cannot tell whether this arrived; sending again may double it"
 SWEEP_EVERY: Final = 2.0
+PAUSED_KEPT: Final = 10_000
+"""Rows that a platform has put off once: so many are remembered."""
 SETTLE_AT_STOP: Final = 3.0
 """Seconds that a send may still take when the desk stops."""
 
 log = structlog.get_logger(__name__)
-
-Find = Callable[[str, str], Channel | None]
-"""The running adapter of (channel, account)."""
 
 
 class Courier:
@@ -66,6 +68,8 @@ class Courier:
         self._news = asyncio.Event()
         self._sending: dict[int, asyncio.Task[None]] = {}
         self._looks: dict[int, int] = {}
+        self._rates = Rates(bus, find=find)
+        self._paused: OrderedDict[int, None] = OrderedDict()
         self._claiming = asyncio.Lock()
         self._draining = False
 
@@ -120,26 +124,51 @@ class Courier:
             return SWEEP_EVERY if self._draining else await self._claim(tasks)
 
     async def _claim(self, tasks: asyncio.TaskGroup) -> float:
-        async with self._database.write("courier.claim") as connection:
-            now, claimed = self._clock(), time.monotonic()
-            await outbox.abandon(connection, now)
-            parcels = await outbox.claim(connection, self._holder, now, limit=BATCH, busy=set(self._sending))
-            next_at = None if parcels else await outbox.next_leaving(connection)
-        for parcel in parcels:
-            self._sending[parcel.conversation_id] = tasks.create_task(self._carry(parcel, claimed))
-        if parcels:
-            return 0.0 if len(parcels) == BATCH else 0.005
+        line, next_at = await self._database.look(self._look_ahead)
         if next_at is None:
             return SWEEP_EVERY
-        left = (next_at - now).total_seconds()
-        return min(SWEEP_EVERY, max(0.02, left)) if left > 0 else BLOCKED
+        if (left := (next_at - self._clock()).total_seconds()) > 0:
+            return min(SWEEP_EVERY, max(0.02, left))
+        passed = await self._rates.let_through(line)
+        claimed = time.monotonic()
+        async with self._database.write("courier.claim") as connection:
+            now = self._clock()
+            await outbox.abandon(connection, now)
+            parcels = (
+                await outbox.claim(
+                    connection, self._holder, now, limit=BATCH, busy=set(self._sending), only=passed
+                )
+                if passed
+                else []
+            )  # fmt: skip
+        since = {row.id: row.since for row in line}
+        for parcel in parcels:
+            self._sending[parcel.conversation_id] = tasks.create_task(self._carry(parcel, claimed, since[parcel.id]))
+        if len(line) == BATCH or len(passed) < len(line):
+            return 0.0  # there may be more, or others who need not wait
+        if parcels:
+            return 0.005
+        soonest = self._rates.soonest()
+        return BLOCKED if soonest is None else min(BLOCKED, soonest + 0.001)
 
-    async def _carry(self, parcel: Parcel, claimed: float) -> None:
-        """Send it, part by part while nothing is in the way."""
+    async def _look_ahead(self, connection: AsyncConnection) -> tuple[list[Line], datetime | None]:
+        """Who stands in line, without those who have to wait, and when the next row of all is due."""
+        now = self._clock()
+        next_at = await outbox.next_leaving(connection)
+        if next_at is None or next_at > now:
+            return [], next_at
+        accounts, places = self._rates.waiting()
+        line = await outbox.line(
+            connection, now, limit=BATCH, busy=set(self._sending), accounts=accounts, places=places
+        )  # fmt: skip
+        return line, next_at
+
+    async def _carry(self, parcel: Parcel, claimed: float, since: datetime) -> None:
+        """Send it, part by part while nothing is in the way. `since`: when its turn began."""
         try:
             following: Parcel | None = parcel
             while following is not None:
-                following = await self._carry_part(following, claimed)
+                following = await self._carry_part(following, claimed, since)
                 claimed = time.monotonic()
         except Exception:
             # Whatever it was, the others must go on. The row stays `sending`, and is `unknown` once its time is over.
@@ -148,15 +177,22 @@ class Courier:
             self._sending.pop(parcel.conversation_id, None)
             self._news.set()
 
-    async def _carry_part(self, parcel: Parcel, claimed: float) -> Parcel | None:
+    async def _carry_part(self, parcel: Parcel, claimed: float, since: datetime) -> Parcel | None:
         """Send what is next of it and write that down. The parcel again, if its next part may leave at once."""
-        settlement = await self._send(parcel, claimed)
+        settlement = await self._send(parcel, claimed, since)
         if settlement.status == "unknown":
             settlement = await self._wait_for_a_yes(parcel, settlement)
-        if _more_to_come(settlement) and not self._draining:
+        if await self._goes_on(parcel, settlement):
             return await self._begin_part(parcel, settlement)
         await self._settle(parcel, settlement)
         return None
+
+    async def _goes_on(self, parcel: Parcel, settlement: Settlement) -> bool:
+        """Is there a part that has not been tried, and may it leave at once?"""
+        if settlement.status != "queued" or settlement.part_ids is None or self._draining:
+            return False
+        # The first has taken its turn when the row was claimed; where turns are few the others stand in line again.
+        return not settlement.part_ids or await self._rates.is_free((parcel.channel, parcel.account, parcel.place))
 
     async def _begin_part(self, parcel: Parcel, settlement: Settlement) -> Parcel | None:
         """The fence once more. A database that is away for longer leaves the row `sending`: it becomes `unknown`."""
@@ -210,10 +246,10 @@ class Courier:
                 await self._published({parcel.conversation_id}, ())
                 return
 
-    async def _send(self, parcel: Parcel, claimed: float) -> Settlement:
+    async def _send(self, parcel: Parcel, claimed: float, since: datetime) -> Settlement:
         channel = self._find(parcel.channel, parcel.account)
         if channel is None:
-            return self._again(parcel, f"no channel {parcel.channel}:{parcel.account} is running", None)
+            return self._again(parcel, f"no channel {parcel.channel}:{parcel.account} is running")
         if channel.capabilities.pull:
             return Settlement(id=parcel.id, status="sent")
         if parcel.unclear_since is not None and not self._may_repeat(channel, parcel):
@@ -223,20 +259,24 @@ class Courier:
         except CutDifferently as error:
             return Settlement(id=parcel.id, status="parked", error=str(error), part_ids=())
         except Exception as error:
-            return self._again(parcel, f"it could not be made ready ({type(error).__name__})", None)
+            return self._again(parcel, f"it could not be made ready ({type(error).__name__})")
         if packed.parts > 1 and parcel.parts != packed.parts:
             return self._still_to_come(parcel, packed, ())
         # The time began when the row was claimed: once it is over others take the row for abandoned.
         left = SEND_WITHIN - (time.monotonic() - claimed)
         if left < LEAST:
-            return Settlement(id=parcel.id, status="queued", error="held up before it left", next_try_at=self._clock())
+            return Settlement(
+                id=parcel.id, status="queued", error="held up before it left", counted=False, next_try_at=self._clock()
+            )
         try:
             async with asyncio.timeout(left):
                 faults.reach("courier.before-send")
                 receipt = await channel.send(packed.message)
                 faults.reach("courier.after-send")
         except TemporaryFailure as error:
-            return self._again(parcel, f"{packed.said}{error}", error.retry_after)
+            if error.retry_after is None:
+                return self._again(parcel, f"{packed.said}{error}")
+            return await self._pause(parcel, f"{packed.said}{error}", error, since)
         except (PermanentFailure, Unsupported) as error:
             reason = f"{packed.said}{str(error) or type(error).__name__}"
             return Settlement(id=parcel.id, status="failed", error=reason)
@@ -261,18 +301,32 @@ class Courier:
             id=parcel.id, status="queued", parts=packed.parts, part_ids=part_ids, next_try_at=self._clock()
         )
 
-    def _again(self, parcel: Parcel, reason: str, retry_after: float | None) -> Settlement:
+    def _again(self, parcel: Parcel, reason: str) -> Settlement:
         """Certainly not sent: later, or parked once its minute is over."""
         tried = parcel.attempts
         waited = (self._clock() - (parcel.tried_at or parcel.created_at)).total_seconds()
         if tried > len(WAITS) or (tried > 1 and waited > sum(WAITS)):
             return Settlement(id=parcel.id, status="parked", error=f"{reason} (tried {tried} times)")
-        wait = WAITS[tried - 1] if retry_after is None else max(retry_after, 0.05)
-        if wait > sum(WAITS):
-            return Settlement(id=parcel.id, status="parked", error=f"{reason} (asked to wait {wait:.0f} s)")
-        return Settlement(
-            id=parcel.id, status="queued", error=reason, next_try_at=self._clock() + timedelta(seconds=wait)
+        later = self._clock() + timedelta(seconds=WAITS[tried - 1])
+        return Settlement(id=parcel.id, status="queued", error=reason, next_try_at=later)
+
+    async def _pause(self, parcel: Parcel, reason: str, asked: TemporaryFailure, since: datetime) -> Settlement:
+        """The platform asks for a pause. That is no try: the row keeps its place in line, the first time at least.
+
+        One that is refused again and again goes behind the others, or they would never come to their turn.
+        """
+        seconds = asked.retry_after or 0.0
+        await self._rates.hold(
+            (parcel.channel, parcel.account, parcel.place), seconds=seconds, only_there=asked.only_there
         )
+        again = parcel.id in self._paused
+        self._paused[parcel.id] = None
+        while len(self._paused) > PAUSED_KEPT:
+            self._paused.popitem(last=False)
+        return Settlement(
+            id=parcel.id, status="queued", counted=False, next_try_at=self._clock() if again else since,
+            error=f"{reason} (asked to wait {seconds:.3g} s)",
+        )  # fmt: skip
 
     # --- what is unclear -------------------------------------------------------------------------
 
@@ -328,8 +382,3 @@ class Courier:
             error=error,
             next_try_at=self._clock() + timedelta(seconds=LOOKS[look]) if again else None,
         )
-
-
-def _more_to_come(settlement: Settlement) -> bool:
-    """It goes on with a part that has not been tried yet."""
-    return settlement.status == "queued" and settlement.part_ids is not None

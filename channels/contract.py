@@ -190,11 +190,17 @@ class ChannelError(Exception):
 
 
 class TemporaryFailure(ChannelError):
-    """Certainly not sent; worth another try."""
+    """Certainly not sent; worth another try.
 
-    def __init__(self, reason: str, *, retry_after: float | None = None) -> None:
+    With `retry_after` (a 429) the platform asks for a pause of so many seconds: the house sends nothing of the whole
+    account before that, in any process, and counts no try. `only_there`: the pause is of this place alone, where the
+    platform says so.
+    """
+
+    def __init__(self, reason: str, *, retry_after: float | None = None, only_there: bool = False) -> None:
         super().__init__(reason)
         self.retry_after = retry_after
+        self.only_there = only_there
 
 
 class PermanentFailure(ChannelError):
@@ -240,7 +246,9 @@ class Capabilities:
     """Seconds for which the platform remembers a key, at least. What has been unclear for longer is never sent again
     without a person's word."""
     sends_per_second: float | None = None
-    """Of the whole account; None: no limit known. The house keeps to it, over all processes."""
+    """Of the whole account; None: no limit known. The house keeps to it, over all processes, and spaces sends evenly:
+    at 20 a second one leaves each 50 ms. Each part of a text is a send. What has to wait loses no try, and the
+    conversations take turns."""
     sends_per_second_in_place: float | None = None
     """The same for one place."""
 

@@ -122,6 +122,8 @@ def _described(row: MessageRow, more: dict[str, Any]) -> dict[str, Any]:
         "end_reason": more.get("end_reason"),
         "status": row.status,
         "error": more.get("error"),
+        "parts": more.get("parts"),  # in how many it leaves, where that is more than one, and how many have arrived
+        "parts_done": more.get("parts_done", 0) if more.get("parts") else None,
         "button": row.meta.get("button"),
         "files": row.meta.get("files", 0),
         "at": row.created_at,

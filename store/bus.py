@@ -9,7 +9,7 @@ fall back to what this process knows (`store.memorybus`).
       └── a connection lost ──┘
 
 Keys, under the prefix: `hint:<topic>` a stream, `live:<channel>` a pub/sub channel, `present` a sorted set of who is
-here until when, `allow:<key>` one number with a TTL.
+here until when, `allow:<key>` and `turn:<key>` one number with a TTL.
 """
 
 from __future__ import annotations
@@ -67,6 +67,34 @@ local excess = after - step * tonumber(ARGV[2]) - now
 if excess > 0 then return excess end
 redis.call('SET', KEYS[1], string.format('%.0f', after), 'PX', math.ceil((after - now) / 1000))
 return 0
+"""
+
+# KEYS: the limits' keys. ARGV: for each the microseconds of one use. Returns for each the microseconds to wait.
+_TURN: Final = """
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local waits, busy = {}, false
+for i, key in ipairs(KEYS) do
+    waits[i] = math.max(tonumber(redis.call('GET', key) or 0) - now, 0)
+    if waits[i] > 0 then busy = true end
+end
+if busy then return waits end
+for i, key in ipairs(KEYS) do
+    local step = tonumber(ARGV[i])
+    if step > 0 then
+        redis.call('SET', key, string.format('%.0f', now + step), 'PX', math.ceil(step / 1000))
+    end
+end
+return waits
+"""
+
+# KEYS: the limit's key. ARGV: microseconds.
+_HOLD: Final = """
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local free = math.max(tonumber(redis.call('GET', KEYS[1]) or 0), now + tonumber(ARGV[1]))
+redis.call('SET', KEYS[1], string.format('%.0f', free), 'PX', math.ceil((free - now) / 1000))
+return 1
 """
 
 
@@ -354,6 +382,18 @@ class Bus:
             return 0.0
         waiting = await self._ask("EVAL", _ALLOW, 1, self._key("allow", key), step(limit, per), limit)
         return await self._local.allow(key, limit=limit, per=per) if waiting is None else waiting / 1e6
+
+    async def turn(self, steps: Mapping[str, float]) -> dict[str, float]:
+        keys = [self._key("turn", key) for key in steps]
+        uses = [math.ceil(one * 1e6) for one in steps.values()]
+        waits = await self._ask("EVAL", _TURN, len(keys), *keys, *uses)
+        if waits is None:
+            return await self._local.turn(steps)
+        return {key: wait / 1e6 for key, wait in zip(steps, waits, strict=True) if wait > 0}
+
+    async def hold(self, key: str, *, seconds: float) -> None:
+        await self._local.hold(key, seconds=seconds)
+        await self._ask("EVAL", _HOLD, 1, self._key("turn", key), math.ceil(seconds * 1e6))
 
     # --- whether the server is there ---------------------------------------------------------
 

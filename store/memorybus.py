@@ -78,6 +78,18 @@ class BusProtocol(Protocol):
         """
         ...
 
+    async def turn(self, steps: Mapping[str, float]) -> dict[str, float]:
+        """One use of each of these keys at once, or of none. A use takes `steps[key]` seconds; the next waits for that.
+
+        Returns `{}`: allowed, and counted; else for each key that is not free the seconds until it is, and nothing is
+        counted. A key whose use takes no time is kept from being free by `hold` alone.
+        """
+        ...
+
+    async def hold(self, key: str, *, seconds: float) -> None:
+        """For so long, at least, no process gets a turn of this key."""
+        ...
+
     async def close(self) -> None:
         """Let go of everything. Hints that were made are still sent, if that is quick; subscriptions end."""
         ...
@@ -187,11 +199,28 @@ class Limiter:
         excess = after - one * limit - now
         if excess > 0:
             return excess / 1e6
-        self._used_up_to[key] = after
+        self._use(key, after)
+        return 0.0
+
+    def turn(self, steps: Mapping[str, float]) -> dict[str, float]:
+        """As `BusProtocol.turn`."""
+        now = int(self._clock() * 1e6)
+        waits = {key: (self._used_up_to.get(key, 0) - now) / 1e6 for key in steps}
+        busy = {key: wait for key, wait in waits.items() if wait > 0}
+        for key, one in steps.items() if not busy else ():
+            if one > 0:
+                self._use(key, now + math.ceil(one * 1e6))
+        return busy
+
+    def hold(self, key: str, *, seconds: float) -> None:
+        """As `BusProtocol.hold`."""
+        self._use(key, max(self._used_up_to.get(key, 0), int((self._clock() + seconds) * 1e6)))
+
+    def _use(self, key: str, up_to: int) -> None:
+        self._used_up_to[key] = up_to
         self._used_up_to.move_to_end(key)
         if len(self._used_up_to) > KEYS_KEPT:
             self._used_up_to.popitem(last=False)
-        return 0.0
 
 
 def step(limit: int, per: float) -> int:
@@ -294,6 +323,12 @@ class MemoryBus:
 
     async def allow(self, key: str, *, limit: int, per: float) -> float:
         return self._limiter.allow(key, limit=limit, per=per)
+
+    async def turn(self, steps: Mapping[str, float]) -> dict[str, float]:
+        return self._limiter.turn(steps)
+
+    async def hold(self, key: str, *, seconds: float) -> None:
+        self._limiter.hold(key, seconds=seconds)
 
     async def close(self) -> None:
         for channel in self._subscriptions.values():

@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
-from sqlalchemy import ColumnElement, FromClause, and_, exists, func, literal, or_, select, text, update
+from sqlalchemy import ColumnElement, FromClause, and_, exists, func, literal, or_, select, text, tuple_, update
 from sqlalchemy import case as when
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -82,6 +82,21 @@ class Parcel:
     part_ids: Sequence[str]
     """The platform's names for the parts that have arrived."""
     created_at: datetime
+
+
+Account = tuple[str, str]
+"""channel, account"""
+Place = tuple[str, str, str]
+"""channel, account, place"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One row that could leave now, and since when."""
+
+    id: int
+    place: Place
+    since: datetime
 
 
 SettledAs = Literal["sent", "queued", "failed", "parked", "unknown"]
@@ -193,12 +208,46 @@ def _held_back(now: datetime) -> ColumnElement[bool]:
     return or_(earlier, half_sent)
 
 
+async def line(
+    connection: AsyncConnection,
+    now: datetime,
+    *,
+    limit: int,
+    busy: Collection[int] = (),
+    accounts: Collection[Account] = (),
+    places: Collection[Place] = (),
+) -> list[Line]:
+    """What could leave now, who has waited longest first, without what has to wait: conversations that are `busy`,
+    these accounts, these places."""
+    where = (conversation.c.channel, conversation.c.account, conversation.c.place)
+    query = (
+        select(message.c.id, *where, message.c.next_try_at)
+        .join(conversation, conversation.c.id == message.c.conversation_id)
+        .where(_LEAVING, message.c.status.in_(_WAITING), message.c.next_try_at <= now, ~_held_back(now))
+        .order_by(message.c.next_try_at, message.c.id)
+        .limit(limit)
+    )
+    if busy:
+        query = query.where(message.c.conversation_id.not_in(busy))
+    if accounts:
+        query = query.where(tuple_(*where[:2]).not_in(accounts))
+    if places:
+        query = query.where(tuple_(*where).not_in(places))
+    return [Line(id=row[0], place=(row[1], row[2], row[3]), since=row[4]) for row in await connection.execute(query)]
+
+
 async def claim(
-    connection: AsyncConnection, holder: str, now: datetime, *, limit: int, busy: Collection[int] = ()
+    connection: AsyncConnection,
+    holder: str,
+    now: datetime,
+    *,
+    limit: int,
+    busy: Collection[int] = (),
+    only: Collection[int] | None = None,
 ) -> list[Parcel]:
     """Put what may leave now to `sending`, oldest first, at most one row of a conversation, and return it.
 
-    What the fence stops is cancelled. The transaction must commit before anything is requested.
+    What the fence stops is cancelled. The transaction must commit before anything is requested. `only`: of these rows.
     """
     candidates = (
         select(message.c.id)
@@ -209,6 +258,8 @@ async def claim(
     )
     if busy:
         candidates = candidates.where(message.c.conversation_id.not_in(busy))
+    if only is not None:
+        candidates = candidates.where(message.c.id.in_(only))
     ids = [row[0] for row in await connection.execute(candidates)]
     if not ids:
         return []
@@ -313,6 +364,26 @@ async def settle(connection: AsyncConnection, settlement: Settlement, now: datet
             next_try_at=settlement.next_try_at,
             sent_at=now if settlement.status == "sent" else None,
         )
+    )
+    if settlement.status != "queued":
+        await _next_in_line(connection, settlement.id, now)
+
+
+async def _next_in_line(connection: AsyncConnection, message_id: int, now: datetime) -> None:
+    """What this conversation has to say next waits from now on: where sending is slow, everybody's turn comes round."""
+    here = select(message.c.conversation_id).where(message.c.id == message_id).scalar_subquery()
+    other = message.alias("other")
+    following = (
+        select(other.c.id)
+        .where(other.c.conversation_id == here, is_one_of(other.c.status, UNSETTLED))
+        .order_by(other.c.seq)
+        .limit(1)
+        .scalar_subquery()
+    )
+    await connection.execute(
+        update(message)
+        .where(message.c.id == following, message.c.status.in_(_WAITING), message.c.next_try_at < now)
+        .values(next_try_at=now)
     )
 
 

@@ -75,6 +75,8 @@ async def delivery(connection: AsyncConnection, conversation_id: int, seqs: Sequ
         message.c.platform_at,
         message.c.external_id,
         message.c.agent_id,
+        message.c.parts,
+        message.c.parts_done,
     ).where(message.c.conversation_id == conversation_id, message.c.seq.between(min(seqs), max(seqs)))
     return {row["seq"]: dict(row) for row in (await connection.execute(query)).mappings()}
 

@@ -673,6 +673,38 @@ async def test_keys_are_apart_and_no_limit_is_none(bus: BusProtocol) -> None:
     assert [await bus.allow("c", limit=0, per=60) for _ in range(5)] == [0] * 5
 
 
+async def test_a_turn_is_of_all_its_keys_or_of_none(bus: BusProtocol) -> None:
+    assert await bus.turn({"account": 60, "place 1": 3600}) == {}
+    waits = await bus.turn({"account": 60, "place 2": 3600})
+    assert waits.keys() == {"account"}
+    assert 30 < waits["account"] <= 60
+    assert await bus.turn({"place 2": 3600}) == {}, "it was not counted"
+    assert (await bus.turn({"account": 60, "place 1": 3600})).keys() == {"account", "place 1"}
+    assert [await bus.turn({"free": 0}) for _ in range(3)] == [{}] * 3
+
+
+async def test_turns_taken_at_once_are_one_at_a_time(bus: BusProtocol) -> None:
+    waits = await asyncio.gather(*(bus.turn({"k": 60}) for _ in range(50)))
+    assert waits.count({}) == 1
+
+
+async def test_a_hold_keeps_all_processes_from_their_turn(real: Bus, url: str, connect: Connect) -> None:
+    other = await connect(url)
+    await real.hold("k", seconds=60)
+    await other.hold("k", seconds=1)  # never makes it shorter
+    for each in (real, other):
+        for one in (0, 1):
+            assert 30 < (await each.turn({"k": one, "free": 0}))["k"] <= 60
+
+
+async def test_a_hold_ends(bus: BusProtocol) -> None:
+    await bus.hold("k", seconds=0.05)
+    wait = (await bus.turn({"k": 1}))["k"]
+    assert 0 < wait <= 0.05
+    await asyncio.sleep(wait + 0.002)
+    assert await bus.turn({"k": 1}) == {}
+
+
 async def test_a_limit_leaves_nothing_behind(real: Bus, redis: Any) -> None:
     await real.allow("k", limit=2, per=0.2)
     assert 0 < await redis.pttl("warmline:allow:k") <= 101

@@ -276,8 +276,18 @@ async def test_what_could_not_be_delivered(at: Desk) -> None:
         page = await mia.page(f"/desk/cases/{number}")
         assert words in page
         assert ("Send again</button>" in page) == (status != "queued")
+    for status, words in (
+        ("sending", "Being sent: 2 of 5 parts"),
+        ("cancelled", "Only 2 of 5 parts arrived: a person took over before the rest left"),
+    ):
+        await at.sql(
+            "UPDATE message SET status = :status, parts = 5, parts_done = 2"
+            " WHERE conversation_id = :id AND body = 'are you there?'",
+            status=status, id=conversation,
+        )  # fmt: skip
+        assert words in await mia.page(f"/desk/cases/{number}")
     await at.sql(
-        "UPDATE message SET status = 'sent' WHERE conversation_id = :id AND status = 'unknown'", id=conversation
+        "UPDATE message SET status = 'sent' WHERE conversation_id = :id AND body = 'are you there?'", id=conversation
     )
     await at.sql(
         "UPDATE conversation SET seen_seq = next_seq - 1, seen_at = :at WHERE id = :id",

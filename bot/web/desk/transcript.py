@@ -315,6 +315,7 @@ def _delivery(row: Mapping[str, Any], scene: Scene, last_seen: int) -> Delivery 
     """What became of it; of the machine's own words only what is worth a line."""
     status, by_people = row["status"], row["from"] == "agent"
     reason = f": {row['error']}" if row["error"] else ""
+    done, parts = row.get("parts_done"), row.get("parts")
     match status:
         case "sent":
             if row["seq"] == last_seen and scene.seen_at is not None:
@@ -326,9 +327,9 @@ def _delivery(row: Mapping[str, Any], scene: Scene, last_seen: int) -> Delivery 
         case "held":
             return Delivery(state="queued", words="Not sent yet")
         case "queued":
-            return Delivery(state="queued", words="Waits to be sent")
+            return Delivery(state="queued", words=f"Waits to be sent{reason}")
         case "sending":
-            return Delivery(state="queued", words="Being sent")
+            return Delivery(state="queued", words=f"Being sent: {done} of {parts} parts" if done else "Being sent")
         case "failed":
             return Delivery(state="failed", words=f"Not delivered{reason}.", again=True)
         case "parked":
@@ -336,6 +337,9 @@ def _delivery(row: Mapping[str, Any], scene: Scene, last_seen: int) -> Delivery 
         case "unknown":
             words = "We cannot tell whether this arrived. Sending again may double it."
             return Delivery(state="failed", words=words, again=True)
+        case "cancelled" if done:
+            words = f"Only {done} of {parts} parts arrived: a person took over before the rest left"
+            return Delivery(state="cancelled", words=words)
         case "cancelled":
             return Delivery(state="cancelled", words="Never sent: a person took over before it left")
         case _:
