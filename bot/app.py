@@ -29,6 +29,7 @@ from bot.live import Live
 from bot.mailing import Mailing
 from bot.router import Router
 from bot.settings import Settings, public_url, read_secret
+from bot.typist import Typist
 from bot.understanding import Reader
 from bot.web import front as front_page
 from bot.web import pages
@@ -212,10 +213,11 @@ async def warmline(
         async def published(conversations: Collection[int], cases: Collection[int]) -> None:
             await live.publish(conversations, cases)
 
-        courier = Courier(
-            database=database, bus=bus, find=lambda name, account: channels.get((name, account)), holder=holder,
-            published=published,
-        )  # fmt: skip
+        def find(name: str, account: str) -> Channel | None:
+            return channels.get((name, account))
+
+        courier = Courier(database=database, bus=bus, find=find, holder=holder, published=published)
+        typist = Typist(database=database, bus=bus, live=live, find=find)
 
         async def acted(conversation: int, case: int) -> None:
             await bus.hint("courier", [conversation])
@@ -257,6 +259,7 @@ async def warmline(
             link=lambda slug, anchor: f"{base}/help/{slug}" + (f"#{anchor}" if anchor else ""),
             quiet=settings.quiet_seconds,
             quiet_at_most=settings.quiet_at_most,
+            typing=lambda there: typist.show(there.id, there.channel, there.account),
         )
         notifier: Notifier | None = None
         if settings.webhook_url is not None:
@@ -339,6 +342,7 @@ async def warmline(
                     ("live", live.run),
                     ("router", router.run),
                     ("courier", courier.run),
+                    ("typist", typist.run),
                     ("clock", clock.run),
                     ("library", shelf.run),
                     ("gate", partial(gate.run, reader)),

@@ -32,7 +32,7 @@ from store import journey
 from store.bus import Bus
 from store.database import Database
 from store.errors import DatabaseAway, TablesDiffer
-from store.journey import Burst
+from store.journey import Burst, ConversationRow
 
 AT_ONCE: Final = 96
 """Conversations between being taken and being written: enough to keep the reader's threads busy."""
@@ -51,6 +51,9 @@ log = structlog.get_logger(__name__)
 Published = Callable[[Collection[int], Collection[int]], Awaitable[None]]
 """Told which conversations and cases a commit has changed."""
 
+Typing = Callable[[ConversationRow], None]
+"""Told that the machine is about to speak there; returns at once."""
+
 
 class Router:
     """Takes hints, sweeps for what hints have missed, and gives every message its end."""
@@ -68,6 +71,7 @@ class Router:
         link: answers.Link,
         quiet: float,
         quiet_at_most: float,
+        typing: Typing = lambda _: None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._database = database
@@ -79,6 +83,7 @@ class Router:
         self._published = published
         self._quiet = quiet
         self._quiet_at_most = quiet_at_most
+        self._typing = typing
         self._clock = clock
         self._pending: OrderedDict[int, None] = OrderedDict()
         self._busy: set[int] = set()
@@ -219,6 +224,8 @@ class Router:
     def _plan(self, burst: Burst, reading: Reading | None) -> None:
         decision = decide(situation(burst, reading, self._clock()))
         if decision.may_wait and (later := self._not_quiet_yet(burst)) > 0:
+            if not decision.unfinished:
+                self._typing(burst.conversation)
             asyncio.get_running_loop().call_later(later, self.look_at, [burst.conversation.id])
             self._release([burst.conversation.id])
             return

@@ -477,7 +477,8 @@ class Splits(Protocol):
 @runtime_checkable
 class ShowsTyping(Protocol):
     async def typing(self, address: Address) -> None:
-        """Show that an answer is on its way. Best effort: never raises."""
+        """Show that an answer is on its way, for some seconds. Best effort: never raises. The house calls it while the
+        bot is about to answer and while an agent types a reply, every four seconds at most, and waits for nothing."""
         ...
 
 

@@ -431,6 +431,14 @@ async def unclear(connection: AsyncConnection, now: datetime, *, limit: int) -> 
     return await parcels(connection, ids)
 
 
+async def place_of(connection: AsyncConnection, conversation_id: int) -> dict[str, Any] | None:
+    """Where what we say in that conversation goes: channel, account, place, thread, recipient, public, extra."""
+    names = ("channel", "account", "place", "thread", "recipient", "public", "extra")
+    query = select(*(conversation.c[name] for name in names)).where(conversation.c.id == conversation_id)
+    row = (await connection.execute(query)).mappings().one_or_none()
+    return None if row is None else dict(row)
+
+
 async def next_leaving(connection: AsyncConnection) -> datetime | None:
     """When the courier has something to do next."""
     query = select(func.min(message.c.next_try_at)).where(_LEAVING)
