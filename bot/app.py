@@ -11,13 +11,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from bot import metrics
+from bot import metrics, presences
 from bot.chance import chance
 from bot.clock import Clock
 from bot.courier import Courier
@@ -40,9 +40,7 @@ from bot.web.desk.frame import Frame
 from bot.web.page import Pages
 from bot.web.server import application
 from bot.web.signin import SignIn
-from channels import registry
 from channels.contract import Backfills, Capabilities, Channel, Rereads, ServesRoutes
-from channels.web import NAME as WEB
 from handoff.desk import Desk
 from handoff.letters import Postman
 from handoff.notifier import Notifier
@@ -198,7 +196,7 @@ async def warmline(
 
         live = Live(bus)
         gate = await _gatekeeper(settings, mind, shelf, database, bus, live)
-        channels = _channels(settings, secret)
+        channels = presences.make_all(settings, secret)
         capabilities = _capabilities(channels)
         postman = _postman(settings, secret)
         rules = Rules(
@@ -412,26 +410,6 @@ async def _backfill(channel: Channel, house: House) -> None:
     else:
         if missed:
             log.info("caught up", channel=channel.name, messages=missed)
-
-
-def _channels(settings: Settings, secret: bytes) -> dict[tuple[str, str], Channel]:
-    """The web, and every channel that the settings name."""
-    wanted: list[Channel] = [
-        registry.load(
-            WEB,
-            {
-                "secret": secret,
-                "max_length": settings.web_max_length,
-                "rate_limit": settings.web_rate_limit,
-                "allowed_origins": settings.allowed_origins,
-                "file_at_most": settings.web_file_max_mb * 1_000_000,
-            },
-        )
-    ]
-    for name, table in settings.channels.items():
-        options: dict[str, Any] = dict(table)
-        wanted.append(registry.load(str(options.pop("use", name)), options))
-    return {(channel.name, channel.account): channel for channel in wanted}
 
 
 def _capabilities(channels: dict[tuple[str, str], Channel]) -> Callable[[str], Capabilities]:

@@ -1,7 +1,8 @@
 """Settings: from the environment (`WARMLINE_…`), else from `warmline.toml`, else the default.
 
 A secret may also lie in a file of its own, which the environment names (`WARMLINE_…_FILE`): the environment itself is
-shown by `docker inspect` and inherited by every child.
+shown by `docker inspect` and inherited by every child. The tables of channels have their own rules
+(`bot.channel_tables`).
 
 All are checked at start and every fault is told at once, by the name that the operator wrote.
 """
@@ -30,6 +31,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from bot import channel_tables
 from bot.mailserver import MailServer, Sender
 from handoff.deadlines import Targets
 from handoff.hours import Hours, parse_hours
@@ -317,9 +319,14 @@ def load_settings(**given: Any) -> Settings:
     try:
         settings = Settings(**{**in_files, **given})
     except ValidationError as error:
+        of_file = known.get("channels")
+        tables = of_file if isinstance(of_file, dict) else {}
+        channel_tables.tables_of({k: v for k, v in tables.items() if isinstance(v, dict)}, os.environ, faults)
         faults += [_told(fault, in_files) for fault in error.errors(include_url=False, include_input=False)]
         raise SettingsError(faults) from None
     settings = _with_password(settings, faults)
+    tables = channel_tables.tables_of(settings.channels, os.environ, faults)
+    settings = settings.model_copy(update={"channels": tables})
     if settings.quiet_at_most < settings.quiet_seconds:
         faults.append(f"{PREFIX}QUIET_AT_MOST is less than {PREFIX}QUIET_SECONDS. Raise it.")
     if settings.smtp_url is not None and settings.mail_from is None:
@@ -405,6 +412,7 @@ def unknown_in_environment() -> list[str]:
         if name.startswith(PREFIX)
         and name.removeprefix(PREFIX).lower() not in Settings.model_fields.keys() | files
         and name not in _OTHERS
+        and not name.startswith(channel_tables.PREFIX)
     ]
 
 

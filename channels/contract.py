@@ -519,6 +519,12 @@ class Checks(Protocol):
 
 
 ChannelFactory = Callable[[Mapping[str, Any]], Channel]
-"""Makes a channel from its settings. Raises `ValueError` naming every setting that is wrong."""
+"""Makes a channel from its settings: its table `[channels.NAME]` without `use`. Raises `ValueError` naming every
+setting that is wrong, and never the value of one.
+
+Options may also come from the environment or from files (docs/settings.md). The house reads the files: an adapter gets
+`token`, never `token_file`, and has no option of its own that ends in `_file`. What comes from a file is text; from
+the environment `true`, `false`, short numbers and JSON lists come as such, all else as text. An option whose name ends
+in token, secret, password or key is always text, and kept out of what the house prints."""
 
 Sleep = Callable[[float], Awaitable[None]]

@@ -25,6 +25,7 @@ Mark = Literal["ok", "note", "wrong"]
 
 PATIENCE: Final = 15.0
 """Seconds for one look: a server that swallows what it is sent shall not keep us."""
+STOP_WITHIN: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,8 +92,8 @@ async def look(settings: Settings) -> AsyncIterator[Finding]:
     else:
         yield Finding(part="notifier", mark="ok", text="calls go out until somebody takes a first-class case")
     yield await _tried("mail", lambda: _mail(settings))
-    for name, make in _channels(settings):
-        yield await _tried(name, lambda make=make: _channel(make))  # type: ignore[misc]
+    for name, look_at in _channels(settings):
+        yield await _tried(name, look_at)
 
 
 async def _tried(part: str, probe: Callable[[], Awaitable[tuple[Mark, str]]]) -> Finding:
@@ -379,28 +380,42 @@ async def _mail(settings: Settings) -> tuple[Mark, str]:
 # --- channels --------------------------------------------------------------------------------------
 
 
-def _channels(settings: Settings) -> Iterator[tuple[str, Callable[[], Channel]]]:
-    from channels import registry
+def _channels(settings: Settings) -> Iterator[tuple[str, Callable[[], Awaitable[tuple[Mark, str]]]]]:
+    """The look at each channel, by the name of its table."""
+    from bot.presences import Presences, add, web_table
     from channels.web import NAME
 
+    made: Presences = {}
+    tables: dict[tuple[str, str], str] = {}
+
+    def look_at(name: str, table: dict[str, Any]) -> Callable[[], Awaitable[tuple[Mark, str]]]:
+        return lambda: _channel(lambda: add(made, tables, name, table), table)
+
     # Nothing is signed here, so any secret does; the real one was looked at with the settings.
-    web = {
-        "secret": bytes(32),
-        "max_length": settings.web_max_length,
-        "rate_limit": settings.web_rate_limit,
-        "allowed_origins": settings.allowed_origins,
-        "file_at_most": settings.web_file_max_mb * 1_000_000,
-    }
-    yield NAME, lambda: registry.load(NAME, web)
+    yield NAME, look_at("", web_table(settings, bytes(32)))
     for name, table in settings.channels.items():
-        options: dict[str, Any] = dict(table)
-        use = str(options.pop("use", name))
-        yield name, lambda use=use, options=options: registry.load(use, options)  # type: ignore[misc]
+        yield name, look_at(name, table)
 
 
-async def _channel(make: Callable[[], Channel]) -> tuple[Mark, str]:
+async def _channel(make: Callable[[], Channel], table: dict[str, Any]) -> tuple[Mark, str]:
+    from bot.channel_tables import without_secrets
+    from bot.settings import SettingsError
     from channels.contract import Checks
 
-    channel = make()
-    faults = await channel.check() if isinstance(channel, Checks) else []
-    return ("wrong", " ".join(faults)) if faults else ("ok", "its settings are in order")
+    try:
+        channel = make()
+    except SettingsError as error:
+        return "wrong", str(error)
+    if not isinstance(channel, Checks):
+        return "ok", "its settings are in order"
+    try:
+        faults = await channel.check()
+    except TimeoutError:
+        raise
+    except Exception as error:
+        faults = [f"{type(error).__name__}: {error}"]
+    finally:
+        with suppress(Exception):
+            async with asyncio.timeout(STOP_WITHIN):
+                await channel.stop()
+    return ("wrong", without_secrets(" ".join(faults), table)) if faults else ("ok", "its settings are in order")

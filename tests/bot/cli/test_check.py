@@ -35,8 +35,20 @@ def marks(shown: str) -> dict[str, str]:
 class Moody(WebChannel):
     """A channel that finds something to say."""
 
+    name = "moody"
+
     async def check(self) -> list[str]:
         return ["The bot may not read messages: tick it on the app's page.", "The token ends tomorrow: make a new one."]
+
+
+class Silent(Moody):
+    async def check(self) -> list[str]:
+        await asyncio.sleep(60)
+        return []
+
+
+def silent(settings: dict[str, object]) -> Silent:
+    return Silent(WebSettings(secret=bytes(32)))
 
 
 def moody(settings: dict[str, object]) -> Moody:
@@ -214,6 +226,24 @@ def test_channels_say_what_is_wrong(invoke: Invoke, tmp_path: Path) -> None:
     assert [found[name] for name in ("web", "shop", "lab", "slcak")] == ["ok", "wrong", "wrong", "wrong"]
     assert "tick it on the app's page. The token ends tomorrow" in result.stdout
     assert "refuse: leave it out" in result.stdout
+
+
+def test_the_same_account_in_two_tables_is_wrong(invoke: Invoke, tmp_path: Path) -> None:
+    path = f"{__name__}:moody"
+    (tmp_path / "warmline.toml").write_text(f'[channels.shop]\nuse = "{path}"\n[channels.lab]\nuse = "{path}"\n')
+    result = invoke("check")
+    assert marks(result.stdout)["lab"] == "wrong"
+    assert "[channels.lab] and [channels.shop] are the same account" in result.stdout
+
+
+def test_a_channel_that_does_not_answer_is_named(
+    invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "warmline.toml").write_text(f'[channels.shop]\nuse = "{__name__}:silent"\n')
+    monkeypatch.setattr(check_command, "PATIENCE", 0.5)
+    found = invoke("check").stdout
+    assert marks(found)["shop"] == "wrong"
+    assert "No answer within" in found
 
 
 def test_a_server_that_swallows_everything_does_not_keep_us(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
