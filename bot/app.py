@@ -52,10 +52,10 @@ from intents.classifier import Classifier
 from intents.promise import Terms
 from models.encoder import Encoder, load_encoder
 from models.vectors import VectorCache
-from store import agents, quarantine, sessions
+from store import agents, leases, quarantine, sessions
 from store import settings as kept
 from store.bus import Bus
-from store.database import Database, open_database, sqlite_url
+from store.database import Database, is_in, open_database, sqlite_url
 from store.homelock import HomeLock
 from store.migrate import migrate
 from store.valkey import EmbeddedValkey
@@ -174,6 +174,10 @@ async def warmline(
         stack.push_async_callback(database.close)
         progress("Opening the database")
         await migrate(database)
+        if is_in(settings.home, database):
+            # The lock says that nobody else is at it: a desk that was killed need not be waited for.
+            async with database.write("lease.void") as connection:
+                await leases.void_all(connection)
         redis_url = (
             settings.redis_url.get_secret_value()
             if settings.redis_url is not None

@@ -270,7 +270,7 @@ class Host(Protocol):
 
         Entering waits for as long as another holds it. Within, it is prolonged by itself; if that fails in time, what
         runs in the block is cancelled and `LeaseLost` comes out of it: begin again. Whoever is killed is followed
-        within ten seconds; who leaves, at once."""
+        within ten seconds, on one machine (SQLite) as soon as the next desk starts; who leaves, at once."""
         ...
 
     async def deliver(

@@ -180,6 +180,12 @@ def sqlite_url(home: Path) -> str:
     return f"sqlite+aiosqlite:///{home / 'warmline.db'}"
 
 
+def is_in(home: Path, database: Database) -> bool:
+    """Is it a file in this folder? Then whoever holds the folder's lock is alone with it."""
+    file = make_url(database.url).database if database.dialect == "sqlite" else None
+    return file is not None and Path(file).resolve().parent == home.resolve()
+
+
 def open_database(url: str) -> Database:
     """Engines for `url`; no connection is made yet.
 

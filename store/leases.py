@@ -57,3 +57,9 @@ async def release(connection: AsyncConnection, held: Lease) -> None:
     await connection.execute(
         update(lease).where(lease.c.name == held.name, lease.c.token == held.token).values(holder="", until=held.until)
     )
+
+
+async def void_all(connection: AsyncConnection) -> int:
+    """For a process that is alone on this database: whoever held a lease is dead. Tokens stay. How many there were."""
+    result = await connection.execute(update(lease).where(lease.c.holder != "").values(holder=""))
+    return int(result.rowcount)

@@ -34,6 +34,18 @@ async def test_the_first_gets_it_and_the_second_does_not(database: Database) -> 
     assert await acquire(database, "two", name="chat") is not None
 
 
+async def test_who_is_alone_ends_the_leases_of_the_dead_and_their_tokens_stay_behind(database: Database) -> None:
+    await acquire(database, "dead")
+    await acquire(database, "dead", name="chat")
+    async with database.write("test") as connection:
+        assert await leases.void_all(connection) == 2
+        assert await leases.void_all(connection) == 0
+    again = await acquire(database, "next")
+    assert again is not None
+    assert again.token == 2
+    assert await acquire(database, "dead", at=NOW + SECOND) is None
+
+
 async def test_its_holder_prolongs_it_with_the_same_token(database: Database) -> None:
     await acquire(database, "one")
     again = await acquire(database, "one", at=NOW + 20 * SECOND)
