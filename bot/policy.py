@@ -82,6 +82,10 @@ class Situation:
     questions: int = 1
     articles: int = 0
     """For how many of the questions a good enough section was found."""
+    public: bool = False
+    """Others than the customer read this, and may tap what stands there."""
+    answered: bool = False
+    """The machine has answered this customer here before."""
     asked_by_a_person: bool = False
     """The last word from our side is a person's, and asks something."""
     failed: bool = False
@@ -138,6 +142,8 @@ def decide(now: Situation) -> Decision:
     survey = next((mark for button in buttons if (mark := SURVEY.get(button)) is not None), None)
     survey = survey if now.resolved_for is not None else None
     words = [message for message in rest if message.kind != "button"]
+    if now.public and not now.answered:  # a stranger, who taps under the answer to somebody else
+        buttons = [button for button in buttons if button == "person"]
     if not words and "person" not in buttons and "helped:no" not in buttons:
         return _all(rest, ends, "nothing", "noted", "a tap, no reply needed", survey=survey)
 

@@ -34,6 +34,8 @@ def situation(burst: Burst, reading: Reading | None, now: datetime) -> Situation
         greeted=any(row.meta.get("greeting") for row in burst.before),
         questions=reading.questions if reading else 1,
         articles=len(reading.hits) if reading else 0,
+        public=burst.conversation.public,
+        answered=bool(given),
         asked_by_a_person=last is not None and last.author == "agent" and "?" in last.body,
     )
 

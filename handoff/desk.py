@@ -76,6 +76,11 @@ class _Work:
         return int(self.row["conversation_id"])
 
     @property
+    def public(self) -> bool:
+        """Others than the customer read this conversation."""
+        return bool(self.row["public"])
+
+    @property
     def status_out(self) -> str:
         return "sent" if self.pull else "queued"
 
@@ -239,12 +244,11 @@ class Desk:
             "snoozed_until": None,
         }
         if agent.id not in introduced:
-            words = texts.TAKEOVER if agent.id == work.agent.id else texts.GIVEN
             work.say(
                 author="system",
                 author_name=agent.name,
                 kind="notice",
-                body=words.format(agent=agent.name, case=work.number),
+                body=texts.takeover(agent.name, work.number, themselves=agent.id == work.agent.id, public=work.public),
                 condition="case_held",
             )
             columns["flags"] = {**(work.row["flags"] or {}), "introduced": [*introduced, agent.id]}
@@ -393,7 +397,7 @@ class Desk:
                     author="system",
                     author_name=voice.bot,
                     kind="notice",
-                    body=texts.RETURNED.format(agent=work.agent.name, bot=voice.bot),
+                    body=texts.returned(work.agent.name, voice.bot, public=work.public),
                     buttons=[dict(texts.PERSON)],
                     condition="case_resolved",
                 )
@@ -431,9 +435,12 @@ class Desk:
                     author="system",
                     author_name=self._rules.voice.bot,
                     kind="notice",
-                    body=texts.resolved(texts.OUTCOMES[outcome] if outcome else None, work.agent.name),
+                    body=texts.resolved(
+                        texts.OUTCOMES[outcome] if outcome else None, work.agent.name, public=work.public
+                    ),
                     condition="case_resolved",
                 )
+            if outcome != "spam" and not quiet and not work.public:  # others could tap, and all could read
                 work.say(
                     author="system",
                     author_name=self._rules.voice.bot,

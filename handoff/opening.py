@@ -157,7 +157,8 @@ def tell(
     """The acknowledgement, the promise that it makes, and what will come due. Returns the next free number."""
     sla = opening.sla if opening.reopens is None else _reopened_sla(opening, rules)
     by = deadline(sla, opening.messages[0].created_at, rules.targets, rules.hours)
-    basis = footing.basis(sla) if by > now else None
+    public = opening.conversation.public
+    basis = footing.basis(sla) if by > now and not public else None  # in public no time is said, so none is promised
     if basis is not None:
         changes.promise(case_id, opening.conversation.id, kind="first_answer", by=by, basis=basis, now=now)
         changes.due("promise_risk", case_id, at_risk(now, by), now=now)
@@ -165,14 +166,18 @@ def tell(
     if rules.notify and sla in FIRST_CLASS:
         changes.due("notify", case_id, now, now=now)
     closed = not rules.hours.is_open(now) and sla not in FIRST_CLASS
-    text = texts.acknowledgement(
-        opening.acknowledge,
-        case=case_number(case_id),
-        by=rules.voice.time(by, now) if basis is not None else None,
-        place=place if opening.acknowledge == "person" else None,
-        workaround=opening.workaround,
-        language=opening.language,
-        back=rules.voice.time(rules.hours.next_opening(now), now) if closed else None,
+    text = (
+        texts.public_acknowledgement(opening.language)
+        if public
+        else texts.acknowledgement(
+            opening.acknowledge,
+            case=case_number(case_id),
+            by=rules.voice.time(by, now) if basis is not None else None,
+            place=place if opening.acknowledge == "person" else None,
+            workaround=opening.workaround,
+            language=opening.language,
+            back=rules.voice.time(rules.hours.next_opening(now), now) if closed else None,
+        )
     )
     changes.say(
         opening.conversation.id,

@@ -112,9 +112,9 @@ async def snooze_over(connection: AsyncConnection, due: Due, case: CaseBrief, at
 
 
 async def _say(connection: AsyncConnection, changes: Changes, case: CaseBrief, at: Moment, text: str) -> None:
-    """A system notice; the conversation's lock is held by the caller."""
+    """A system notice; the conversation's lock is held by the caller. In public it would tell of a case: nothing."""
     conversation = await journey.read_conversation(connection, case.conversation_id)
-    if conversation is None:
+    if conversation is None or conversation.public:
         return
     changes.say(
         conversation.id,

@@ -93,6 +93,12 @@ _FOREIGN: Final = {
     "zh": ("工作人员会阅读并在这里回复。编号 {case}。", "{by} 之前"),
 }
 
+# Where others than the customer read: nothing of a case, no number, no time, no name of the matter.
+PUBLIC_ACKNOWLEDGEMENT: Final = "A person takes this over and answers here."
+PUBLIC_TAKEOVER: Final = "{agent} here. I have read this, and answer here."
+PUBLIC_GIVEN: Final = "{agent} answers here from now on."
+PUBLIC_RESOLVED: Final = "That is all from us here. Anything else? Write here."
+PUBLIC_RETURNED: Final = "{bot} answers here again. A person is one tap away."
 
 _FILE_REFUSED: Final = "Your message arrived; {file} did not: {reason}. We take {types} up to {max}."
 _FILE_ALONE_REFUSED: Final = "{file} did not arrive: {reason}. We take {types} up to {max}."
@@ -170,6 +176,27 @@ def acknowledgement(
     return f"{theirs}\n\n{text}"
 
 
+def public_acknowledgement(language: str | None = None) -> str:
+    """The same for every matter, the grave ones above all: who reads along learns nothing from it."""
+    foreign = _FOREIGN.get(language or "")
+    if foreign is None:
+        return PUBLIC_ACKNOWLEDGEMENT
+    before = foreign[0].partition("{case}")[0]  # the case stands in a sentence of its own, the last
+    theirs = before[: max(before.rfind("."), before.rfind("\u3002")) + 1]
+    return f"{theirs}\n\n{PUBLIC_ACKNOWLEDGEMENT}"
+
+
+def takeover(agent: str, case: str, *, themselves: bool, public: bool) -> str:
+    """Who answers from here on. `themselves`: they took it, and have read it; else somebody gave it to them."""
+    if public:
+        return (PUBLIC_TAKEOVER if themselves else PUBLIC_GIVEN).format(agent=agent)
+    return (TAKEOVER if themselves else GIVEN).format(agent=agent, case=case)
+
+
+def returned(agent: str, bot: str, *, public: bool) -> str:
+    return PUBLIC_RETURNED.format(bot=bot) if public else RETURNED.format(agent=agent, bot=bot)
+
+
 def workaround(title: str, link: str | None) -> str:
     """A likely help for a problem, offered beside the person, never instead."""
     where = f'"{title}": {link}' if link else f'"{title}"'
@@ -182,8 +209,10 @@ def at_risk(*, old: str, new: str | None, supervisor: str | None) -> str:
     return f"We said {old} and will not make it; we are sorry. {again}{knows}"
 
 
-def resolved(outcome: str | None, agent: str) -> str:
+def resolved(outcome: str | None, agent: str, *, public: bool = False) -> str:
     """`outcome` is what the agent said of it; without one nothing is claimed."""
+    if public:
+        return PUBLIC_RESOLVED
     done = f"Solved: {outcome}." if outcome else f"{agent} has closed this case."
     return f"{done} Anything else? Write here and it opens again."
 

@@ -379,12 +379,17 @@ async def _conversations(
     """`{key: {"id", "next_seq", "used"}}`, rows locked until the transaction ends; unknown ones are made."""
     wanted = {item.conversation_key: item for item in reversed(items)}
     query = (
-        select(conversation.c.key, conversation.c.id, conversation.c.next_seq)
+        select(conversation.c.key, conversation.c.id, conversation.c.next_seq, conversation.c.public)
         .where(conversation.c.key.in_(wanted))
         .order_by(conversation.c.id)
         .with_for_update()
     )
-    found = {row[0]: {"id": row[1], "next_seq": row[2], "used": 0} for row in await connection.execute(query)}
+    rows = (await connection.execute(query)).all()
+    found = {row[0]: {"id": row[1], "next_seq": row[2], "used": 0} for row in rows}
+    opened = {item.conversation_key for item in items if item.public}
+    if now_public := [row[1] for row in rows if not row[3] and row[0] in opened]:
+        # The place has been opened to others. It never counts as closed again: who reads along is not known.
+        await connection.execute(update(conversation).where(conversation.c.id.in_(now_public)).values(public=True))
     missing = [wanted[key] for key in sorted(wanted) if key not in found]
     if not missing:
         return found

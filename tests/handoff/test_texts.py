@@ -106,6 +106,36 @@ def test_a_promise_at_risk_names_the_old_time_and_a_new_one_only_if_there_is_one
     assert "sorry" in text
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_in_public_an_acknowledgement_tells_nothing_of_a_case(language: str | None) -> None:
+    text = texts.public_acknowledgement(language)
+    whole(text)
+    assert text.endswith(texts.PUBLIC_ACKNOWLEDGEMENT)
+    assert not DIGITS.search(text)
+    assert not CLOCK.search(text)
+    if language in texts._FOREIGN:
+        told = texts._FOREIGN[language][0]
+        theirs = text.partition("\n\n")[0]
+        assert told.startswith(theirs)
+        assert theirs[-1] in ".\u3002"
+        assert len(theirs) > 8
+        assert not re.search(r"Fall|Dossier|Caso|Zaak|Sprawa|Ärende|Kay|Обращение|Звернення|受付|编号", theirs)
+
+
+@pytest.mark.parametrize("themselves", [True, False])
+def test_in_public_no_notice_names_a_case(themselves: bool) -> None:
+    said = [
+        texts.takeover("Lea", "W-1234", themselves=themselves, public=True),
+        texts.returned("Lea", "Ada", public=True),
+        *(texts.resolved(outcome, "Lea", public=True) for outcome in (None, *texts.OUTCOMES.values())),
+    ]
+    for text in said:
+        whole(text)
+        assert not DIGITS.search(text)
+        assert "case" not in text.lower()
+    assert "W-1234" in texts.takeover("Lea", "W-1234", themselves=themselves, public=False)
+
+
 FIXED = {
     "GREETING": {"company": "Acme"},
     "I_AM_A_BOT": {"company": "Acme", "bot": "Ada"},
@@ -117,6 +147,11 @@ FIXED = {
     "SURVEY": {},
     "DID_THIS_HELP": {},
     "ALL_IS_WELL": {},
+    "PUBLIC_ACKNOWLEDGEMENT": {},
+    "PUBLIC_TAKEOVER": {"agent": "Lea"},
+    "PUBLIC_GIVEN": {"agent": "Lea"},
+    "PUBLIC_RESOLVED": {},
+    "PUBLIC_RETURNED": {"bot": "Ada"},
 }
 
 
@@ -127,7 +162,7 @@ def test_no_text_has_been_forgotten_here() -> None:
     ours = {name for name, value in functions if value.__module__ == texts.__name__}
     assert ours == {
         "acknowledgement", "workaround", "at_risk", "resolved", "source", "refused_file", "hours", "mail_author",
-        "mail_subject", "mail_text",
+        "mail_subject", "mail_text", "public_acknowledgement", "takeover", "returned",
     }  # fmt: skip
 
 

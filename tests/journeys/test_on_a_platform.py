@@ -37,7 +37,7 @@ class Town:
             done = len(rows) == count and all(row[1] for row in rows)
             return [(row[0], row[1]) for row in rows] if done else None
 
-        found: list[tuple[str, str]] = await until(look, within=20)
+        found: list[tuple[str, str]] = await until(look, within=30)
         return found
 
     async def heard(self, place: str, count: int) -> list[str]:
@@ -47,7 +47,7 @@ class Town:
             texts = [send["text"] for send in self.platform.account("main").sends if send["place"] == place]
             return texts if len(texts) >= count else None
 
-        found: list[str] = await until(look, within=20)
+        found: list[str] = await until(look, within=30)
         return found
 
     async def cases(self, place: str) -> list[dict[str, Any]]:

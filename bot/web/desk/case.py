@@ -117,7 +117,7 @@ class CasePage:
             "last_seq": found["conversation"]["last_seq"],
             "due": due_of(_timed(found), now),
             "due_words": self._due_words(found, scene, now),
-            "resolutions": _resolutions(agent),
+            "resolutions": _resolutions(agent, public=bool(found["conversation"]["public"])),
             "colleagues": _colleagues(people, found, agent, here),
             "snoozes": self._snoozes(found["deadline"], now),
             "reach": (found["reach"] or {}).get("sentence") if found["status"] != "resolved" else None,
@@ -271,7 +271,7 @@ def _promise_due(promise: Mapping[str, Any], now: datetime) -> Due:
     return due_of({"status": "open", "deadline": promise["by"], "unanswered_since": promise["made_at"]}, now)
 
 
-def _resolutions(agent: Agent) -> list[tuple[str, str, str]]:
+def _resolutions(agent: Agent, *, public: bool) -> list[tuple[str, str, str]]:
     """(outcome, its name, what the customer will read of it)."""
     return [
         (
@@ -279,7 +279,7 @@ def _resolutions(agent: Agent) -> list[tuple[str, str, str]]:
             OUTCOME_NAMES[outcome],
             "Nothing is sent."
             if outcome == "spam"
-            else f"\u201c{texts.resolved(words, agent.name).partition(_AFTERWARDS)[0]}\u201d",
+            else f"\u201c{texts.resolved(words, agent.name, public=public).partition(_AFTERWARDS)[0]}\u201d",
         )
         for outcome, words in texts.OUTCOMES.items()
     ]
