@@ -156,27 +156,63 @@ def promised(at: Evidence) -> Iterator[str]:
 
 
 def delivered(at: Evidence) -> Iterator[str]:
-    """What we say leaves once. Twice only where the platform cannot tell, and then the row has been `unknown`."""
+    """What we say leaves once, each part of it. Twice only where the platform cannot tell, and then the row has been
+    `unknown`."""
     known = by_id(at)
-    copies: dict[int, list[Row]] = defaultdict(list)
+    copies: dict[int, dict[str, list[Row]]] = defaultdict(lambda: defaultdict(list))
     for line in at.noted("accepted"):
-        copies[_row_of(line)].append(line)
+        copies[_row_of(line)][line["key"]].append(line)
     repaired = {row["subject"] for row in at.audit if row["action"] == "send again"}
-    for id_, lines in copies.items():
+    for id_, parts in copies.items():
         row = known.get(id_)
+        first = next(iter(parts.values()))[0]
         if row is None or row["direction"] != "out":
-            yield f"the platform has {lines[0]['key']} ({lines[0]['text']!r}), which is no message of ours"
+            yield f"the platform has {first['key']} ({first['text']!r}), which is no message of ours"
             continue
         place = at.conversations[row["conversation_id"]]["place"]
-        if {line["place"] for line in lines} != {place} or lines[0]["text"] != row["body"]:
-            yield f"message {id_} reached {lines[0]['place']} as {lines[0]['text']!r}"
-        if len(lines) > 1 and (at.reconciles or f"message {id_}" not in repaired):
-            yield f"message {id_} ({row['author']}, {row['status']}) was posted {len(lines)} times"
-        if row["status"] != "sent" and not (row["status"] == "cancelled" and not at.lookup):
+        if {line["place"] for lines in parts.values() for line in lines} != {place}:
+            yield f"message {id_} reached {first['place']} as {first['text']!r}"
+        yield from _wholly(row, parts)
+        for key, lines in parts.items():
+            if len(lines) > 1 and (at.reconciles or f"message {id_}" not in repaired):
+                yield f"message {id_} ({row['author']}, {row['status']}) was posted {len(lines)} times as {key}"
+        half = bool(row["parts"]) and row["parts_done"] == len(parts)
+        if row["status"] != "sent" and not (row["status"] == "cancelled" and (half or not at.lookup)):
             yield f"message {id_} is {row['status']}, and the platform has it"
     for row in at.messages:
         if row["status"] == "sent" and at.channel(row) == "loopback" and row["id"] not in copies:
             yield f"message {row['id']} is said to be sent, and the platform never saw it"
+
+
+def _wholly(row: Row, parts: dict[str, list[Row]]) -> Iterator[str]:
+    """The parts make up the words, from the first on, and all of them if it is said to be sent."""
+    numbers = [_part_of(lines[0]) for lines in parts.values()]
+    if numbers != list(range(1, len(numbers) + 1)):
+        yield f"message {row['id']} came in the parts {numbers}, in this order"
+    said = "".join("".join(lines[0]["text"].split()) for lines in parts.values())
+    meant = "".join(row["body"].split())
+    if said != meant and not (row["status"] != "sent" and meant.startswith(said)):
+        yield f"message {row['id']} ({row['status']}) reached the customer as {said!r} and not {meant!r}"
+
+
+def together(at: Evidence) -> Iterator[str]:
+    """Nothing of a conversation comes between the parts of one text, unless that was unclear for a minute."""
+    if not at.reconciles:
+        return
+    known, under_way = by_id(at), dict[int, int]()
+    missing: Counter[int] = Counter()
+    for line in at.noted("accepted"):
+        row = known.get(_row_of(line))
+        if row is None or line["copy"] > 1:
+            continue
+        here = row["conversation_id"]
+        before = under_way.get(here)
+        if before is not None and before != row["id"] and missing[before] > 0 and known[before]["status"] == "sent":
+            yield f"message {row['id']} came between the parts of {before}"
+        if row["id"] not in missing:
+            missing[row["id"]] = row["parts"] or 1
+        missing[row["id"]] -= 1
+        under_way[here] = row["id"]
 
 
 def settled(at: Evidence) -> Iterator[str]:
@@ -194,7 +230,7 @@ def settled(at: Evidence) -> Iterator[str]:
 
 def replied(at: Evidence) -> Iterator[str]:
     """Every reply that an agent was told is kept has reached its customer."""
-    ledger = Counter(line["text"] for line in at.noted("accepted"))
+    ledger = _landed(at)
     read = [shown for seen in at.memory.seen.values() for shown in seen.values()]
     web = Counter(shown["text"] for shown in read if shown["from"] == "agent")
     for asked in at.memory.asked:
@@ -206,6 +242,23 @@ def replied(at: Evidence) -> Iterator[str]:
                 yield f"{asked.text!r} reached the customer {reached} times"
             if asked.status != 200 and reached:
                 yield f"{asked.text!r} was refused with {asked.status} and reached the customer"
+
+
+def _landed(at: Evidence) -> Counter[str]:
+    """How often each text has reached its customer on the platform, wholly."""
+    copies: dict[int, Counter[int]] = defaultdict(Counter)
+    texts: dict[int, str] = {}
+    known = by_id(at)
+    for line in at.noted("accepted"):
+        id_ = _row_of(line)
+        copies[id_][_part_of(line)] += 1
+        row = known.get(id_)
+        texts[id_] = row["body"] if row is not None and row["parts"] else line["text"]
+    found: Counter[str] = Counter()
+    for id_, parts in copies.items():
+        of = (known[id_]["parts"] if id_ in known else None) or 1
+        found[texts[id_]] += min(parts[number] for number in range(1, of + 1))
+    return found
 
 
 def hidden(at: Evidence) -> Iterator[str]:
@@ -293,6 +346,7 @@ CHECKS: dict[str, Callable[[Evidence], Iterator[str]]] = {
     "cased": cased,
     "promised": promised,
     "delivered": delivered,
+    "together": together,
     "settled": settled,
     "replied": replied,
     "hidden": hidden,
@@ -323,8 +377,16 @@ def by_id(at: Evidence) -> dict[int, Row]:
 
 
 def _row_of(line: Row) -> int:
-    found = re.fullmatch(r"m(\d+)(\.\d+)?", line["key"])
+    found = re.fullmatch(r"m(\d+)([.-]\d+)?", line["key"])
     return int(found[1]) if found else 0
+
+
+def _part_of(line: Row) -> int:
+    """Which part of its text, from 1 on."""
+    found = re.fullmatch(r"m\d+(?:\.(\d+)|-(\d+))?", line["key"])
+    if found is None or not (found[1] or found[2]):
+        return 1
+    return int(found[2]) if found[2] else int(found[1]) + 1  # an adapter that cuts by itself counts from 0
 
 
 def _moment(row: Row, conversation: int, column: str = "created_at") -> tuple[int, Any]:

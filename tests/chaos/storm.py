@@ -58,6 +58,8 @@ class Storm:
     mode: str = "poll"
     idempotent: bool = False
     lookup: bool = True
+    in_parts: bool = False
+    """The house sends the parts of all but the shortest texts."""
     knobs: dict[str, Any] = field(default_factory=dict)
     kills: Sequence[Kill] = ()
     every_point: int = 0
@@ -171,6 +173,8 @@ class Run:
             "idempotent": self.storm.idempotent, "mode": self.storm.mode, "timeout": 3.0, "poll_wait": 5.0,
             "retry_base": 0.1, "retry_cap": 1.0, "heal_after": 3.0,
         }  # fmt: skip
+        if self.storm.in_parts:
+            loopback |= {"in_parts": True, "max_length": 48}
         if self.storm.mode == "push":
             loopback |= {"public_url": f"http://127.0.0.1:{port}", "secret": "it is the platform"}
         environment = {

@@ -1,4 +1,4 @@
-"""`make chaos`: four storms, some minutes, more than fifty kills. Nothing may be lost, doubled or said too late."""
+"""`make chaos`: five storms, some minutes, more than fifty kills. Nothing may be lost, doubled or said too late."""
 
 from __future__ import annotations
 
@@ -68,6 +68,15 @@ async def test_a_platform_that_cannot_tell(tmp_path: Path) -> None:
     """Neither asked nor idempotent: what is unclear waits for a person, and only such a message may come twice."""
     storm = Storm(seed=4, lookup=False, knobs={"weather": WEATHER}, kills=AROUND_A_SEND)
     holds("neither", await rage(storm, tmp_path))
+
+
+async def test_long_texts_in_parts(tmp_path: Path) -> None:
+    """Each part is a send of its own: killed around it, and between two of them."""
+    between = [
+        Kill(point=f"courier.part.{when}-commit", count=count) for when in ("before", "after") for count in (2, 9)
+    ]
+    storm = Storm(seed=7, in_parts=True, knobs={"weather": WEATHER}, kills=[*AROUND_A_SEND, *between])
+    holds("in parts", await rage(storm, tmp_path))
 
 
 async def test_two_desks_on_one_postgresql(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -20,6 +21,7 @@ def row(id_: int, conversation: int, seq: int, **more: Any) -> Row:
     blank = {
         "direction": "out", "author": "agent", "kind": "text", "body": "", "external_id": None, "revision": 0,
         "end": None, "status": None, "meta": None, "error": None, "sending_since": None, "created_at": T,
+        "parts": None, "parts_done": 0,
     }  # fmt: skip
     return {"id": id_, "conversation_id": conversation, "seq": seq, **blank, **more}
 
@@ -106,6 +108,23 @@ def tell(at: Evidence, *lines: Row) -> None:
     at.ledger = [*at.ledger, *lines]
 
 
+def in_parts(at: Evidence, *keys: str, **more: Any) -> None:
+    """The reply leaves in two parts; what the platform took after the answer, in this order."""
+    change(at, 3, **{"parts": 2, "parts_done": 2, **more})
+    words = {"m2": "a person comes", "m3-1": "we are", "m3-2": "on it"}
+    copies: Counter[str] = Counter()
+    at.ledger = list(at.ledger[:4])
+    for key in keys:
+        copies[key] += 1
+        tell(at, accepted(key, words[key], copies[key]))
+
+
+def test_sound_parts_have_no_fault() -> None:
+    at = sound()
+    in_parts(at, "m2", "m3-1", "m3-2")
+    assert check(at) == []
+
+
 FAULTS: dict[str, list[Callable[[Evidence], Any]]] = {
     "kept": [
         lambda at: lose(at, 1),
@@ -139,7 +158,12 @@ FAULTS: dict[str, list[Callable[[Evidence], Any]]] = {
         lambda at: tell(at, accepted("m9", "hello")),
         lambda at: change(at, 3, status="failed"),
         lambda at: setattr(at, "ledger", at.ledger[:-1]),
+        lambda at: in_parts(at, "m2", "m3-1"),
+        lambda at: in_parts(at, "m2", "m3-2", "m3-1"),
+        lambda at: in_parts(at, "m2", "m3-1", "m3-2", "m3-2"),
+        lambda at: in_parts(at, "m2", "m3-1", "m3-2", status="cancelled", parts_done=1),
     ],
+    "together": [lambda at: in_parts(at, "m3-1", "m2", "m3-2")],
     "settled": [
         lambda at: change(at, 3, status="sending"),
         lambda at: change(at, 3, status="queued"),

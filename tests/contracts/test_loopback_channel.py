@@ -205,6 +205,20 @@ class TestIdempotent(OutboundCases):
             yield harness
 
 
+class InPartsHarness(LoopbackHarness):
+    def settings(self) -> dict[str, Any]:
+        return {**super().settings(), "in_parts": True}
+
+
+class TestInParts(OutboundCases):
+    """The house sends the parts of a longer text."""
+
+    @pytest.fixture
+    async def harness(self) -> AsyncIterator[Harness]:
+        async with InPartsHarness.open() as harness:
+            yield harness
+
+
 class TestSplitSends:
     """A text in several parts, where a later part fails."""
 
