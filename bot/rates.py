@@ -48,7 +48,7 @@ class Rates:
 
     async def hold(self, place: Place, *, seconds: float, only_there: bool) -> None:
         """The platform asks for a pause: of this place alone, or of the whole account."""
-        seconds = min(max(seconds, 0.05), FOREVER)
+        seconds = min(max(seconds, 0.05), FOREVER) if seconds == seconds else 1.0  # not a number: one second
         self._remember(place[:2] if not only_there else place, seconds)
         await self._bus.hold(_key(place if only_there else place[:2]), seconds=seconds)
 

@@ -75,9 +75,11 @@ class InboundMessage:
     text: str = ""
     attachments: tuple[Attachment, ...] = ()
     addressed: bool = True
-    """Direct message, mention, or a thread that a mention opened."""
+    """Direct message, mention, or a thread that a mention opened. What is not addressed to us is kept, and ignored
+    unless its author has an open case in that very place and thread."""
     public: bool = False
-    """Others than the customer read this place."""
+    """Others than the customer read this place: the house then says nothing of a case there. Author, place and thread
+    make a conversation, so nobody gets into somebody else's; of a button, the author is who pressed it."""
     automatic: bool = False
     """A machine wrote it: auto-reply, bounce, list, bulk."""
     button: str | None = None

@@ -118,6 +118,21 @@ async def test_an_unclear_part_holds_back_what_was_said_later(post: Post) -> Non
             assert len(claimed) == leaves
 
 
+async def test_an_unclear_part_of_the_machines_holds_back_no_person(post: Post) -> None:
+    row = await post.put_out(
+        LONG, author="bot", epoch=0, status="unknown", sending_since=NOW, unclear_since=NOW, next_try_at=NOW, parts=4,
+        parts_done=1, part_ids=["m0"],
+    )  # fmt: skip
+    here = (await post.row(row))["conversation_id"]
+    human = await put_out(post.database, here, "I am here.")
+    for owner, epoch, claimed in (("bot", 0, []), ("human", 1, [human])):
+        async with post.database.write("test") as connection:
+            await connection.execute(
+                update(conversation).where(conversation.c.id == here).values(owner=owner, epoch=epoch)
+            )
+            assert [parcel.id for parcel in await outbox.claim(connection, "me", NOW, limit=5)] == claimed
+
+
 async def test_after_a_takeover_no_further_part_of_the_machines_starts(post: Post) -> None:
     row = await post.put_out(LONG, author="bot", epoch=0)
     here = (await post.row(row))["conversation_id"]

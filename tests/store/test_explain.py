@@ -259,6 +259,11 @@ async def test_a_search_reads_only_what_may_match(desk_of_thousands: Database, w
     assert [bad for statement, plan in found for bad in faults(statement, plan, ordered=False)] == []
 
 
+async def begin_part(connection: AsyncConnection) -> None:
+    for parcel in await outbox.claim(connection, "me", LATER, limit=1):
+        await outbox.begin_part(connection, parcel, LATER, parts=2, part_ids=["x"])
+
+
 ORDERED: dict[str, Query] = {
     "queue heads": lambda c: line.heads(c, NOW),
     "transcript": lambda c: transcripts.read(c, 7, after=1),
@@ -292,6 +297,11 @@ LOOKED_UP: dict[str, Query] = {
     "a file": lambda c: transcripts.file_of(c, 7, 1),
     "who waits ahead": lambda c: cases.waiting_ahead(c, LATER),
     "next leaving": lambda c: outbox.next_leaving(c),
+    "who stands in line": lambda c: outbox.line(c, LATER, limit=32, busy=[7, 8]),
+    "who stands in line where some have to wait": lambda c: outbox.line(
+        c, LATER, limit=32, accounts=[("slack", "a")], places=[("slack", "b", "c"), ("slack", "b", "d")]
+    ),
+    "where what we say goes": lambda c: outbox.place_of(c, 7),
     "delivery": lambda c: transcripts.delivery(c, 7, [1, 2, 3]),
     "files": lambda c: transcripts.files(c, 7),
     "verdicts": lambda c: transcripts.verdicts(c, 7),
@@ -339,6 +349,7 @@ WRITES: dict[str, Query] = {
     "claim": lambda c: outbox.claim(c, "me", LATER, limit=32, busy=[7, 8]),
     "claim when nothing is due": lambda c: outbox.claim(c, "me", NOW - timedelta(days=1), limit=32),
     "abandon": lambda c: outbox.abandon(c, LATER),
+    "begin a part": lambda c: begin_part(c),
     "settle": lambda c: outbox.settle(c, Settlement(id=3, status="sent"), NOW),
     "look at unclear ones": lambda c: outbox.unclear(c, LATER, limit=10),
     "send again": lambda c: outbox.send_again(c, 3, NOW),
