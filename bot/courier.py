@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Final
 
 import structlog
@@ -124,23 +125,21 @@ class Courier:
             return SWEEP_EVERY if self._draining else await self._claim(tasks)
 
     async def _claim(self, tasks: asyncio.TaskGroup) -> float:
-        line, next_at = await self._database.look(self._look_ahead)
+        line, next_at = await self._line()
         if next_at is None:
             return SWEEP_EVERY
         if (left := (next_at - self._clock()).total_seconds()) > 0:
             return min(SWEEP_EVERY, max(0.02, left))
-        passed = await self._rates.let_through(line)
-        claimed = time.monotonic()
-        async with self._database.write("courier.claim") as connection:
-            now = self._clock()
+        passed, busy = await self._rates.let_through(line), set(self._sending)
+
+        async def claim(connection: AsyncConnection) -> tuple[list[Parcel], float]:
+            now, claimed = self._clock(), time.monotonic()
             await outbox.abandon(connection, now)
-            parcels = (
-                await outbox.claim(
-                    connection, self._holder, now, limit=BATCH, busy=set(self._sending), only=passed
-                )
-                if passed
-                else []
-            )  # fmt: skip
+            if not passed:
+                return [], claimed
+            return await outbox.claim(connection, self._holder, now, limit=BATCH, busy=busy, only=passed), claimed
+
+        parcels, claimed = await self._database.commit("courier.claim", claim)
         since = {row.id: row.since for row in line}
         for parcel in parcels:
             self._sending[parcel.conversation_id] = tasks.create_task(self._carry(parcel, claimed, since[parcel.id]))
@@ -151,17 +150,18 @@ class Courier:
         soonest = self._rates.soonest()
         return BLOCKED if soonest is None else min(BLOCKED, soonest + 0.001)
 
-    async def _look_ahead(self, connection: AsyncConnection) -> tuple[list[Line], datetime | None]:
+    async def _line(self) -> tuple[list[Line], datetime | None]:
         """Who stands in line, without those who have to wait, and when the next row of all is due."""
-        now = self._clock()
-        next_at = await outbox.next_leaving(connection)
-        if next_at is None or next_at > now:
-            return [], next_at
-        accounts, places = self._rates.waiting()
-        line = await outbox.line(
-            connection, now, limit=BATCH, busy=set(self._sending), accounts=accounts, places=places
-        )  # fmt: skip
-        return line, next_at
+        now, busy, (accounts, places) = self._clock(), set(self._sending), self._rates.waiting()
+
+        async def look(connection: AsyncConnection) -> tuple[list[Line], datetime | None]:
+            next_at = await outbox.next_leaving(connection)
+            if next_at is None or next_at > now:
+                return [], next_at
+            line = await outbox.line(connection, now, limit=BATCH, busy=busy, accounts=accounts, places=places)
+            return line, next_at
+
+        return await self._database.look(look)
 
     async def _carry(self, parcel: Parcel, claimed: float, since: datetime) -> None:
         """Send it, part by part while nothing is in the way. `since`: when its turn began."""
@@ -237,8 +237,9 @@ class Courier:
         settlement = replace(settlement, sending_since=parcel.sending_since)
         for _ in range(5):
             try:
-                async with self._database.write("courier.settle") as connection:
-                    await outbox.settle(connection, settlement, self._clock())
+                await self._database.commit(
+                    "courier.settle", partial(outbox.settle, settlement=settlement, now=self._clock())
+                )
             except DatabaseAway as error:
                 log.warning("a send could not be settled", message=parcel.id, error=str(error))
                 await asyncio.sleep(1)

@@ -58,8 +58,8 @@ class Storm:
     mode: str = "poll"
     idempotent: bool = False
     lookup: bool = True
-    in_parts: bool = False
-    """The house sends the parts of all but the shortest texts."""
+    in_parts: int = 0
+    """So long a message may be there, and the house sends the parts of longer texts; 0: it does not."""
     knobs: dict[str, Any] = field(default_factory=dict)
     kills: Sequence[Kill] = ()
     every_point: int = 0
@@ -174,7 +174,7 @@ class Run:
             "retry_base": 0.1, "retry_cap": 1.0, "heal_after": 3.0,
         }  # fmt: skip
         if self.storm.in_parts:
-            loopback |= {"in_parts": True, "max_length": 48}
+            loopback |= {"in_parts": True, "max_length": self.storm.in_parts}
         if self.storm.mode == "push":
             loopback |= {"public_url": f"http://127.0.0.1:{port}", "secret": "it is the platform"}
         environment = {

@@ -31,7 +31,7 @@ async def test_kills_under_load(tmp_path: Path) -> None:
 async def test_kills_between_the_parts_of_long_texts(tmp_path: Path, drops_doubles: bool) -> None:
     """On a platform that can be asked what arrived, and on one that drops what it has: no part lost, none doubled."""
     storm = Storm(
-        seed=8, kills=BETWEEN_PARTS, in_parts=True, idempotent=drops_doubles, lookup=not drops_doubles, web=0, chat=3,
+        seed=8, kills=BETWEEN_PARTS, in_parts=48, idempotent=drops_doubles, lookup=not drops_doubles, web=0, chat=3,
         agents=2,
     )  # fmt: skip
     outcome = await rage(storm, tmp_path)
