@@ -13,7 +13,7 @@ from sqlalchemy import case as case_when
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.cases import Filter, conditions, ways_to_find
-from store.tables import UNRESOLVED_ONLY, agent, case, customer, message, unresolved_with
+from store.tables import HOME, UNRESOLVED_ONLY, agent, case, conversation, customer, identity, message, unresolved_with
 from store.words import case_number
 
 PAGE: Final = 50
@@ -43,7 +43,10 @@ def _rows() -> Select[Any]:
             *(case.c[name] for name in _COLUMNS),
             agent.c.name.label("assignee"),
             select(customer.c.email)
-            .where(customer.c.id == case.c.customer_id)
+            .select_from(conversation)
+            .join(identity, identity.c.id == conversation.c.identity_id)
+            .join(customer, customer.c.id == HOME)
+            .where(conversation.c.id == case.c.conversation_id)
             .scalar_subquery()
             .label("customer_email"),
             case.c.context["deciding_sentence"].as_string().label("deciding"),

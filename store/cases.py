@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from sqlalchemy import (
     ColumnElement,
+    CompoundSelect,
     FromClause,
     ScalarSelect,
     Select,
@@ -23,7 +24,9 @@ from sqlalchemy import (
 from sqlalchemy import case as case_when
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from store.addresses import proven_address
 from store.tables import (
+    HOME,
     RESOLVED_ONLY,
     UNDECIDED,
     UNDELIVERED,
@@ -43,6 +46,8 @@ from store.tables import (
 from store.words import case_id, case_number
 
 PAGE: Final = 50
+WORDS: Final = 160
+"""Characters of the last words of a conversation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,13 +115,22 @@ def ways_to_find(words: str, among: FromClause = case) -> list[ColumnElement[boo
     """Conditions of which one is enough; each has an index of its own."""
     text = words.strip()
     name = text.casefold()
-    theirs = select(customer.c.id).where(customer.c.email == text.lower())
+    theirs = _with_address(text)
     found: list[ColumnElement[bool]] = [
         and_(among.c.customer_key >= name, among.c.customer_key < name + "\U0010ffff"),
         among.c.customer_id.in_(theirs),
     ]
     number = case_id(text)
     return found if number is None else [*found, among.c.id == number]
+
+
+def _with_address(text: str) -> CompoundSelect[Any]:
+    """Customers who claim this address, or for whom a platform vouches for it."""
+    claiming = select(customer.c.id).where(customer.c.email == text.lower())
+    ways: list[ColumnElement[bool]] = [identity.c.home_id.in_(claiming)]
+    if (proven := proven_address(text)) is not None:
+        ways.append(identity.c.proven == proven)
+    return union_all(claiming, *(select(identity.c.customer_id).where(way) for way in ways))
 
 
 def _behind(urgent: bool, at: datetime, id_: int) -> ColumnElement[bool]:
@@ -174,15 +188,17 @@ async def list_page(
 
 
 async def read_row(connection: AsyncConnection, id_: int) -> dict[str, Any] | None:
-    """One case with its customer and its holder."""
+    """One case with its customer and its holder; of a person on several channels, what they have told on this one."""
+    home = customer.alias("home")
     query = (
         select(
             case,
             agent.c.name.label("assignee"),
             agent.c.email.label("assignee_email"),
-            customer.c.name.label("customer_full_name"),
-            customer.c.email.label("customer_email"),
+            func.coalesce(func.nullif(home.c.name, ""), customer.c.name).label("customer_full_name"),
+            home.c.email.label("customer_email"),
             customer.c.created_at.label("customer_since"),
+            conversation.c.identity_id,
             conversation.c.account,
             conversation.c.place,
             conversation.c.thread,
@@ -197,6 +213,8 @@ async def read_row(connection: AsyncConnection, id_: int) -> dict[str, Any] | No
         )
         .join(customer, customer.c.id == case.c.customer_id)
         .join(conversation, conversation.c.id == case.c.conversation_id)
+        .join(identity, identity.c.id == conversation.c.identity_id)
+        .join(home, home.c.id == HOME)
         .outerjoin(agent, agent.c.id == case.c.assignee_id)
         .where(case.c.id == id_)
     )
@@ -256,8 +274,41 @@ async def cases_of_customer(
     return [{**row, "number": case_number(row["id"])} for row in rows]
 
 
+async def conversations_of_customer(
+    connection: AsyncConnection, customer_id: int, *, but: int, limit: int = 8
+) -> list[dict[str, Any]]:
+    """Newest first, each with the customer's last words and its newest case."""
+    last = (
+        select(func.substr(message.c.body, 1, 4 * WORDS))
+        .where(message.c.conversation_id == conversation.c.id, message.c.direction == "in", message.c.body != "")
+        .order_by(message.c.seq.desc())
+        .limit(1)
+        .correlate(conversation)
+        .scalar_subquery()
+    )
+    query = (
+        select(
+            conversation.c.id,
+            conversation.c.channel,
+            conversation.c.public,
+            conversation.c.owner,
+            conversation.c.created_at,
+            conversation.c.last_in_at,
+            identity.c.name,
+            last.label("words"),
+            newest_case().label("case_id"),
+        )
+        .join(identity, identity.c.id == conversation.c.identity_id)
+        .where(conversation.c.customer_id == customer_id, conversation.c.id != but)
+        .order_by(conversation.c.id.desc())
+        .limit(limit)
+    )
+    return [dict(row) for row in (await connection.execute(query)).mappings()]
+
+
 async def identities(connection: AsyncConnection, customer_id: int) -> list[dict[str, Any]]:
     query = select(
+        identity.c.id,
         identity.c.channel,
         identity.c.account,
         identity.c.external_id,

@@ -8,18 +8,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from operator import itemgetter
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from sqlalchemy import and_, bindparam, case, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from store.addresses import proven_address
 from store.errors import LeaseGone
 from store.tables import (
+    HOME,
     attachment,
     conversation,
     cursor,
     customer,
+    due,
     identity,
     lease,
     message,
@@ -29,6 +32,9 @@ from store.tables import (
 )
 
 Outcome = Literal["new", "duplicate", "conflict", "quarantined"]
+
+PROFILE_DUE: Final = "link_profile"
+"""Of due rows: a platform vouches for an address of this identity; whoever has the same is the same person."""
 
 
 def digest(*parts: object) -> str:
@@ -76,6 +82,11 @@ class Incoming:
     end: str | None = None
     """Decided already at intake (an echo): kept, never routed."""
     end_reason: str | None = None
+
+    @cached_property
+    def proven(self) -> str | None:
+        """The address for which the platform vouches, as it is compared."""
+        return proven_address(self.email) if self.email_verified and self.email else None
 
     @cached_property
     def identity_key(self) -> str:
@@ -179,6 +190,7 @@ async def _insert(
 ) -> dict[str, _Known]:
     identities = await _identities(connection, items, now)
     conversations = await _conversations(connection, items, identities, now)
+    await _vouch(connection, items, identities, now)
     originals = await _latest_revisions(connection, [item for item in items if item.revision > 0 or item.global_id])
     later = await _later_revisions(connection, items, originals)
 
@@ -194,11 +206,11 @@ async def _insert(
             end, end_reason = "superseded", "a later revision was here first"
         if end is None and item.kind == "edit":
             before = originals.get(item.origin)
-            if before is not None and before["body"] == item.text:
+            if before is not None and before["body"] == item.text and not _is_for_the_desk_alone(item.meta):
                 end, end_reason = "noted", "the edit changed no word"
             elif before is not None and before["end"] is None:
                 superseded.append({"message_id": before["id"], "reason": "edited before it was decided"})
-        rows.append(_message_row(item, place["id"], identities[item.identity_key][0], seq, end, end_reason, now))
+        rows.append(_message_row(item, place["id"], identities[item.identity_key].id, seq, end, end_reason, now))
 
     ids = await _insert_messages(connection, rows)
     if superseded:
@@ -293,7 +305,13 @@ def _asks_us(row: Mapping[str, Any]) -> bool:
         row["kind"] == "text"
         and bool(row["body"].strip())
         and not any(meta.get(flag) for flag in ("us", "bot", "automatic", "aside"))
+        and not _is_for_the_desk_alone(meta)
     )
+
+
+def _is_for_the_desk_alone(meta: Mapping[str, Any] | None) -> bool:
+    """A code, or a request for one: no question, and what is kept of its words says nothing."""
+    return meta is not None and any(meta.get(flag) for flag in ("proof", "asks_link"))
 
 
 async def _flag(connection: AsyncConnection, rows: list[dict[str, Any]], ids: dict[tuple[int, int], int]) -> None:
@@ -312,11 +330,24 @@ async def _flag(connection: AsyncConnection, rows: list[dict[str, Any]], ids: di
         )
 
 
-async def _identities(connection: AsyncConnection, items: list[Incoming], now: datetime) -> dict[str, tuple[int, int]]:
-    """Identity and customer ids by identity key; unknown people are made."""
+@dataclass(frozen=True, slots=True)
+class _Who:
+    """An identity that has written."""
+
+    id: int
+    customer: int
+    home: int
+    proven: str | None
+    new: bool = False
+
+
+async def _identities(connection: AsyncConnection, items: list[Incoming], now: datetime) -> dict[str, _Who]:
+    """Who has written, by identity key; unknown people are made."""
     wanted = {item.identity_key: item for item in reversed(items)}
-    query = select(identity.c.key, identity.c.id, identity.c.customer_id).where(identity.c.key.in_(wanted))
-    found = {row[0]: (row[1], row[2]) for row in await connection.execute(query)}
+    query = select(identity.c.key, identity.c.id, identity.c.customer_id, HOME, identity.c.proven).where(
+        identity.c.key.in_(wanted)
+    )
+    found = {row[0]: _Who(*row[1:]) for row in await connection.execute(query)}
     # In one order for everybody: two batches with the same new people must not wait for each other.
     missing = [wanted[key] for key in sorted(wanted) if key not in found]
     await _introduce(connection, [item for item in items if item.identity_key in found], found)
@@ -342,19 +373,57 @@ async def _identities(connection: AsyncConnection, items: list[Incoming], now: d
                 "key": item.identity_key,
                 "name": item.author_name,
                 "email": item.email,
-                "verified": item.email_verified,
                 "created_at": now,
             }
             for owner, item in zip(customer_ids, missing, strict=True)
         ],
     )
-    return found | {row[0]: (row[1], row[2]) for row in made}
+    return found | {row[0]: _Who(row[1], row[2], row[2], None, new=True) for row in made}
 
 
-async def _introduce(connection: AsyncConnection, items: list[Incoming], found: Mapping[str, tuple[int, int]]) -> None:
+async def _vouch(
+    connection: AsyncConnection, items: list[Incoming], identities: Mapping[str, _Who], now: datetime
+) -> None:
+    """What platforms say of addresses now; who has a newly proven one is linked with whoever has the same.
+
+    Who is linked when is not intake's matter: it leaves a row that comes due at once. The conversations are locked.
+    """
+    latest = {item.identity_key: item for item in items if item.email}
+    said = [
+        {"of_identity": identities[key].id, "told": item.email, "is_proven": item.proven is not None,
+         "new_proven": item.proven}
+        for key, item in latest.items()
+        if item.proven != identities[key].proven
+    ]  # fmt: skip
+    if not said:
+        return
+    await connection.execute(
+        update(identity)
+        .where(identity.c.id == bindparam("of_identity"))
+        .values(
+            email=bindparam("told", type_=identity.c.email.type),
+            verified=bindparam("is_proven", type_=identity.c.verified.type),
+            proven=bindparam("new_proven", type_=identity.c.proven.type),
+        ),
+        sorted(said, key=itemgetter("of_identity")),
+    )
+    coming = [
+        {"kind": PROFILE_DUE, "subject": row["of_identity"], "at": now, "created_at": now}
+        for row in said
+        if row["is_proven"]
+    ]
+    if coming:
+        await connection.execute(insert(due), coming)
+
+
+async def _introduce(connection: AsyncConnection, items: list[Incoming], found: Mapping[str, _Who]) -> None:
     """A name or an address that somebody known tells later. It is claimed, and fills only what was empty."""
     told = [
-        {"person": found[item.identity_key][1], "told_name": item.author_name or None, "told_email": item.email or None}
+        {
+            "person": found[item.identity_key].home,
+            "told_name": item.author_name or None,
+            "told_email": item.email or None,
+        }
         for item in items
         if item.author_name or item.email
     ]
@@ -374,7 +443,7 @@ async def _introduce(connection: AsyncConnection, items: list[Incoming], found: 
 
 
 async def _conversations(
-    connection: AsyncConnection, items: list[Incoming], identities: dict[str, tuple[int, int]], now: datetime
+    connection: AsyncConnection, items: list[Incoming], identities: Mapping[str, _Who], now: datetime
 ) -> dict[str, dict[str, Any]]:
     """`{key: {"id", "next_seq", "used"}}`, rows locked until the transaction ends; unknown ones are made."""
     wanted = {item.conversation_key: item for item in reversed(items)}
@@ -393,13 +462,14 @@ async def _conversations(
     missing = [wanted[key] for key in sorted(wanted) if key not in found]
     if not missing:
         return found
+    owners = await _owners(connection, [identities[item.identity_key] for item in missing])
     made = await connection.execute(
         insert(conversation).returning(conversation.c.key, conversation.c.id, conversation.c.identity_id),
         [
             {
                 "key": item.conversation_key,
-                "customer_id": identities[item.identity_key][1],
-                "identity_id": identities[item.identity_key][0],
+                "customer_id": owners[identities[item.identity_key].id],
+                "identity_id": identities[item.identity_key].id,
                 "channel": item.channel,
                 "account": item.account,
                 "place": item.place,
@@ -419,6 +489,21 @@ async def _conversations(
         found[key] = {"id": conversation_id, "next_seq": 1, "used": 0}
         members.append({"conversation_id": conversation_id, "identity_id": identity_id, "joined_at": now})
     await connection.execute(insert(participant), members)
+    return found
+
+
+async def _owners(connection: AsyncConnection, people: list[_Who]) -> dict[int, int]:
+    """Whose they are, and stay until the transaction ends: a link that is made meanwhile waits, or was waited for."""
+    found = {who.id: who.customer for who in people}
+    known = [who.id for who in people if not who.new]
+    if known:
+        query = (
+            select(identity.c.id, identity.c.customer_id)
+            .where(identity.c.id.in_(known))
+            .order_by(identity.c.id)
+            .with_for_update(read=True)
+        )
+        found |= {row[0]: row[1] for row in await connection.execute(query)}
     return found
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 from sqlalchemy import RowMapping, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store.tables import UNDECIDED, case, conversation, customer, message
+from store.tables import HOME, UNDECIDED, case, conversation, customer, identity, message
 from store.words import Owner
 
 WINDOW: Final = 40
@@ -25,7 +25,9 @@ WINDOW: Final = 40
 class ConversationRow:
     id: int
     customer_id: int
+    identity_id: int
     customer_name: str
+    """What they have told here; with whom else they are linked says nothing about it."""
     customer_email: str | None
     channel: str
     account: str
@@ -143,6 +145,7 @@ _CASE = [
 _CONVERSATION = [
     conversation.c.id,
     conversation.c.customer_id,
+    conversation.c.identity_id,
     customer.c.name.label("customer_name"),
     customer.c.email.label("customer_email"),
     conversation.c.channel,
@@ -187,7 +190,8 @@ async def read_bursts(connection: AsyncConnection, ids: Collection[int]) -> list
         return []
     rows = await connection.execute(
         select(*_CONVERSATION)
-        .join(customer, customer.c.id == conversation.c.customer_id)
+        .join(identity, identity.c.id == conversation.c.identity_id)
+        .join(customer, customer.c.id == HOME)
         .where(conversation.c.id.in_(waiting))
     )
     conversations = [ConversationRow(**row) for row in rows.mappings()]
@@ -272,7 +276,8 @@ async def read_case(connection: AsyncConnection, case_id: int) -> CaseBrief | No
 async def read_conversation(connection: AsyncConnection, conversation_id: int) -> ConversationRow | None:
     query = (
         select(*_CONVERSATION)
-        .join(customer, customer.c.id == conversation.c.customer_id)
+        .join(identity, identity.c.id == conversation.c.identity_id)
+        .join(customer, customer.c.id == HOME)
         .where(conversation.c.id == conversation_id)
     )
     row = (await connection.execute(query)).mappings().one_or_none()

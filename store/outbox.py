@@ -175,6 +175,7 @@ def _fence(row: FromClause = message) -> ColumnElement[bool]:
     return or_(
         row.c.author == "agent",
         and_(row.c.condition.is_(None), owned),
+        row.c.condition == "asked_for",
         and_(row.c.condition == "case_waiting", exists().where(here, case.c.status == "waiting")),
         and_(row.c.condition == "case_unresolved", exists().where(here, case.c.status != "resolved")),
         and_(

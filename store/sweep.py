@@ -7,13 +7,15 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store import dues, keys, sessions, settings
+from store import dues, keys, links, sessions, settings
 
 EVERY: Final = timedelta(days=1)
 KEYS_FOR: Final = timedelta(hours=24)
 """So long an idempotency key is remembered, at least."""
 DUES_FOR: Final = timedelta(days=7)
 """So long a due row that has run can be looked at."""
+CODES_FOR: Final = timedelta(days=1)
+"""So long codes and wrong tries are kept; both count for an hour."""
 BITE: Final = 500
 """About so many rows of each kind in one transaction: others write in between."""
 _SWEPT: Final = "sweep.done"
@@ -31,7 +33,8 @@ async def bite(connection: AsyncConnection, now: datetime) -> bool:
     gone = await keys.purge(connection, now - KEYS_FOR, limit=BITE)
     done = await dues.purge(connection, now - DUES_FOR, limit=BITE)
     ended = await sessions.purge(connection, now, limit=BITE)
-    if max(gone, done, ended) >= BITE:
+    coded = await links.purge(connection, now - CODES_FOR, limit=BITE)
+    if max(gone, done, ended, coded) >= BITE:
         return True
     await settings.write(connection, _SWEPT, now.isoformat(), now)
     return False

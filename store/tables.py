@@ -27,6 +27,7 @@ from sqlalchemy import (
     Text,
     TextClause,
     and_,
+    func,
     literal,
     text,
 )
@@ -106,6 +107,7 @@ identity = Table(
     metadata,
     Column("id", Key, primary_key=True),
     Column("customer_id", ForeignKey("customer.id"), nullable=False, index=True),
+    Column("home_id", ForeignKey("customer.id")),  # whom they came as, with their own claims; None: the customer above
     Column("channel", String(40), nullable=False),
     Column("account", Text, nullable=False),
     Column("external_id", Text, nullable=False),
@@ -113,15 +115,20 @@ identity = Table(
     Column("name", Text, nullable=False, server_default=""),
     Column("email", Text),
     Column("verified", Boolean, nullable=False, server_default=text("false")),
+    Column("proven", Text),  # that address as it is compared; None: no platform that we trust vouches for one
     Column("created_at", Moment, nullable=False),
 )
+HOME: Final = func.coalesce(identity.c.home_id, identity.c.customer_id)
+"""As whom an identity came: what they claim of themselves stands there, whoever they are linked with."""
+_partial("ix_identity_home_id", identity, "home_id", where="home_id IS NOT NULL")
+_partial("ix_identity_proven", identity, "proven", where="proven IS NOT NULL")
 
 conversation = Table(
     "conversation",
     metadata,
     Column("id", Key, primary_key=True),
     Column("key", String(32), nullable=False, unique=True),  # digest of channel, account, place, thread, author
-    Column("customer_id", ForeignKey("customer.id"), nullable=False, index=True),
+    Column("customer_id", ForeignKey("customer.id"), nullable=False),  # its identity's, always
     Column("identity_id", ForeignKey("identity.id"), nullable=False, index=True),
     Column("channel", String(40), nullable=False),
     Column("account", Text, nullable=False),
@@ -144,6 +151,7 @@ conversation = Table(
 )
 Index("ix_conversation_channel_account", conversation.c.channel, conversation.c.account, conversation.c.last_in_at)
 Index("ix_conversation_created_at", conversation.c.created_at)
+Index("ix_conversation_customer_id", conversation.c.customer_id, conversation.c.id)
 
 participant = Table(
     "participant",
@@ -153,6 +161,48 @@ participant = Table(
     Column("joined_at", Moment, nullable=False),
 )
 Index("ix_participant_identity_id", participant.c.identity_id)
+
+link = Table(  # two identities are one person's; a row is never deleted, an undone one says since when and by whom
+    "link",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("identity_id", ForeignKey("identity.id"), nullable=False),  # who gave the proof
+    Column("other_id", ForeignKey("identity.id"), nullable=False),  # to whom they proved to belong
+    Column("how", String(8), nullable=False),  # code | profile
+    Column("agent_id", ForeignKey("agent.id")),  # who had asked for the proof; None: nobody
+    Column("conversation_id", ForeignKey("conversation.id")),  # where it was proven; with the next: what is told of it
+    Column("other_conversation_id", ForeignKey("conversation.id")),
+    Column("at", Moment, nullable=False),
+    Column("undone_at", Moment),
+    Column("undone_by", ForeignKey("agent.id")),
+)
+_partial("ix_link_identity_id", link, "identity_id", where="undone_at IS NULL")
+_partial("ix_link_other_id", link, "other_id", where="undone_at IS NULL")
+_partial("ix_link_undone", link, "identity_id", "other_id", where="undone_at IS NOT NULL")
+
+link_code = Table(  # what proves that who reads one conversation also writes in another
+    "link_code",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("hash", String(32), nullable=False, unique=True),  # keyed with the desk's secret; the code is kept nowhere
+    Column("identity_id", ForeignKey("identity.id"), nullable=False),
+    Column("conversation_id", ForeignKey("conversation.id"), nullable=False),
+    Column("seq", Integer, nullable=False),  # the message that shows it, until it is over
+    Column("agent_id", ForeignKey("agent.id")),  # who asked for the proof
+    Column("made_at", Moment, nullable=False, index=True),
+    Column("expires_at", Moment, nullable=False),
+    Column("over_at", Moment),  # used, replaced by a newer one, seen by others
+)
+Index("ix_link_code_identity_id", link_code.c.identity_id, link_code.c.made_at)
+
+link_try = Table(  # a code that was wrong
+    "link_try",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("identity_id", ForeignKey("identity.id"), nullable=False),
+    Column("at", Moment, nullable=False, index=True),
+)
+Index("ix_link_try_identity_id", link_try.c.identity_id, link_try.c.at)
 
 agent = Table(
     "agent",
@@ -307,7 +357,7 @@ case = Table(
     metadata,
     Column("id", Key, primary_key=True),
     Column("conversation_id", ForeignKey("conversation.id"), nullable=False),
-    Column("customer_id", ForeignKey("customer.id"), nullable=False, index=True),
+    Column("customer_id", ForeignKey("customer.id"), nullable=False),  # its conversation's, always
     Column("channel", String(40), nullable=False),
     Column("tier", String(10), nullable=False),
     Column("sla", String(10), nullable=False),  # the tier whose time is kept: security is served like an outage
@@ -374,6 +424,7 @@ _partial("ix_case_resolved_tier", case, "tier", "id", where=_RESOLVED)
 _partial("ix_case_resolved_assignee", case, "assignee_id", "id", where=_RESOLVED)
 _partial("ix_case_answered", case, "first_answer_at", "sla", "answered_in_time", where="first_answer_at IS NOT NULL")
 Index("ix_case_customer_key", case.c.customer_key)
+Index("ix_case_customer_id", case.c.customer_id, case.c.id)
 
 case_event = Table(
     "case_event",

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.cases import newest_case
 from store.dues import Due
-from store.tables import case, case_event, conversation, customer, due, message
+from store.tables import HOME, case, case_event, conversation, customer, due, identity, message
 
 KIND: Final = "unread"
 """Of due rows. Their subject is the conversation; each reply has one of its own."""
@@ -55,7 +55,8 @@ async def read(connection: AsyncConnection, conversation_id: int) -> Waiting | N
             case.c.id.label("case_id"),
             case.c.outcome,
         )
-        .join(customer, customer.c.id == conversation.c.customer_id)
+        .join(identity, identity.c.id == conversation.c.identity_id)
+        .join(customer, customer.c.id == HOME)
         .outerjoin(case, case.c.id == newest_case())
         .where(conversation.c.id == conversation_id)
     )
@@ -114,7 +115,16 @@ class Mailed:
 
 async def mailed(connection: AsyncConnection, conversation_id: int, email: str, since: datetime) -> list[Mailed]:
     """Mails about this conversation, or to customers with this address, the oldest first."""
-    theirs = select(case.c.id).join(customer, customer.c.id == case.c.customer_id).where(customer.c.email == email)
+    claiming = select(customer.c.id).where(customer.c.email == email)
+    writers = union_all(
+        select(identity.c.id).where(identity.c.customer_id.in_(claiming), identity.c.home_id.is_(None)),
+        select(identity.c.id).where(identity.c.home_id.in_(claiming)),
+    )
+    theirs = (
+        select(case.c.id)
+        .join(conversation, conversation.c.id == case.c.conversation_id)
+        .where(conversation.c.identity_id.in_(writers))
+    )
     about = union_all(select(case.c.id).where(case.c.conversation_id == conversation_id), theirs)
     query = (
         select(case.c.conversation_id, case_event.c.at, case_event.c.data)

@@ -10,7 +10,7 @@ from sqlalchemy import and_, exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.cases import newest_case
-from store.tables import agent, case, conversation, customer, identity, promise, unresolved_with
+from store.tables import HOME, agent, case, conversation, customer, identity, promise, unresolved_with
 
 LINE_AT_MOST: Final = 99
 """Nobody is told a longer line than this."""
@@ -56,7 +56,8 @@ async def read(connection: AsyncConnection, conversation_id: int) -> Visit | Non
             agent.c.name.label("agent"),
             by.label("by"),
         )
-        .join(customer, customer.c.id == conversation.c.customer_id)
+        .join(identity, identity.c.id == conversation.c.identity_id)
+        .join(customer, customer.c.id == HOME)
         .outerjoin(case, case.c.id == newest_case())
         .outerjoin(agent, agent.c.id == case.c.assignee_id)
         .where(conversation.c.id == conversation_id)
@@ -99,12 +100,12 @@ async def seen(connection: AsyncConnection, conversation_id: int, seq: int, now:
 async def claim_address(connection: AsyncConnection, conversation_id: int, email: str, name: str) -> bool:
     """An address that the customer claims, and a name if none is known; whether it was taken.
 
-    Where one of the same person's addresses is proven, a claim changes nothing: it could be somebody else's hand.
+    It counts for who writes here, not for whom they are linked with. Where a platform vouches for their address, a
+    claim changes nothing: it could be somebody else's hand.
     """
-    person = select(conversation.c.customer_id).where(conversation.c.id == conversation_id).scalar_subquery()
-    proven = exists().where(
-        identity.c.customer_id == customer.c.id, identity.c.verified.is_(True), identity.c.email.is_not(None)
-    )
+    here = select(conversation.c.identity_id).where(conversation.c.id == conversation_id).scalar_subquery()
+    person = select(HOME).where(identity.c.id == here).scalar_subquery()
+    proven = exists().where(identity.c.id == here, identity.c.verified.is_(True), identity.c.email.is_not(None))
     done = await connection.execute(update(customer).where(customer.c.id == person, ~proven).values(email=email))
     if name:
         await connection.execute(

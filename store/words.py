@@ -17,8 +17,9 @@ CaseStatus = Literal["waiting", "open", "pending", "snoozed", "resolved"]
 UNRESOLVED: Final[tuple[CaseStatus, ...]] = ("waiting", "open", "pending", "snoozed")
 
 Kind = Literal["text", "answer", "acknowledgement", "notice", "survey", "event", "note", "edit", "deletion", "button"]
-Condition = Literal["case_waiting", "case_unresolved", "case_unanswered", "case_held", "case_resolved"]
-"""A system notice leaves an owned conversation only while this holds of its newest case."""
+Condition = Literal["case_waiting", "case_unresolved", "case_unanswered", "case_held", "case_resolved", "asked_for"]
+"""A system notice leaves an owned conversation only while this holds of its newest case; `asked_for` always holds: the
+customer has asked for just this, by a command or a code, or a person has."""
 
 OutboxStatus = Literal["held", "queued", "sending", "sent", "failed", "unknown", "cancelled", "parked"]
 
