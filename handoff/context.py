@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from handoff import person
 from handoff.errors import NoSuchCase
 from handoff.reach import Reach
 from store import cases, transcripts
@@ -60,7 +61,8 @@ async def context(connection: AsyncConnection, number: str, *, reach: Reach | No
             "name": row["customer_full_name"],
             "email": row["customer_email"],
             "since": row["customer_since"],
-            "identities": await cases.identities(connection, row["customer_id"]),
+            "identities": await person.identities(connection, row["customer_id"], here=row["identity_id"]),
+            "conversations": await person.conversations(connection, row["customer_id"], but=conversation),
         },
         "conversation": {
             "id": conversation,
@@ -112,7 +114,8 @@ def _described(row: MessageRow, more: dict[str, Any]) -> dict[str, Any]:
         "from": row.author,
         "author": row.author_name,
         "kind": row.kind,
-        "text": row.body,
+        # A code is for the customer alone: whoever wrote it elsewhere would be taken for them.
+        "text": row.meta.get("masked", row.body),
         "buttons": more.get("buttons") or [],
         "rich": more.get("rich"),
         # Of what came in it is the customer's own: with the words it would open their conversation.

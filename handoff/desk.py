@@ -11,13 +11,14 @@ from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from handoff import queue, texts
+from handoff import linking, queue, texts
 from handoff.deadlines import FIRST_CLASS, deadline
 from handoff.errors import HeldByOther, NoSuchCase, NotHeld, Stale, WrongState
+from handoff.linking import Linking, Writer
 from handoff.opening import Footing, Opening, Rules, new_case
 from handoff.reach import Reach
-from store import cases, journey, keys, line, transcripts, unread
-from store.agents import Agent
+from store import cases, journey, keys, line, links, transcripts, unread
+from store.agents import Agent, record
 from store.changes import Changes, insert_cases
 from store.database import Database
 from store.errors import LineMoved
@@ -139,6 +140,7 @@ class Desk:
         database: Database,
         rules: Rules,
         pull: Callable[[str], bool],
+        linking: Linking,
         published: Published,
         here: Callable[[int], bool] = lambda _: False,
         corrected: Corrected = nobody_minds,
@@ -147,6 +149,7 @@ class Desk:
         self._database = database
         self._rules = rules
         self._pull = pull
+        self._linking = linking
         self.reach = Reach(pull=pull, here=here, mail_after=rules.mail_after)
         self._published = published
         self._corrected = corrected
@@ -571,8 +574,8 @@ class Desk:
             now = self._clock()
             if (known := await _recalled(connection, agent, once, now)) is not None:
                 return known
-            conversation = await journey.read_conversation(connection, conversation_id)
             locked = (await journey.lock(connection, [conversation_id])).get(conversation_id)
+            conversation = await journey.read_conversation(connection, conversation_id)
             if conversation is None or locked is None:
                 raise NoSuchCase(f"There is no conversation {conversation_id}.")
             newest = (await journey.newest_cases(connection, [conversation_id])).get(conversation_id)
@@ -605,6 +608,72 @@ class Desk:
             answer, work = await self._on_case(connection, agent, id_, self._claim)
             await _remembered(connection, agent, once, answer)
         await self._published(work.conversation, work.id)
+        return answer
+
+    # --- one person on several channels ------------------------------------------------------------
+
+    async def ask_proof(self, agent: Agent, number: str, once: Once | None = None) -> dict[str, Any]:
+        """Show the customer a code that they write on another channel: then both are known to be theirs.
+
+        Raises:
+            NotHeld, HeldByOther: it must be one's own.
+            WrongState: others read that place, or they have had several codes within the hour.
+        """
+
+        async def action(work: _Work) -> dict[str, Any]:
+            work.must_be_unresolved()
+            work.must_hold()
+            of = Writer(
+                conversation=work.conversation,
+                identity=work.row["identity_id"],
+                channel=work.row["channel"],
+                public=work.row["public"],
+            )
+            if of.public:
+                raise WrongState(
+                    "Others read this place, and a code is for one person. Ask them to write to us directly."
+                )
+            if await self._linking.too_many(work.connection, of.identity, work.now):
+                raise WrongState("They have had several codes within the hour. Offer it again later.")
+            work.seq = await self._linking.ask(
+                work.connection, work.changes, of, seq=work.seq, now=work.now, agent=work.agent
+            )
+            work.event("proof_asked")
+            return {**_state(work.number, work.row["status"], work.row["assignee"]), "seq": work.seq - 1}
+
+        return await self._act("ask-proof", agent, number, action, once)
+
+    async def unlink(self, agent: Agent, number: str, link_id: int, once: Once | None = None) -> dict[str, Any]:
+        """Take apart what a link has joined: each identity has again what was written by it, before and since.
+
+        Raises:
+            NoSuchCase: there is no such case, or no such link of its customer's.
+        """
+        id_ = case_id(number)
+        async with self._database.write("unlink") as connection:
+            now = self._clock()
+            if (known := await _recalled(connection, agent, once, now)) is not None:
+                return known
+            await links.hold(connection, now)
+            row = await cases.read_row(connection, id_) if id_ is not None else None
+            link = await links.read(connection, link_id)
+            ends = await links.together(connection, [row["customer_id"]]) if row is not None else []
+            if (
+                row is None
+                or link is None
+                or link.undone_at is not None
+                or link.identity_id not in {one.id for one in ends}
+            ):
+                raise NoSuchCase(f"There is no link {link_id} in {number!r}. It may have been undone just now.")
+            told = await linking.undo(connection, link, seen_from=row, agent=agent, now=now)
+            await record(
+                connection, action="unlink", subject=f"link {link_id}", now=now, agent_id=agent.id,
+                data={"case": case_number(row["id"]), "identities": [link.identity_id, link.other_id]},
+            )  # fmt: skip
+            answer = _state(case_number(row["id"]), row["status"], row["assignee"])
+            await _remembered(connection, agent, once, answer)
+        for conversation, case in told.items():
+            await self._published(conversation, case)
         return answer
 
     async def footing(self, on_duty: int) -> Footing:

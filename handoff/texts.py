@@ -222,6 +222,40 @@ def source(title: str, link: str | None) -> str:
     return f'From "{title}": {link}' if link else f'From "{title}".'
 
 
+# --- one person on several channels ------------------------------------------------------------------
+
+_ELSEWHERE: Final = {"web": "in our web chat", "email": "by mail"}
+_CODE: Final = (
+    "Write this code to us where you also write, alone in a message: {code}. It works once, for ten minutes. "
+    "Show it to nobody: whoever writes it is taken for you."
+)
+_CODE_OFFERED: Final = "{agent} would like to see all that you wrote to us in one place. {rest}"
+CODE_NOT_HERE: Final = "Others can read this, so no code is shown here. Write to us directly, and say /link there."
+CODES_TOO_OFTEN: Final = "You have had {count} codes within the hour. Say /link again later."
+CODE_SEEN: Final = (
+    "Others can read this, so that code counts no more. Say /link for a new one, and write it to us directly."
+)
+CODE_WRONG: Final = (
+    "This code is not valid, or its ten minutes are over. For a new one say /link in your other conversation with us."
+)
+CODE_TRIES: Final = "Too many codes were wrong. Try again in an hour, with a new one."
+CODE_HERE: Final = "This code works in your other conversation with us: write it there."
+CODE_FULL: Final = "You write to us from as many addresses as we can keep together; this one stays by itself."
+LINKED: Final = "Linked: we know now that you write to us {where}, too."
+LINKED_ALREADY: Final = "We know already that you write to us {where}, too."
+
+
+def elsewhere(channel: str) -> str:
+    """Where somebody writes, named by nothing but the platform: `on Telegram`."""
+    return _ELSEWHERE.get(channel, f"on {channel[:1].upper()}{channel[1:]}")
+
+
+def code(spelt: str, *, agent: str | None) -> str:
+    """The message that shows a code; `agent`: who asks for it, None: the customer did."""
+    words = _CODE.format(code=spelt)
+    return words if agent is None else _CODE_OFFERED.format(agent=agent, rest=words)
+
+
 # --- by mail -----------------------------------------------------------------------------------------
 # None of it holds a word of the customer's: the address is claimed, and may be a stranger's.
 

@@ -12,8 +12,10 @@ from handoff import opening as handing
 from handoff.deadlines import FIRST_CLASS, Targets, deadline
 from handoff.desk import Desk
 from handoff.hours import parse_hours
+from handoff.linking import Linking
 from handoff.notifier import Call
 from handoff.opening import Footing, Opening, Rules
+from handoff.proof import Codes
 from handoff.texts import Voice
 from store import journey
 from store.agents import Agent
@@ -64,6 +66,7 @@ class Office:
             database=self.database,
             rules=self.rules,
             pull=lambda channel: self.pull,
+            linking=Linking(codes=Codes(b"secret"), bot="Ada", pull=lambda channel: self.pull),
             published=published,
             clock=lambda: self.now,
         )
