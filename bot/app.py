@@ -43,8 +43,10 @@ from bot.web.signin import SignIn
 from channels.contract import Backfills, Capabilities, Channel, Rereads, ServesRoutes
 from handoff.desk import Desk
 from handoff.letters import Postman
+from handoff.linking import Linking
 from handoff.notifier import Notifier
 from handoff.opening import Footing, Rules
+from handoff.proof import Codes
 from handoff.status import read_status
 from handoff.unread import Letterhead
 from intents.catalogue import normal
@@ -211,6 +213,8 @@ async def warmline(
             mail_after=timedelta(minutes=settings.mail_after) if postman is not None else None,
         )
         holder = f"{socket.gethostname()[:20]}-{os.getpid()}"
+        codes = Codes(secret)
+        linking = Linking(codes=codes, bot=settings.voice.bot, pull=lambda name: capabilities(name).pull)
 
         async def published(conversations: Collection[int], cases: Collection[int]) -> None:
             await live.publish(conversations, cases)
@@ -227,7 +231,7 @@ async def warmline(
             await live.publish([conversation], [case])
 
         desk = Desk(
-            database=database, rules=rules, pull=lambda name: capabilities(name).pull, published=acted,
+            database=database, rules=rules, pull=lambda name: capabilities(name).pull, linking=linking, published=acted,
             here=live.is_heard, corrected=gate.corrected,
         )  # fmt: skip
         duty = _Duty(bus, lambda: desk)
@@ -239,7 +243,7 @@ async def warmline(
             rule=lambda: gate.rule,
         )
         stack.callback(reader.close)
-        intake = Intake(database=database, bus=bus, chosen=chance(secret, settings.label_share))
+        intake = Intake(database=database, bus=bus, chosen=chance(secret, settings.label_share), marks=codes.marks)
         front = Front(
             voice=settings.voice,
             hours=settings.business_hours,
@@ -259,6 +263,7 @@ async def warmline(
             footing=duty,
             published=published,
             link=lambda slug, anchor: f"{base}/help/{slug}" + (f"#{anchor}" if anchor else ""),
+            linking=linking,
             quiet=settings.quiet_seconds,
             quiet_at_most=settings.quiet_at_most,
             typing=lambda there: typist.show(there.id, there.channel, there.account),

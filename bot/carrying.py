@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ from bot.situation import spoken, unresolved, words
 from bot.understanding import Reading
 from handoff import opening as handing
 from handoff import texts
+from handoff.linking import Linking, Writer
 from handoff.opening import Footing, Opening, Rules
 from intents.gate import STRICT_THRESHOLD
 from store import cases
@@ -39,6 +40,26 @@ class Plan:
         return self.burst.conversation.id
 
 
+@dataclass(slots=True)
+class Touched:
+    """What a unit of work has changed beside its own conversations."""
+
+    cases: set[int] = field(default_factory=set)
+    beside: dict[int, str] = field(default_factory=dict)
+    """Other conversations in which something was said, with their channels."""
+    seqs: dict[int, int] = field(default_factory=dict)
+    """The next free number of conversations in which something was said already."""
+
+
+def _writer(plan: Plan) -> Writer:
+    of = plan.burst.conversation
+    return Writer(conversation=of.id, identity=of.identity_id, channel=of.channel, public=of.public)
+
+
+def _marks(plan: Plan) -> list[Mapping[str, Any]]:
+    return [row.meta for row in plan.burst.undecided if row.id in plan.decision.links]
+
+
 def still_so(plan: Plan, now: Locked | None) -> bool:
     """Nobody has decided, taken over, edited or (where the decision may wait) written since we read."""
     if now is None or now.version != plan.burst.conversation.version:
@@ -52,14 +73,24 @@ def still_so(plan: Plan, now: Locked | None) -> bool:
 class Carrier:
     """Carries decisions out."""
 
-    def __init__(self, *, rules: Rules, pull: Callable[[str], bool], link: answers.Link) -> None:
+    def __init__(self, *, rules: Rules, pull: Callable[[str], bool], link: answers.Link, linking: Linking) -> None:
         self._rules = rules
         self._pull = pull
         self._link = link
+        self._linking = linking
 
     def pulls(self, burst: Burst) -> bool:
         """This customer comes for the words themselves; nothing has to be sent."""
         return self._pull(burst.conversation.channel)
+
+    async def beside(self, connection: AsyncConnection, plans: Iterable[Plan], now: datetime) -> list[int]:
+        """Conversations that have to be held, too: those of whoever a code joins. Before any lock is taken."""
+        return [
+            id_
+            for plan in plans
+            if plan.decision.links
+            for id_ in await self._linking.beside(connection, _writer(plan), _marks(plan), now)
+        ]
 
     async def carry_out(
         self,
@@ -69,9 +100,10 @@ class Carrier:
         *,
         now: datetime,
         footing: Footing,
-    ) -> set[int]:
-        """Write all rows of these plans, whose conversations are held; the cases that they touch."""
-        plans = list(plans)
+    ) -> Touched:
+        """Write all rows of these plans, whose conversations are held; what else they touch."""
+        changes, touched = Changes(), Touched()
+        plans = [await self._link_first(connection, changes, plan, locked, touched, now) for plan in plans]
         openings = {plan.conversation: self._opening(plan) for plan in plans if _opens(plan)}
         fresh = [opening for opening in openings.values() if opening.reopens is None]
         ahead = 0
@@ -79,7 +111,6 @@ class Carrier:
             ahead = await cases.waiting_ahead(connection, now + self._rules.targets.person)
         ids = await insert_cases(connection, [handing.new_case(opening, now, self._rules) for opening in fresh])
         numbers = {opening.conversation.id: id_ for opening, id_ in zip(fresh, ids, strict=True)}
-        changes = Changes()
         for plan in plans:
             opening = openings.get(plan.conversation)
             case_id = None
@@ -90,10 +121,32 @@ class Carrier:
                     numbers[plan.conversation] = case_id
             self._rows(
                 changes, plan, locked[plan.conversation], opening, case_id, now=now, footing=footing,
-                place=_place(opening, fresh, ahead),
+                place=_place(opening, fresh, ahead), seq=touched.seqs.get(plan.conversation),
             )  # fmt: skip
         await changes.write(connection)
-        return {*numbers.values(), *(plan.burst.case.id for plan in plans if plan.burst.case is not None)}
+        touched.cases.update(numbers.values(), (plan.burst.case.id for plan in plans if plan.burst.case is not None))
+        return touched
+
+    async def _link_first(
+        self,
+        connection: AsyncConnection,
+        changes: Changes,
+        plan: Plan,
+        locked: Mapping[int, Locked],
+        touched: Touched,
+        now: datetime,
+    ) -> Plan:
+        """Deal with what of a plan is about who writes; the plan with whose the conversation is then."""
+        if not plan.decision.links:
+            return plan
+        dealt = await self._linking.deal(connection, changes, _writer(plan), _marks(plan), locked, now)
+        touched.seqs[plan.conversation] = dealt.seq
+        touched.cases |= dealt.cases
+        touched.beside |= dealt.beside
+        if dealt.customer is None:
+            return plan
+        conversation = replace(plan.burst.conversation, customer_id=dealt.customer)
+        return replace(plan, burst=replace(plan.burst, conversation=conversation))
 
     def _rows(
         self,
@@ -106,8 +159,9 @@ class Carrier:
         now: datetime,
         footing: Footing,
         place: int | None,
+        seq: int | None = None,
     ) -> None:
-        """All rows of one decision."""
+        """All rows of one decision. `seq`: the next free number, if something was said already."""
         decision, burst = plan.decision, plan.burst
         for message_id, (end, reason) in decision.ends.items():
             changes.end(message_id, end, reason)
@@ -115,7 +169,7 @@ class Carrier:
             changes.verdicts.append(plan.reading.row(spoken(burst)[0].id, now))
         if burst.conversation.version == 0:  # its first decision
             changes.first_dealt(_dealt(plan), now)
-        seq, owner, epoch = locked.next_seq, locked.owner, locked.epoch
+        seq, owner, epoch = seq or locked.next_seq, locked.owner, locked.epoch
         match decision.act:
             case "hand_off" | "reopen" if opening is not None and case_id is not None:
                 owner, epoch = "human", epoch + 1

@@ -11,14 +11,15 @@ import structlog
 
 from bot.gatekeeper import CLOSED
 from bot.mailing import Mailing
-from handoff import promises
+from handoff import linking, promises
 from handoff.notifier import Call, GateClosed, Notifier
 from handoff.opening import Footing, Rules, notify_again
-from store import dues, journey, sweep, unread
+from store import dues, journey, links, sweep, unread
 from store.changes import Changes
 from store.database import Database
 from store.dues import Due
 from store.errors import DatabaseAway, TablesDiffer
+from store.inbox import PROFILE_DUE
 from store.words import case_number
 
 LOOK_EVERY: Final = 1.0
@@ -31,6 +32,7 @@ LONGEST_WAIT: Final = 600
 """Seconds between two tries."""
 SWEEP_LOOK_EVERY: Final = 60.0
 CALLS: Final = ("notify", CLOSED)
+OF_LINKS: Final = (links.CODE_DUE, PROFILE_DUE)
 BESIDE: Final = (*CALLS, unread.KIND)
 """What reaches out, and so may take a while."""
 
@@ -131,6 +133,8 @@ class Clock:
                 await self._gate_closed(due)
             elif due.kind == unread.KIND and self._mailing is not None:
                 await self._mailing.run(due)
+            elif due.kind in OF_LINKS:
+                await self._link(due)
             else:
                 await self._effect(due)
         except (DatabaseAway, TablesDiffer):
@@ -160,6 +164,20 @@ class Clock:
             changes = await effect(connection, due, case, at)
             await changes.write(connection)
         await self._published({case.conversation_id}, {case.id})
+
+    async def _link(self, due: Due) -> None:
+        """A code's time is over, or a platform vouches for an address: consumed and done in one transaction."""
+        conversations: set[int] = set()
+        cases: set[int] = set()
+        async with self._database.write("clock.link") as connection:
+            now = self._now()
+            if due.kind == links.CODE_DUE:
+                await links.end_code(connection, due.subject, now)
+            else:
+                conversations, cases = await linking.by_profile(connection, due.subject, now)
+            await dues.consume(connection, due.id, now)
+        if conversations:
+            await self._published(conversations, cases)
 
     async def _gate_closed(self, due: Due) -> None:
         """Tell people first, consume after, as with a case."""

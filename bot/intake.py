@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from sqlalchemy.exc import IntegrityError
@@ -25,6 +25,8 @@ from store.bus import Bus
 from store.database import Database
 from store.errors import DatabaseAway, LeaseGone
 
+Marks = Callable[[str], tuple[str, dict[str, Any]]]
+"""(what is kept of a text, what is written beside it): of a code that proves an address only its hash is kept."""
 BATCH: Final = 128
 TEXT_AT_MOST: Final = 100_000
 """Characters kept of one message; what is longer is cut, and said to be."""
@@ -73,12 +75,14 @@ class Intake:
         database: Database,
         bus: Bus,
         chosen: inbox.Chosen = lambda _: False,
+        marks: Marks = lambda text: (text, {}),
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """`chosen` says which first messages people label; see `bot.chance`."""
+        """`chosen` says which first messages people label (`bot.chance`), `marks` what is more than words."""
         self._database = database
         self._bus = bus
         self._chosen = chosen
+        self._marks = marks
         self._clock = clock
         self._waiting: list[_Delivery] = []
         self._news = asyncio.Event()
@@ -88,7 +92,7 @@ class Intake:
         self, messages: Sequence[InboundMessage | Undecodable], *, cursor: Cursor | None = None
     ) -> list[Delivered]:
         """Commit these messages with the cursor that stands for them; see `channels.contract.Host`."""
-        items = [_incoming(message) for message in messages if isinstance(message, InboundMessage)]
+        items = [_incoming(message, self._marks) for message in messages if isinstance(message, InboundMessage)]
         unreadable = [
             inbox.Unreadable(
                 channel=message.channel,
@@ -227,8 +231,12 @@ def _delivered(order: list[bool], kept: list[inbox.Kept]) -> list[Delivered]:
     return found
 
 
-def _incoming(message: InboundMessage) -> inbox.Incoming:
+def _incoming(message: InboundMessage, marks: Marks) -> inbox.Incoming:
     text = clean(message.text)
+    beside: dict[str, Any] = {}
+    ours = message.author.is_us or message.author.is_bot or message.automatic
+    if message.kind in ("message", "edit") and not message.attachments and not ours:
+        text, beside = marks(text)
     flags = {
         "us": message.author.is_us,
         "bot": message.author.is_bot,
@@ -254,7 +262,7 @@ def _incoming(message: InboundMessage) -> inbox.Incoming:
         global_id=message.global_id,
         extra=message.extra or None,
         subject=None if message.subject is None else one_line(message.subject)[:1000],
-        meta={**meta, **({"button": clean(message.button)} if message.button else {}),
+        meta={**meta, **beside, **({"button": clean(message.button)} if message.button else {}),
               **({"files": len(message.attachments)} if message.attachments else {})} or None,
         reply_to=message.reply_to,
         platform_at=message.platform_at,

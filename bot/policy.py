@@ -37,6 +37,8 @@ class Said:
     """A revision of a message that the machine has already dealt with."""
     before_return: bool = False
     """Written before a person gave the conversation back to the machine."""
+    link: Literal["code", "command", "words"] | None = None
+    """A code that proves another address, or a request for one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +113,8 @@ class Decision:
     """False: thanks for what a person said. It is kept with the case and starts no clock."""
     unfinished: bool = False
     """A calm question that nothing answers as it stands: the next line may be the rest of it."""
+    links: frozenset[int] = frozenset()
+    """Messages that are about who writes, and no question: codes, and requests for one."""
 
     @property
     def may_wait(self) -> bool:
@@ -118,8 +122,21 @@ class Decision:
         return self.unfinished or self.act in ("answer", "thank", "greet", "own_up")
 
 
+_LINK_ENDS: Final = {
+    "code": ("noted", "a code that proves another address"),
+    "command": ("noted", "asked how to prove another address"),
+    "words": ("noted", "asked how to prove another address"),
+}
+
+
 def decide(now: Situation) -> Decision:
     """The decision for one conversation's undecided messages."""
+    decision = _decide(now)
+    links = frozenset(message.id for message in now.said if decision.ends[message.id] in _LINK_ENDS.values())
+    return replace(decision, links=links) if links else decision
+
+
+def _decide(now: Situation) -> Decision:
     ends: dict[int, tuple[str, str]] = {}
     rest: list[Said] = []
     for message in now.said:
@@ -162,6 +179,9 @@ def _needs_no_decision(message: Said, now: Situation) -> tuple[str, str] | None:
         if now.case_open and now.owner == "human":
             return None
         return "ignored", "not addressed to us"
+    # Where a person answers, `link` alone may be an answer to them; a command or a code is nothing else.
+    if message.link is not None and not now.failed and not (message.link == "words" and now.owner == "human"):
+        return _LINK_ENDS[message.link]
     if message.kind == "deletion":
         return ("appended" if now.owner == "human" else "noted"), "deleted by its author"
     if message.before_return and now.owner == "bot":

@@ -21,12 +21,13 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot import answers, metrics
-from bot.carrying import Carrier, Plan, still_so
+from bot.carrying import Carrier, Plan, Touched, still_so
 from bot.pace import Pace
 from bot.policy import decide
 from bot.situation import situation, words
 from bot.understanding import Reader, Reading
 from channels.contract import Capabilities
+from handoff.linking import Linking
 from handoff.opening import Footing, Rules
 from store import journey
 from store.bus import Bus
@@ -69,6 +70,7 @@ class Router:
         footing: Callable[[], Awaitable[Footing]],
         published: Published,
         link: answers.Link,
+        linking: Linking,
         quiet: float,
         quiet_at_most: float,
         typing: Typing = lambda _: None,
@@ -78,7 +80,8 @@ class Router:
         self._bus = bus
         self._reader = reader
         self._capabilities = capabilities
-        self._carrier = Carrier(rules=rules, pull=lambda channel: capabilities(channel).pull, link=link)
+        self._pull: Callable[[str], bool] = lambda channel: capabilities(channel).pull
+        self._carrier = Carrier(rules=rules, pull=self._pull, link=link, linking=linking)
         self._footing = footing
         self._published = published
         self._quiet = quiet
@@ -273,6 +276,13 @@ class Router:
                 self._release([plan.conversation for plan in plans])
 
     async def _finish_all(self, plans: Sequence[Plan]) -> None:
+        """What links people holds more than its own conversation, and before it: each such plan is a unit by itself."""
+        linking = [plan for plan in plans if plan.decision.links]
+        for share in ([plan for plan in plans if not plan.decision.links], *([plan] for plan in linking)):
+            if share:
+                await self._finish_share(share)
+
+    async def _finish_share(self, plans: Sequence[Plan]) -> None:
         try:
             await self._finish(plans)
         except (DatabaseAway, TablesDiffer):
@@ -308,8 +318,9 @@ class Router:
         footing = await self._footing()
         now = self._clock()
 
-        async def carry_out(connection: AsyncConnection) -> tuple[list[Plan], set[int]]:
-            locked = await journey.lock(connection, [plan.conversation for plan in plans])
+        async def carry_out(connection: AsyncConnection) -> tuple[list[Plan], Touched]:
+            beside = await self._carrier.beside(connection, plans, now)
+            locked = await journey.lock(connection, [*(plan.conversation for plan in plans), *beside])
             winners = [
                 plan
                 for plan in plans
@@ -332,7 +343,7 @@ class Router:
             )
         await self._tell(plans, winners, touched)
 
-    async def _tell(self, plans: Sequence[Plan], winners: Sequence[Plan], cases: Collection[int]) -> None:
+    async def _tell(self, plans: Sequence[Plan], winners: Sequence[Plan], touched: Touched) -> None:
         done = {plan.conversation for plan in winners}
         for plan in plans:
             self._first_seen.pop(plan.conversation, None)
@@ -340,6 +351,7 @@ class Router:
             self._aside.pop(id_, None)
         self.look_at(plan.conversation for plan in plans if plan.conversation not in done)
         away = {plan.conversation for plan in winners if not self._carrier.pulls(plan.burst)}
+        away |= {id_ for id_, channel in touched.beside.items() if not self._pull(channel)}
         if away:
             await self._bus.hint("courier", away)
-        await self._published(done, cases)
+        await self._published(done | touched.beside.keys(), touched.cases)

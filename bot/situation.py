@@ -8,6 +8,7 @@ from typing import Final
 
 from bot.policy import Said, Situation
 from bot.understanding import Reading
+from handoff.proof import ASKS, PROOF
 from store.journey import Burst, MessageRow
 
 ANSWER_COUNTS_FOR: Final = timedelta(hours=24)
@@ -59,7 +60,14 @@ def spoken(burst: Burst) -> list[MessageRow]:
         and row.body.strip()
         and not (row.meta.get("us") or row.meta.get("bot") or row.meta.get("automatic"))
         and (not row.meta.get("aside") or burst.conversation.owner == "human")
+        and not _is_link(row, burst)
     ]
+
+
+def _is_link(row: MessageRow, burst: Burst) -> bool:
+    """It says who writes, and asks nothing; while a person answers, words may be meant for them."""
+    asks = row.meta.get(ASKS)
+    return PROOF in row.meta or asks == "command" or (asks is not None and burst.conversation.owner == "bot")
 
 
 def _said(message: MessageRow, burst: Burst) -> Said:
@@ -76,6 +84,7 @@ def _said(message: MessageRow, burst: Burst) -> Said:
         addressed=not message.meta.get("aside"),
         edits_decided=message.kind == "edit" and any(row.end not in (None, "superseded") for row in earlier),
         before_return=message.seq <= burst.conversation.returned_seq,
+        link="code" if PROOF in message.meta else message.meta.get(ASKS),
     )
 
 

@@ -33,7 +33,8 @@ class Author:
     name: str = ""
     email: str | None = None
     email_verified: bool = False
-    """True only if the platform vouches for the address; a claimed one never merges people."""
+    """True only if the platform vouches for the address and the operator trusts that platform's word (a setting of the
+    adapter's): two identities with the same one are taken for one person. A claimed address never merges people."""
     is_bot: bool = False
     is_us: bool = False
     """Our own message come back to us (an echo)."""

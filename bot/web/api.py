@@ -393,6 +393,26 @@ async def correct(number: Number, body: Correct, agent: Me, office: There, key: 
     return done
 
 
+@api.post("/cases/{number}/ask-proof", tags=["cases"])
+async def ask_proof(number: Number, agent: Me, office: There, key: Key = None) -> dict[str, Any]:
+    """Show the customer a code that they write to us on another channel: then both are known to be theirs.
+
+    The code is for the customer: no answer of this API holds it. 409: not yours, others read that place, or they have
+    had several codes within the hour.
+    """
+    once = _once(key, "ask-proof", case=number)
+    return await _act(office, agent, "link", once, lambda: office.desk.ask_proof(agent, number, once))
+
+
+@api.post("/cases/{number}/links/{link}/undo", tags=["cases"])
+async def undo_link(
+    number: Number, link: Annotated[int, Field(ge=1, le=2**53)], agent: Me, office: There, key: Key = None
+) -> dict[str, Any]:
+    """Take apart what a link of this customer's has joined: each identity has again what was written by it."""
+    once = _once(key, "unlink", case=number, link=link)
+    return await _act(office, agent, "link", once, lambda: office.desk.unlink(agent, number, link, once))
+
+
 # --- conversations ---------------------------------------------------------------------------
 
 

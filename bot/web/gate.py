@@ -8,7 +8,7 @@ from store.agents import Agent
 
 Role = Literal["colleague", "agent", "supervisor", "admin"]
 ROLES: Final[tuple[Role, ...]] = ("colleague", "agent", "supervisor", "admin")
-Act = Literal["read", "note", "answer", "assign", "label", "repair", "administer"]
+Act = Literal["read", "note", "answer", "assign", "label", "link", "repair", "administer"]
 
 _LEAST: Final[dict[Act, Role]] = {
     "read": "colleague",
@@ -16,6 +16,7 @@ _LEAST: Final[dict[Act, Role]] = {
     "answer": "agent",
     "assign": "agent",  # to oneself or to a colleague who may answer; from somebody else: supervisor
     "label": "agent",
+    "link": "agent",
     "repair": "supervisor",
     "administer": "admin",
 }
@@ -25,6 +26,7 @@ _NAMES: Final[dict[Act, str]] = {
     "answer": "answer customers",
     "assign": "assign cases",
     "label": "label messages",
+    "link": "link or part identities",
     "repair": "send stuck messages again",
     "administer": "administer the desk",
 }
