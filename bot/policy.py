@@ -175,13 +175,14 @@ def _needs_no_decision(message: Said, now: Situation) -> tuple[str, str] | None:
         return "ignored", "another bot"
     if message.automatic:
         return "ignored", "automatic mail"
-    if not message.addressed:
-        if now.case_open and now.owner == "human":
-            return None
+    in_open_case = now.case_open and now.owner == "human"
+    if not message.addressed and not in_open_case:
         return "ignored", "not addressed to us"
     # Where a person answers, `link` alone may be an answer to them; a command or a code is nothing else.
     if message.link is not None and not now.failed and not (message.link == "words" and now.owner == "human"):
         return _LINK_ENDS[message.link]
+    if not message.addressed:
+        return None
     if message.kind == "deletion":
         return ("appended" if now.owner == "human" else "noted"), "deleted by its author"
     if message.before_return and now.owner == "bot":

@@ -110,8 +110,7 @@ class Linking:
         if of.public:
             return self._say(changes, of.conversation, of.channel, seq, texts.CODE_NOT_HERE, now)
         if await self.too_many(connection, of.identity, now):
-            words = texts.CODES_TOO_OFTEN.format(count=CODES_AN_HOUR)
-            return self._say(changes, of.conversation, of.channel, seq, words, now)
+            return self._say(changes, of.conversation, of.channel, seq, texts.CODES_TOO_OFTEN, now)
         code = new_code()
         id_ = await links.put_code(
             connection,

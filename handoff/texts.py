@@ -231,14 +231,14 @@ _CODE: Final = (
 )
 _CODE_OFFERED: Final = "{agent} would like to see all that you wrote to us in one place. {rest}"
 CODE_NOT_HERE: Final = "Others can read this, so no code is shown here. Write to us directly, and say /link there."
-CODES_TOO_OFTEN: Final = "You have had {count} codes within the hour. Say /link again later."
+CODES_TOO_OFTEN: Final = "You have had enough codes for now. Say /link again later."
 CODE_SEEN: Final = (
     "Others can read this, so that code counts no more. Say /link for a new one, and write it to us directly."
 )
 CODE_WRONG: Final = (
-    "This code is not valid, or its ten minutes are over. For a new one say /link in your other conversation with us."
+    "This code is not valid, or its time is over. For a new one say /link in your other conversation with us."
 )
-CODE_TRIES: Final = "Too many codes were wrong. Try again in an hour, with a new one."
+CODE_TRIES: Final = "Too many codes were wrong. Try again later, with a new one."
 CODE_HERE: Final = "This code works in your other conversation with us: write it there."
 CODE_FULL: Final = "You write to us from as many addresses as we can keep together; this one stays by itself."
 LINKED: Final = "Linked: we know now that you write to us {where}, too."

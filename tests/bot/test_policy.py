@@ -59,6 +59,19 @@ TABLE: list[Row] = [
     ("not addressed, by somebody in an open case", now(UNKNOWN, said(addressed=False), **OWNED), "append", "appended"),
     ("not addressed, after it was resolved", now(UNKNOWN, said(addressed=False), **RECENT), "nothing", "ignored"),
     ("not addressed, feedback only filed", now(UNKNOWN, said(addressed=False), case_open=True), "nothing", "ignored"),
+    # a code, or a request for one
+    ("a code", now(None, said(link="code")), "nothing", "noted"),
+    ("asks for a code", now(None, said(link="command")), "nothing", "noted"),
+    ("asks for a code in words", now(None, said(link="words")), "nothing", "noted"),
+    ("a code while a person has it", now(None, said(link="code"), **OWNED), "nothing", "noted"),
+    ("asks for a code while a person has it", now(None, said(link="command"), **OWNED), "nothing", "noted"),
+    ("words that may be meant for that person", now(UNKNOWN, said(link="words"), **OWNED), "append", "appended"),
+    ("a code, just resolved", now(None, said(link="code"), **RECENT), "nothing", "noted"),
+    ("a code not addressed to us", now(None, said(link="code", addressed=False)), "nothing", "ignored"),
+    ("a code not addressed, in an open case", now(None, said(link="code", addressed=False), **OWNED), "nothing",
+     "noted"),
+    ("a code from another bot", now(None, said(link="code", bot=True)), "nothing", "ignored"),
+    ("a code, and the machine failed on it", now(None, said(link="code"), failed=True), "hand_off", "handed_off"),
     # a human owns it
     ("a person has it", now(HOWTO, **ONE, **OWNED), "append", "appended"),
     ("a person has it, outage", now(meant("outage"), **OWNED), "append", "appended"),
@@ -233,6 +246,7 @@ saids = st.builds(
     addressed=st.sampled_from([True, True, False]),
     edits_decided=flag,
     before_return=rarely,
+    link=st.sampled_from([None, None, None, None, "code", "command", "words"]),
 )
 understandings = st.builds(
     Understanding,
@@ -309,6 +323,7 @@ def test_nobody_who_calls_or_is_in_need_is_left_with_a_machine(situation: Situat
         not (message.us or message.bot or message.automatic or message.before_return)
         and message.addressed
         and message.kind in ("text", "edit")
+        and message.link is None
         for message in situation.said
     )
     if live and matter is not None and (matter.security or matter.person or matter.grave):
@@ -322,7 +337,25 @@ def test_nobody_who_calls_or_is_in_need_is_left_with_a_machine(situation: Situat
 def test_the_machine_is_silent_while_a_person_owns(situation: Situation) -> None:
     decision = decide(situation)
     assert decision.act in ("append", "nothing")
-    assert {end for end, _ in decision.ends.values()} <= {"appended", "ignored"}
+    assert {decision.ends[said.id][0] for said in situation.said if said.id not in decision.links} <= {
+        "appended",
+        "ignored",
+    }
+
+
+@settings(max_examples=200)
+@given(situations)
+def test_what_is_about_who_writes_changes_nothing_of_the_rest(situation: Situation) -> None:
+    decision = decide(situation)
+    for said in situation.said:
+        if said.id in decision.links:
+            assert said.link is not None
+            assert decision.ends[said.id][0] == "noted"
+        elif said.link == "code" and said.addressed and not (said.us or said.bot or said.automatic):
+            assert situation.failed, "a code is dealt with, or a person has it"
+    rest = tuple(said for said in situation.said if said.id not in decision.links)
+    if rest and decision.links:
+        assert replace(decide(replace(situation, said=rest)), ends={}) == replace(decision, ends={}, links=frozenset())
 
 
 @settings(max_examples=150)

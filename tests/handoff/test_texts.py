@@ -152,6 +152,15 @@ FIXED = {
     "PUBLIC_GIVEN": {"agent": "Lea"},
     "PUBLIC_RESOLVED": {},
     "PUBLIC_RETURNED": {"bot": "Ada"},
+    "CODE_NOT_HERE": {},
+    "CODES_TOO_OFTEN": {},
+    "CODE_SEEN": {},
+    "CODE_WRONG": {},
+    "CODE_TRIES": {},
+    "CODE_HERE": {},
+    "CODE_FULL": {},
+    "LINKED": {"where": "on Telegram"},
+    "LINKED_ALREADY": {"where": "in our web chat"},
 }
 
 
@@ -162,8 +171,25 @@ def test_no_text_has_been_forgotten_here() -> None:
     ours = {name for name, value in functions if value.__module__ == texts.__name__}
     assert ours == {
         "acknowledgement", "workaround", "at_risk", "resolved", "source", "refused_file", "hours", "mail_author",
-        "mail_subject", "mail_text", "public_acknowledgement", "takeover", "returned",
+        "mail_subject", "mail_text", "public_acknowledgement", "takeover", "returned", "code", "elsewhere",
     }  # fmt: skip
+
+
+def test_a_code_says_what_it_is_for_and_that_it_is_secret() -> None:
+    for agent in (None, "Lea"):
+        text = texts.code("WL-234C-DFGH", agent=agent)
+        whole(text)
+        assert text.count("WL-234C-DFGH") == 1
+        assert all(words in text for words in ("alone in a message", "works once", "Show it to nobody"))
+        assert text.startswith("Lea would like") is (agent is not None)
+
+
+@pytest.mark.parametrize(
+    ("channel", "where"),
+    [("web", "in our web chat"), ("email", "by mail"), ("telegram", "on Telegram"), ("slack", "on Slack")],
+)
+def test_another_channel_is_named_by_its_platform_alone(channel: str, where: str) -> None:
+    assert texts.elsewhere(channel) == where
 
 
 @pytest.mark.parametrize("name", FIXED)
