@@ -90,7 +90,8 @@ def partition(homes: Mapping[int, int], edges: Iterable[tuple[int, int]]) -> dic
 
     def top(id_: int) -> int:
         while root[id_] != id_:
-            id_ = root[id_] = root[root[id_]]
+            root[id_] = root[root[id_]]
+            id_ = root[id_]
         return id_
 
     for one, other in edges:
