@@ -156,11 +156,12 @@ async def undo(connection: AsyncConnection, undone: Link, *, by: int, now: datet
 
 async def was_undone(connection: AsyncConnection, one: int, other: int) -> bool:
     """Has somebody taken these two apart before?"""
+    undone = link.c.undone_at.is_not(None)
     pair = or_(
-        and_(link.c.identity_id == one, link.c.other_id == other),
-        and_(link.c.identity_id == other, link.c.other_id == one),
+        and_(undone, link.c.identity_id == one, link.c.other_id == other),
+        and_(undone, link.c.identity_id == other, link.c.other_id == one),
     )
-    found = await connection.execute(select(link.c.id).where(pair, link.c.undone_at.is_not(None)).limit(1))
+    found = await connection.execute(select(link.c.id).where(pair).limit(1))
     return found.first() is not None
 
 

@@ -27,6 +27,7 @@ from store import (
     journey,
     keys,
     line,
+    links,
     outbox,
     quarantine,
     samples,
@@ -39,7 +40,20 @@ from store.changes import NEVER, Changes
 from store.database import Database, open_database
 from store.migrate import migrate
 from store.outbox import Settlement
-from store.tables import agent, case, conversation, customer, due, identity, message, promise, sample
+from store.tables import (
+    agent,
+    case,
+    conversation,
+    customer,
+    due,
+    identity,
+    link,
+    link_code,
+    link_try,
+    message,
+    promise,
+    sample,
+)
 from tests.rows import NOW, incoming
 
 BIG = (
@@ -55,6 +69,9 @@ BIG = (
     "verdict",
     "idempotency",
     "sample",
+    "link",
+    "link_code",
+    "link_try",
 )
 ROWS = 3000
 LATER = NOW + timedelta(days=1)
@@ -96,7 +113,7 @@ async def _fill(url: str) -> None:
             insert(identity),
             [
                 {"customer_id": n, "channel": "web", "account": "d", "external_id": f"e{n}", "key": f"k{n}",
-                 "created_at": NOW}
+                 "home_id": n if n % 2 else None, "proven": f"c{n}@x" if n % 3 else None, "created_at": NOW}
                 for n in people
             ],
         )  # fmt: skip
@@ -144,6 +161,24 @@ async def _fill(url: str) -> None:
                 for n in people
             ],
         )  # fmt: skip
+        await connection.execute(
+            insert(link),
+            [
+                {"identity_id": n, "other_id": n + 1, "how": "code", "at": NOW, "undone_at": NOW if n % 3 else None}
+                for n in people[:-1]
+            ],
+        )
+        await connection.execute(
+            insert(link_code),
+            [
+                {"hash": f"h{n}", "identity_id": n, "conversation_id": n, "seq": 2,
+                 "made_at": NOW + timedelta(seconds=n), "expires_at": NOW, "over_at": NOW if n % 9 else None}
+                for n in people
+            ],
+        )  # fmt: skip
+        await connection.execute(
+            insert(link_try), [{"identity_id": n, "at": NOW + timedelta(seconds=n)} for n in people]
+        )
     await database.close()
 
 
@@ -282,6 +317,8 @@ ORDERED: dict[str, Query] = {
     "next to label": lambda c: samples.next_to_label(c),
     "judged by another rule": lambda c: samples.judged_otherwise(c, "r1", after=7, limit=20),
     "undecided": lambda c: journey.undecided_conversations(c, limit=1000),
+    "conversations of a customer": lambda c: cases.conversations_of_customer(c, 7, but=1),
+    "cases of a customer, newest first": lambda c: cases.cases_of_customer(c, 7, but=1),
 }
 LOOKED_UP: dict[str, Query] = {
     "find a conversation": lambda c: transcripts.find(c, "web", "d", "p7"),
@@ -327,6 +364,16 @@ LOOKED_UP: dict[str, Query] = {
     "how far the labelling is": lambda c: samples.counts(c),
     "words of a sample": lambda c: samples.texts(c, [1, 2, 3]),
     "whether the machine acted alone": lambda c: samples.acted_on_alone(c, 7, since=NOW),
+    "who has a proven address": lambda c: links.vouched_for(c, "c7@x", but=9),
+    "who belongs together": lambda c: links.together(c, [7, 8]),
+    "links of identities": lambda c: links.between(c, [7, 8]),
+    "links for the desk": lambda c: links.described(c, [7, 8]),
+    "whether two were taken apart": lambda c: links.was_undone(c, 7, 8),
+    "conversations that move": lambda c: links.conversations_of(c, [7, 8]),
+    "the newest conversation of an identity": lambda c: links.newest_conversation(c, 7),
+    "a code": lambda c: links.find_code(c, "h7", NOW),
+    "codes lately": lambda c: links.codes_lately(c, 7, NOW - timedelta(hours=1)),
+    "wrong tries lately": lambda c: links.tries_lately(c, 7, NOW - timedelta(hours=1)),
     "articles": lambda c: articles.state(c),
     "places": lambda c: inbox.known_places(c, "web", "d"),
 }
@@ -344,6 +391,12 @@ def _a_unit_of_work() -> Changes:
     return changes
 
 
+async def _unlink(connection: AsyncConnection) -> None:
+    found = await links.read(connection, 6)
+    assert found is not None
+    await links.undo(connection, found, by=1, now=NOW)
+
+
 WRITES: dict[str, Query] = {
     "keep": lambda c: inbox.keep(c, [incoming(), incoming("other", kind="edit", revision=2)], NOW),
     "claim": lambda c: outbox.claim(c, "me", LATER, limit=32, busy=[7, 8]),
@@ -353,6 +406,13 @@ WRITES: dict[str, Query] = {
     "settle": lambda c: outbox.settle(c, Settlement(id=3, status="sent"), NOW),
     "look at unclear ones": lambda c: outbox.unclear(c, LATER, limit=10),
     "send again": lambda c: outbox.send_again(c, 3, NOW),
+    "link": lambda c: links.add(c, identity_id=8, other_id=1007, how="code", at=NOW),
+    "unlink": lambda c: _unlink(c),
+    "show a code": lambda c: links.put_code(
+        c, hash="new", identity_id=9, conversation_id=9, seq=2, made_at=NOW, expires_at=LATER
+    ),
+    "end a code": lambda c: links.end_code(c, 9, NOW),
+    "purge codes": lambda c: links.purge(c, NOW, limit=500),
     "consume": lambda c: dues.consume(c, 10, NOW),
     "purge dues": lambda c: dues.purge(c, NOW, limit=500),
     "purge keys": lambda c: keys.purge(c, NOW, limit=500),

@@ -27,8 +27,8 @@ STATUSES = "(ARRAY['waiting', 'open', 'pending', 'snoozed'])[n / 5 % 4 + 1]"
 FILL = (
     "agent (email, name, role, created_at) SELECT 'a' || n, 'A' || n, 'agent', {T} FROM generate_series(1, 5) n",
     "customer (name, email, created_at) SELECT 'Name ' || n, 'c' || n || '@x', {T} FROM n",
-    "identity (customer_id, channel, account, external_id, key, created_at)"
-    " SELECT n, 'web', 'd', 'e' || n, 'k' || n, {T} FROM n",
+    "identity (customer_id, channel, account, external_id, key, home_id, proven, created_at)"
+    " SELECT n, 'web', 'd', 'e' || n, 'k' || n, n, 'c' || n || '@x', {T} FROM n",
     "conversation (key, customer_id, identity_id, channel, account, place, recipient, created_at, last_in_at, next_seq)"
     " SELECT 'k' || n, n, n, 'web', 'd', 'p' || n, 'r', {T}, {T} + n, 4 FROM n",
     'message (conversation_id, seq, direction, author, kind, body, created_at, "end", dedupe, origin) SELECT'
@@ -51,6 +51,11 @@ FILL = (
     " n, 'howto', 'i', 0.5, true, 'm', {T} FROM n",
     "sample (message_id, conversation_id, came_at, decided_at, words, rule, tier, opens_at) SELECT"
     " n, n, {T} + n, {T}, '[1]', 'r1', CASE WHEN n % 100 > 0 THEN 'outage' END, 0.2 FROM n WHERE n % 20 = 0",
+    "link (identity_id, other_id, how, at, undone_at) SELECT n, n + 1, 'code', {T}, CASE WHEN n % 3 > 0 THEN {T} END"
+    " FROM n WHERE n < 20000",
+    "link_code (hash, identity_id, conversation_id, seq, made_at, expires_at) SELECT 'h' || n, n, n, 2, {T} + n, {T}"
+    " FROM n",
+    "link_try (identity_id, at) SELECT n, {T} + n FROM n",
     "attachment (message_id, name, media_type, size, created_at) SELECT n, 'a', 'x', 1, {T} FROM n",
 )
 
