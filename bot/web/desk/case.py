@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from bot.web import gate
-from bot.web.desk import transcript
+from bot.web.desk import person, transcript
 from bot.web.desk.due import Due, due_of
 from bot.web.desk.frame import Frame
 from bot.web.desk.transcript import CHANNELS, OUTCOME_NAMES, PAGE, TIER_NAMES, Scene
@@ -128,6 +128,13 @@ class CasePage:
             "promises": [(promise, _promise_due(promise, now)) for promise in found["promises"]],
             "times": _times_lately(found, now),
             "verified": _verified(found["customer"]),
+            "identities": person.known(
+                found["customer"]["identities"],
+                first_name(scene.customer),
+                lambda at: self._frame.clock_time(at, now),
+            ),
+            "elsewhere": found["customer"]["conversations"][: person.SHOWN],
+            "proof_refused": _proof_refused(found, stand),
             "history": [transcript.story(event, scene) for event in found["events"]][::-1],
             "tier_names": TIER_NAMES,
             "channel_names": CHANNELS,
@@ -321,6 +328,13 @@ def _verified(customer: Mapping[str, Any]) -> str | None:
         if identity["verified"] and identity["email"] and identity["email"] == customer["email"]:
             return CHANNELS.get(identity["channel"], str(identity["channel"]))
     return None
+
+
+def _proof_refused(found: Mapping[str, Any], stand: Stand) -> str:
+    """Why the customer cannot be asked for a proof here now; empty: they can."""
+    if found["conversation"]["public"]:
+        return "Others read this place. Ask them to write to us directly."
+    return stand.refused
 
 
 def _flags(flags: Mapping[str, Any], name: str) -> list[str]:

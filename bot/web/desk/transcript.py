@@ -487,12 +487,26 @@ def _told(kind: str, who: str, data: Mapping[str, Any], scene: Scene) -> tuple[s
         case "not_mailed":
             why = "no address is known" if data.get("why") == "no_address" else "mail is not set up"
             return f"Unread, and {why}: it waits in the chat", "mail"
+        case "linked":
+            how = "the same proven address" if data.get("how") == "profile" else "proved by a code"
+            return f"Linked with {_other(data)}: {how}", "check"
+        case "unlinked":
+            return f"{who} undid the link with {_other(data)}", "again"
+        case "proof_asked":
+            return f"{who} asked {scene.customer} to prove another address", "pin"
         case "filed":
             return "Filed as feedback; the bot goes on", "t-feedback"
         case "surveyed":
             return f"{scene.customer} said how it was: {data.get('mark')}", "t-feedback"
         case _:
             return None
+
+
+def _other(data: Mapping[str, Any]) -> str:
+    """An identity on another channel."""
+    channel = str(data.get("channel") or "")
+    name = plain_name(str(data.get("name") or ""))
+    return CHANNELS.get(channel, channel.capitalize()) + (f" “{name}”" if name else "")
 
 
 def story(event: Mapping[str, Any], scene: Scene) -> str:

@@ -256,6 +256,18 @@ const acts = {
     else opener.focus()
   },
   card: () => drawer(),
+  async proof(button) {
+    if (!await act("ask-proof", null, button)) return
+    await done("They see a code now. You read here when it is proven.", { focus: button })
+  },
+  unlink(button) {
+    const form = at(`unlink-${button.dataset.link}`)
+    const opener = form.previousElementSibling.querySelector("[data-act=unlink]")
+    form.hidden = !form.hidden
+    opener.setAttribute("aria-expanded", String(!form.hidden))
+    if (form.hidden) opener.focus()
+    else form.querySelector("[type=submit]").focus()
+  },
 }
 
 async function myAddress() { return (await call("GET", "me")).data.email }
@@ -286,6 +298,10 @@ document.addEventListener("click", event => {
 
 main.addEventListener("submit", async event => {
   event.preventDefault()
+  if (event.target.matches(".unlink")) {
+    if (await act(`links/${event.target.dataset.link}/undo`, null, event.submitter)) await done("Apart again.", { focus: at("card") })
+    return
+  }
   if (event.target.id !== "correct") return
   const tier = at("correct-tier").value
   if (!await act("correct", { tier }, event.submitter)) return
