@@ -133,7 +133,7 @@ class CasePage:
                 first_name(scene.customer),
                 lambda at: self._frame.clock_time(at, now),
             ),
-            "elsewhere": found["customer"]["conversations"][: person.SHOWN],
+            "elsewhere": person.with_the_bot_alone(found["customer"]["conversations"]),
             "proof_refused": _proof_refused(found, stand),
             "history": [transcript.story(event, scene) for event in found["events"]][::-1],
             "tier_names": TIER_NAMES,

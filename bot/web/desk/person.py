@@ -45,6 +45,11 @@ def known(identities: Sequence[Mapping[str, Any]], first_name: str, said: Callab
     return found
 
 
+def with_the_bot_alone(conversations: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The newest that have no case; those that have one stand among the cases."""
+    return [one for one in conversations if one["case"] is None][:SHOWN]
+
+
 def _called(identity: Mapping[str, Any]) -> str:
     channel = CHANNELS.get(identity["channel"], str(identity["channel"]).capitalize())
     name = plain_name(identity["name"] or "")
