@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 from sqlalchemy import select
 
-from store import inbox, links
+from store import cases, inbox, journey, links, unread, visits
 from store.database import Database
-from store.tables import case, conversation, customer, due, identity, link, message
+from store.tables import case, case_event, conversation, customer, due, identity, link, message
 from tests.databases import DIALECTS, empty_database, server
 from tests.rows import MINUTE, NOW, add, incoming, insert_case, keep, person, put_out, row_of, write_in
 
@@ -48,12 +48,12 @@ async def owners(database: Database) -> dict[int, int]:
     async with database.read() as connection:
         found = {row[0]: row[1] for row in await connection.execute(select(identity.c.id, identity.c.customer_id))}
         talks = await connection.execute(select(conversation.c.identity_id, conversation.c.customer_id))
-        cases = await connection.execute(
+        opened = await connection.execute(
             select(conversation.c.identity_id, case.c.customer_id).join(
                 conversation, conversation.c.id == case.c.conversation_id
             )
         )
-        for of, owner in (*talks, *cases):
+        for of, owner in (*talks, *opened):
             assert owner == found[of], "it belongs to whoever wrote it"
     return found
 
@@ -332,3 +332,79 @@ async def test_a_stranger_has_no_try_of_anothers(database: Database) -> None:
     await add(database, links.link_try, identity_id=ana, at=NOW)
     async with database.read() as connection:
         assert await links.tries_lately(connection, ben, NOW - HOUR) == 0
+
+
+# --- what follows from it ---------------------------------------------------------------------------
+
+
+async def linked_pair(database: Database) -> tuple[int, int]:
+    """The cases of somebody known in two places who gave another address in each."""
+    ids = []
+    for name in ("ana", "ben"):
+        kept = await write_in(database, by=name, author_name=name, email=f"{name}@x")
+        async with database.write("test") as connection:
+            ids.append(await insert_case(connection, kept.conversation))
+    await join(database, 1, 2)
+    return ids[0], ids[1]
+
+
+async def test_a_case_tells_what_its_own_writer_has_told(database: Database) -> None:
+    ana, ben = await linked_pair(database)
+    async with database.read() as connection:
+        rows = [await cases.read_row(connection, id_) for id_ in (ana, ben)]
+        assert [(row["customer_full_name"], row["customer_email"]) for row in rows if row] == [
+            ("ana", "ana@x"), ("ben", "ben@x"),
+        ]  # fmt: skip
+        assert [(row["customer_id"]) for row in rows if row] == [1, 1]
+        visit = await visits.read(connection, 2)
+        waiting = await unread.read(connection, 2)
+        conversation_row = await journey.read_conversation(connection, 2)
+    assert visit is not None
+    assert waiting is not None
+    assert conversation_row is not None
+    assert visit.email == waiting.email == conversation_row.customer_email == "ben@x", "no mail goes elsewhere"
+
+
+async def test_an_address_that_is_claimed_after_the_link_stays_where_it_was_claimed(database: Database) -> None:
+    await linked_pair(database)
+    async with database.write("test") as connection:
+        assert await visits.claim_address(connection, 2, "new@x", "")
+    async with database.read() as connection:
+        emails = dict((await connection.execute(select(customer.c.id, customer.c.email))).all())  # type: ignore[arg-type]
+    assert emails == {1: "ana@x", 2: "new@x"}
+
+
+@pytest.mark.parametrize("words", ["ana@x", "BEN@x", "vouched@x.example"])
+async def test_each_of_their_addresses_finds_all_of_their_cases(database: Database, words: str) -> None:
+    pair = await linked_pair(database)
+    await keep(database, incoming("b", id="ben2", by="ben", email="Vouched@x.example", email_verified=True))
+    async with database.read() as connection:
+        found = await cases.list_cases(connection, cases.Filter(words=words))
+    assert sorted(row["id"] for row in found) == sorted(pair)
+
+
+async def test_mails_to_an_address_are_counted_whoever_is_linked(database: Database) -> None:
+    _, ben = await linked_pair(database)
+    await add(database, case_event, case_id=ben, kind="mailed", actor="system", at=NOW, data={"to": "ben@x"})
+    async with database.read() as connection:
+        assert len(await unread.mailed(connection, 999, "ben@x", NOW - HOUR)) == 1
+        assert await unread.mailed(connection, 999, "ana@x", NOW - HOUR) == []
+
+
+async def test_other_conversations_are_told_newest_first_with_their_words_and_case(database: Database) -> None:
+    _, ben = await linked_pair(database)
+    await keep(database, incoming("later", by="ana", place="third", id="third"))
+    async with database.read() as connection:
+        found = await cases.conversations_of_customer(connection, 1, but=1)
+    assert [(row["id"], row["words"], row["case_id"]) for row in found] == [(3, "later", None), (2, "hello", ben)]
+
+
+async def test_whoever_has_read_a_conversation_before_it_moved_looks_again(database: Database) -> None:
+    await linked_pair(database)
+    await write_in(database, by="cem")
+    async with database.read() as connection:
+        (burst,) = await journey.read_bursts(connection, [3])
+    await join(database, 1, 3)
+    async with database.write("test") as connection:
+        locked = await journey.lock(connection, [3])
+    assert locked[3].version != burst.conversation.version
