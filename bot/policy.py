@@ -132,8 +132,16 @@ _LINK_ENDS: Final = {
 def decide(now: Situation) -> Decision:
     """The decision for one conversation's undecided messages."""
     decision = _decide(now)
-    links = frozenset(message.id for message in now.said if decision.ends[message.id] in _LINK_ENDS.values())
-    return replace(decision, links=links) if links else decision
+    links = frozenset(message.id for message in now.said if _is_about_who_writes(message, decision.ends[message.id]))
+    return replace(decision, links=links) if links and not now.failed else decision
+
+
+def _is_about_who_writes(message: Said, end: tuple[str, str]) -> bool:
+    """A code that others may have read is worth nothing from then on, also where we are not spoken to."""
+    return end in _LINK_ENDS.values() or (message.link == "code" and end == _NOT_ADDRESSED)
+
+
+_NOT_ADDRESSED: Final = ("ignored", "not addressed to us")
 
 
 def _decide(now: Situation) -> Decision:
@@ -177,7 +185,7 @@ def _needs_no_decision(message: Said, now: Situation) -> tuple[str, str] | None:
         return "ignored", "automatic mail"
     in_open_case = now.case_open and now.owner == "human"
     if not message.addressed and not in_open_case:
-        return "ignored", "not addressed to us"
+        return _NOT_ADDRESSED
     # Where a person answers, `link` alone may be an answer to them; a command or a code is nothing else.
     if message.link is not None and not now.failed and not (message.link == "words" and now.owner == "human"):
         return _LINK_ENDS[message.link]

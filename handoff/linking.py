@@ -86,11 +86,15 @@ class Linking:
         locked: Mapping[int, Locked],
         now: datetime,
     ) -> Dealt:
-        """Answer codes and requests for one, in their order."""
+        """Answer codes, in their order, and requests for one, together."""
         dealt = Dealt(seq=locked[of.conversation].next_seq)
+        if any(ASKS in mark for mark in marks):
+            dealt.seq = await self.ask(connection, changes, of, seq=dealt.seq, now=now)
         for mark in marks:
-            if ASKS in mark:
-                dealt.seq = await self.ask(connection, changes, of, seq=dealt.seq, now=now)
+            if PROOF in mark and (of.public or mark.get("aside")):
+                await self._worthless(connection, mark[PROOF], now)
+                if not mark.get("aside"):
+                    dealt.seq = self._say(changes, of.conversation, of.channel, dealt.seq, texts.CODE_SEEN, now)
             elif PROOF in mark:
                 said = await self._prove(connection, changes, of, mark[PROOF], locked, dealt, now)
                 dealt.seq = self._say(changes, of.conversation, of.channel, dealt.seq, said, now)
@@ -134,6 +138,12 @@ class Linking:
         await links.lock_identity(connection, identity)
         return await links.codes_lately(connection, identity, now - HOUR) >= CODES_AN_HOUR
 
+    async def _worthless(self, connection: AsyncConnection, hashed: str, now: datetime) -> None:
+        """Others have read it."""
+        code = await links.find_code(connection, hashed, now)
+        if code is not None:
+            await links.end_code(connection, code.id, now)
+
     async def _prove(
         self,
         connection: AsyncConnection,
@@ -146,10 +156,6 @@ class Linking:
     ) -> str:
         """Take a code; the sentence for who has written it."""
         code = await links.find_code(connection, hashed, now)
-        if of.public:
-            if code is not None:
-                await links.end_code(connection, code.id, now)
-            return texts.CODE_SEEN
         await links.lock_identity(connection, of.identity)
         if await links.tries_lately(connection, of.identity, now - HOUR) >= WRONG_AN_HOUR:
             return texts.CODE_TRIES

@@ -240,12 +240,10 @@ async def put_code(connection: AsyncConnection, **columns: Any) -> int:
 
 
 async def end_code(connection: AsyncConnection, code_id: int, now: datetime) -> bool:
-    """It counts no more, and the message that showed it does not show it any more; False: that was so."""
+    """It counts no more, and the message that showed it does not show it any more; False: it had ended before."""
     done = await connection.execute(
         update(link_code).where(link_code.c.id == code_id, link_code.c.over_at.is_(None)).values(over_at=now)
     )
-    if not done.rowcount:
-        return False
     where = await connection.execute(
         select(message.c.id, message.c.meta)
         .join(
@@ -256,7 +254,7 @@ async def end_code(connection: AsyncConnection, code_id: int, now: datetime) -> 
     for id_, meta in where.all():
         if meta and meta.get("masked"):
             await connection.execute(update(message).where(message.c.id == id_).values(body=meta["masked"]))
-    return True
+    return bool(done.rowcount)
 
 
 async def codes_lately(connection: AsyncConnection, identity_id: int, since: datetime) -> int:

@@ -210,6 +210,22 @@ async def test_a_code_beside_a_grave_message_links_and_the_case_is_the_new_custo
     assert (found["preview"], len(found["other_cases"])) == ("your whole site is down", 1)
 
 
+async def test_to_ask_twice_in_one_breath_is_to_ask_once(town: Town) -> None:
+    who = somebody()
+    twice = [
+        InboundMessage(
+            channel="loopback", account="main", place=f"place-{who}", author=Author(external_id=who), text=text,
+            external_id=f"{who}-{text}",
+        )
+        for text in ("link my account", "/link")
+    ]  # fmt: skip
+    kept = await town.at.house.house.deliver(twice)
+    await town.hears(who, "alone in a message")
+    assert [end for _, end in await town.ends(kept[0].conversation)] == ["noted", "noted"]
+    counting = "SELECT count(*) FROM link_code WHERE conversation_id = :c"
+    assert await town.at.sql(counting, c=kept[0].conversation) == [(1,)]
+
+
 async def test_what_only_looks_like_a_code_goes_to_a_person(town: Town) -> None:
     for text in ("WL-2346-779", "wlan broken", "my code is WL-2346-7799"):
         who = somebody()
@@ -244,6 +260,13 @@ async def test_nothing_is_shown_and_nothing_counts_where_others_read(town: Town)
     ana = town.at.customer()
     await ana.write(code)
     assert await town.reads(ana, "not valid") == texts.CODE_WRONG, "it has been seen by others"
+    unheard = await town.code_there(third := somebody())
+    await town.write(unheard, f"{third}x", public=True, addressed=False)
+    assert await town.ends(await town.conversation_there(f"{third}x")) == [(MASKED, "ignored")]
+    await ana.write(unheard)
+    await town.lea.decided(await town.at.conversation(ana))
+    assert [line["text"] for line in await ana.read() if line["from"] == "system"] == 2 * [texts.CODE_WRONG]
+    assert [send for send in town.platform.account("main").sends if send["place"] == f"place-{third}x"] == []
     assert await town.at.sql("SELECT count(*) FROM link WHERE undone_at IS NULL AND other_conversation_id = :c",
                              c=await town.conversation_there(other)) == [(0,)]  # fmt: skip
 
@@ -275,16 +298,23 @@ async def test_used_old_and_unknown_codes_are_told_in_the_same_words(town: Town)
 
 async def test_a_newer_code_ends_the_one_before_and_there_are_not_many(town: Town) -> None:
     ana = somebody()
+
+    async def heard(count: int) -> list[str]:
+        async def look() -> list[str] | None:
+            sends = [send["text"] for send in town.platform.account("main").sends if send["place"] == f"place-{ana}"]
+            return sends if len(sends) == count else None
+
+        found: list[str] = await until(look)
+        return found
+
     for n in range(CODES_AN_HOUR + 1):
         await town.write("/link", ana, id=f"{ana}-{n}")
-    await town.hears(ana, texts.CODES_TOO_OFTEN)
+        told = await heard(n + 1)
+    assert told[-1] == texts.CODES_TOO_OFTEN
     there = await town.conversation_there(ana)
-
-    async def all_heard() -> Any:
-        sends = [send["text"] for send in town.platform.account("main").sends if send["place"] == f"place-{ana}"]
-        return sends if len(sends) == CODES_AN_HOUR + 1 else None
-
-    codes = [match[0] for text in await until(all_heard) if (match := CODE.search(text))]
+    codes = [match[0] for text in told if (match := CODE.search(text))]
+    bodies = str(await town.at.sql("SELECT body FROM message WHERE conversation_id = :c", c=there))
+    assert [code in bodies for code in codes] == [False] * (CODES_AN_HOUR - 1) + [True]
     assert len(codes) == len(set(codes)) == CODES_AN_HOUR
     counting = "SELECT count(*) FROM link_code WHERE conversation_id = :c AND over_at IS NULL"
     assert await town.at.sql(counting, c=there) == [(1,)]
@@ -367,7 +397,10 @@ async def test_an_agent_asks_for_a_proof_and_never_sees_the_code(town: Town) -> 
 async def test_where_others_read_an_agent_is_told_so(town: Town) -> None:
     who = somebody()
     await town.write("your whole site is down", who, public=True)
-    number = number_of(await town.hears(who, "case is W-"))
+    there = await town.conversation_there(who)
+    await town.lea.decided(there)
+    cases = (await town.lea.get("cases", limit=200))["cases"]
+    number = next(case["number"] for case in cases if case["conversation"] == there)
     await town.lea.done(f"cases/{number}/claim")
     refused = await town.lea.post(f"cases/{number}/ask-proof")
     assert refused.status_code == 409

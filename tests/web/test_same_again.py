@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ PREPARED: dict[str, tuple[str, ...]] = {
     "cases/{case}/snooze": ("claim",),
     "cases/{case}/resolve": ("claim",),
     "cases/{case}/reopen": ("claim", "resolve"),
+    "cases/{case}/ask-proof": ("claim",),
+    "cases/{case}/links/{link}/undo": (),
     "conversations/{conversation}/takeover": (),
 }
 """Each action that takes a key, with what must be done to the case before."""
@@ -48,6 +51,17 @@ async def case_of(at: Desk, ana: Customer, lea: AgentClient) -> str:
     return next(row["number"] for row in (await lea.get("cases"))["cases"] if row["conversation"] == conversation)
 
 
+async def link_of(at: Desk, ana: Customer, lea: AgentClient, number: str) -> int:
+    """The number of a link that Ana has proven from another chat."""
+    await ana.write("/link")
+    code = re.search(r"WL-\w{4}-\w{4}", (await ana.hears("notice"))["text"])
+    assert code is not None
+    other = at.customer()
+    await other.write(code[0])
+    await other.hears("notice")
+    return next(one["link"]["id"] for one in (await lea.case(number))["customer"]["identities"] if one["link"])
+
+
 async def demote(at: Desk, agent: AgentClient) -> None:
     await at.sql("UPDATE agent SET role = 'colleague' WHERE name = :name", name=agent.name)
 
@@ -59,7 +73,8 @@ async def test_what_was_done_is_answered_as_it_was_after_the_right_is_lost(tmp_p
         number = await case_of(at, ana, lea)
         for before in PREPARED[path]:
             await lea.done(f"cases/{number}/{before}")
-        address = path.format(case=number, conversation=await at.conversation(ana))
+        link = await link_of(at, ana, lea, number) if "{link}" in path else None
+        address = path.format(case=number, conversation=await at.conversation(ana), link=link)
         body = body_of(path)
         done = await lea.done(address, body, key="k")
         rows = await at.sql("SELECT count(*) FROM case_event")
