@@ -13,6 +13,7 @@ from channels.contract import Channel, ChannelError
 BUILT_IN: Mapping[str, str] = MappingProxyType(
     {
         "web": "channels.web:make",
+        "slack": "channels.slack:make",
         # To add a channel, add its line: "name": "module:factory". docs/ADDING_A_CHANNEL.md has the whole recipe.
     }
 )

@@ -1,0 +1,128 @@
+"""What we say in Slack: posted once, with a key that is found again where no answer came back."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from channels import slack_render as render
+from channels.contract import ChannelError, OutboundMessage, Receipt, UnknownOutcome
+from channels.richtext import Block, RichText, Span
+from channels.slack_api import Api
+from channels.slack_settings import SlackSettings
+
+EVENT_TYPE: Final = "warmline_message"
+"""In a message's metadata: it is ours, and its payload has the key."""
+CUSTOMIZE: Final = "chat:write.customize"
+NAME_AT_MOST: Final = 80
+PAGE: Final = 100
+PAGES_AT_MOST: Final = 8
+MARGIN: Final = 86_400.0
+"""Seconds that our clock and Slack's may differ, generously, when a message is looked for."""
+REMEMBERED: Final = 5000
+SPOKEN_BY_PEOPLE: Final = frozenset({"text"})
+"""Kinds that carry a person's words; all others are the machine's."""
+
+
+class Outbound:
+    """Posts, and looks what became of a post."""
+
+    def __init__(self, api: Api, settings: SlackSettings) -> None:
+        self._api = api
+        self._settings = settings
+        self._customizes = settings.names == "username"
+        self._tried: OrderedDict[str, float] = OrderedDict()
+
+    def granted(self, scopes: str | None) -> None:
+        """What our token may do, as Slack says with its answers."""
+        if self._settings.names == "auto" and scopes is not None:
+            self._customizes = CUSTOMIZE in {scope.strip() for scope in scopes.split(",")}
+
+    async def send(self, message: OutboundMessage) -> Receipt:
+        """Post once. Raises a `ChannelError`."""
+        self._tried[message.key] = time.time()
+        while len(self._tried) > REMEMBERED:
+            self._tried.popitem(last=False)
+        answer = await self._api.call("chat_postMessage", **self._post(message))
+        ts = answer.get("ts")
+        if not isinstance(ts, str) or not ts:
+            raise UnknownOutcome("Slack's answer makes no sense: it names no message; look before it is sent again")
+        return Receipt(external_id=ts, parts=(ts,))
+
+    def _post(self, message: OutboundMessage) -> dict[str, Any]:
+        text, shown = message.text, {}
+        author = " ".join(message.author.split())[:NAME_AT_MOST]
+        if author and self._customizes:
+            shown = {"username": author}
+        elif author and self._settings.names != "none" and message.kind in SPOKEN_BY_PEOPLE:
+            text = _introduced(text, author)
+        thread = {"thread_ts": message.address.thread} if message.address.thread else {}
+        return {
+            "channel": message.address.place,
+            "text": render.mrkdwn(text),
+            "blocks": render.blocks(text, message.buttons),
+            "mrkdwn": True,
+            "parse": "none",
+            "link_names": False,
+            "unfurl_links": False,
+            "unfurl_media": False,
+            "metadata": {"event_type": EVENT_TYPE, "event_payload": {"key": message.key}},
+            **thread,
+            **shown,
+        }
+
+    async def find(self, message: OutboundMessage) -> Receipt | None:
+        """None only if it certainly is not there: everything since we tried was looked at.
+
+        Raises `UnknownOutcome` where Slack does not let us look, or there is too much to look at."""
+        tried = self._tried.get(message.key)
+        since = {"oldest": f"{tried - MARGIN:.6f}"} if tried is not None else {}
+        cursor = ""
+        for _ in range(PAGES_AT_MOST):
+            page = await self._page(message, {**since, **({"cursor": cursor} if cursor else {})})
+            messages = page.get("messages")
+            if not isinstance(messages, list):
+                raise UnknownOutcome("Slack's history makes no sense; whether it arrived is not known")
+            for found in messages:
+                if (ts := _is_it(found, message.key)) is not None:
+                    return Receipt(external_id=ts, parts=(ts,))
+            meta = page.get("response_metadata")
+            following = meta.get("next_cursor") if isinstance(meta, dict) else None
+            if not following and not page.get("has_more"):
+                return None
+            if not isinstance(following, str) or not following or following == cursor:
+                break
+            cursor = following
+        raise UnknownOutcome("there is more history than we look at; whether it arrived is not known")
+
+    async def _page(self, message: OutboundMessage, more: Mapping[str, Any]) -> Mapping[str, Any]:
+        thread = message.address.thread
+        method = "conversations_replies" if thread else "conversations_history"
+        where = {"ts": thread} if thread else {}
+        try:
+            return await self._api.call(
+                method, channel=message.address.place, include_all_metadata=True, limit=PAGE, **where, **more
+            )
+        except ChannelError as error:
+            raise UnknownOutcome(f"Slack cannot say whether it arrived: {error}") from error
+
+
+def _is_it(found: Any, key: str) -> str | None:
+    metadata = found.get("metadata") if isinstance(found, dict) else None
+    if not isinstance(metadata, dict) or metadata.get("event_type") != EVENT_TYPE:
+        return None
+    payload = metadata.get("event_payload")
+    ts = found.get("ts")
+    return ts if isinstance(payload, dict) and payload.get("key") == key and isinstance(ts, str) else None
+
+
+def _introduced(text: RichText, author: str) -> RichText:
+    """With the name of who speaks before their words."""
+    name = Span(text=f"{author}:", bold=True)
+    first = text.blocks[0]
+    if first.kind != "paragraph":
+        return RichText(blocks=(Block(kind="paragraph", spans=(name,)), *text.blocks))
+    return RichText(blocks=(replace(first, spans=(name, Span(text=" "), *first.spans)), *text.blocks[1:]))
