@@ -88,9 +88,7 @@ def _clock(headers: Mapping[str, str], settings: SlackSettings) -> list[str]:
     except (KeyError, TypeError, ValueError):
         return []
     if settings.mode == "http" and apart > WINDOW / 2:
-        return [
-            f"This machine's clock and Slack's are {apart:.0f} s apart, so signatures look old: set the clock."
-        ]
+        return [f"This machine's clock and Slack's are {apart:.0f} s apart, so signatures look old: set the clock."]
     return []
 
 

@@ -112,10 +112,13 @@ def _sensible(raw: bytes, content_type: str) -> str:
 
 
 def payload_of(text: str, content_type: str) -> dict[str, Any] | None:
-    """What a body says: JSON, a form with JSON in `payload`, or a form. Raises `ValueError`, `RecursionError`."""
+    """What a body says: JSON, a form with JSON in `payload`, or a command's form. None: nothing of these.
+
+    Raises `ValueError`, `RecursionError`."""
     if content_type.startswith("application/json") or text.lstrip().startswith("{"):
         found = json.loads(text)
     else:
         form = dict(parse_qsl(text, keep_blank_values=True, max_num_fields=100))
-        found = json.loads(form["payload"]) if "payload" in form else form
+        known = "command" in form or "ssl_check" in form
+        found = json.loads(form["payload"]) if "payload" in form else form if known else None
     return found if isinstance(found, dict) and found else None

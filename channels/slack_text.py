@@ -54,7 +54,8 @@ def _shown(mark: str, names: Mapping[str, str]) -> str:
     if not _LINK.match(target):
         return ""
     bare = target.removeprefix("mailto:").removeprefix("tel:")
-    if not label or label in (target, bare) or f"://{label}" in (target[target.find("://") :], target.rstrip("/")):
+    same = {address.rstrip("/") for address in (target, bare, target.partition("://")[2])}
+    if not label or label.rstrip("/") in same:
         return bare
     return f"{label} ({target})"  # the real target, whatever the label pretends
 
