@@ -1,4 +1,4 @@
-"""Payloads shaped as Slack's documentation shows them: each is kept, counted as none of ours, or set aside; none raises."""
+"""Payloads shaped as Slack's documentation shows them: kept, counted as none of ours, or set aside; none raises."""
 
 from __future__ import annotations
 
