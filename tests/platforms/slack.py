@@ -277,6 +277,14 @@ class SlackPlatform:
             self.sockets.remove(socket)  # nothing more is brought here
             await socket.send_json({"type": "disconnect", "reason": reason, "debug_info": {"host": "loopback"}})
 
+    def hush(self) -> None:
+        """The sockets there are stay open and say nothing more, not even to a ping."""
+        for socket in list(self.sockets):
+            self.sockets.remove(socket)
+            transport = socket._req.transport if socket._req is not None else None
+            if isinstance(transport, asyncio.ReadTransport):
+                transport.pause_reading()
+
     def abort_sockets(self) -> None:
         """As if a cable were cut."""
         for socket in list(self.sockets):
