@@ -378,7 +378,13 @@ class SlackChannel:
         finally:
             if api is not self._api:
                 await api.close()
-        return list(found)
+        return list(found) or self.troubles
+
+    @property
+    def troubles(self) -> list[str]:
+        """What we have met with while running, and is not over yet."""
+        met = (self.trouble, self._sockets.trouble, self._catch_up.trouble)
+        return [f"Account {self.account}: {trouble}." for trouble in met if trouble is not None]
 
 
 class _Keeping(AsyncMiddleware):

@@ -71,6 +71,7 @@ class CatchUp:
         self._impatient: dict[str, float] = {}
         self._alone = asyncio.Lock()
         self._found = 0
+        self._asked = False
         self._brought: dict[str, dict[str, None]] = {}
         self.trouble: str | None = None
         """Why histories cannot be read now; None: they can."""
@@ -113,7 +114,8 @@ class CatchUp:
         """Catch up with everything at once; how many new messages were found since this was asked last.
 
         Raises `ChannelError` if Slack cannot be asked."""
-        await self._work(host, whole=True)
+        every, self._asked = self._asked, True  # after the start it is enough to look where nobody has looked yet
+        await self._work(host, whole=True, every=every)
         found, self._found = self._found, 0
         return found
 
@@ -156,7 +158,7 @@ class CatchUp:
             else:
                 future.set_exception(error)
 
-    async def _work(self, host: Host, *, whole: bool = False, often: bool = False) -> None:
+    async def _work(self, host: Host, *, whole: bool = False, often: bool = False, every: bool = False) -> None:
         async with self._alone:
             try:
                 async with host.alone(f"{NAME}:{self._settings.account}:catch-up"):
@@ -165,7 +167,7 @@ class CatchUp:
                     for place in self._marks.stale:
                         await self._place(host, place, since)
                     if whole or often or self._due:
-                        await self._everywhere(host, since, every=whole, often=often and not self._due)
+                        await self._everywhere(host, since, every=every, often=often and not self._due)
             except LeaseLost as error:
                 raise TemporaryFailure(f"another process catches up: {error}") from error
 
@@ -207,10 +209,11 @@ class CatchUp:
         for place in await self._listed("conversations_list", types="im"):
             self._reader.direct.setdefault(place, True)
             found.setdefault(place)
-        with suppress(ChannelError):  # a help only: conversations are known anyway
-            for place in await self._listed("users_conversations", types="public_channel,private_channel,mpim"):
-                self._reader.direct.setdefault(place, False)
-                found.setdefault(place)
+        for kind in ("public_channel", "private_channel", "mpim"):
+            with suppress(ChannelError):  # a help only: places with conversations are known anyway
+                for place in await self._listed("users_conversations", types=kind):
+                    self._reader.direct.setdefault(place, False)
+                    found.setdefault(place)
         return list(found)
 
     async def _listed(self, method: str, **arguments: Any) -> list[str]:
