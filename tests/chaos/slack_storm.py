@@ -111,8 +111,8 @@ async def _crowd(storm: SlackStorm, slack: SlackControl) -> AsyncIterator[None]:
         while not over.is_set():
             line += 1
             text = dice.choice(TEXTS).format(n=f"{number}.{line}")
-            # Every fifth line begins a new person's conversation: the first answer to each is a send.
-            place = f"D{number}x{line // 5}"
+            # Every third line begins a new person's conversation: the first answer to each is a send.
+            place = f"D{number}x{line // 3}"
             await slack.call("write", text=text, place=place, author=f"U{place}", name="Ada")
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(over.wait(), storm.pace * dice.uniform(0.5, 1.5))

@@ -33,7 +33,7 @@ async def test_a_few_kills(tmp_path: Path) -> None:
 async def test_every_point(tmp_path: Path, mode: str) -> None:
     """Fifty kills."""
     kills = [Kill(point=point, count=count) for count in (1, 3, 5, 2, 4) for point in POINTS]
-    count = await rage(SlackStorm(seed=7, mode=mode, kills=kills, weather=WEATHER), tmp_path)
+    count = await rage(SlackStorm(seed=7, mode=mode, kills=kills, weather=WEATHER, pace=1.5), tmp_path)
     sys.stdout.write(f"\nslack over {mode}: {count.summary()}\n")
     assert count.faults == []
     assert sum(count.kills.values()) >= 50
