@@ -294,7 +294,7 @@ class Host(Protocol):
         ...
 
     async def known_places(self, channel: str, account: str) -> list[str]:
-        """Places with a conversation: where to look for what was missed."""
+        """Places with a conversation, the latest first: where to look for what was missed."""
         ...
 
 

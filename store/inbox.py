@@ -10,7 +10,7 @@ from functools import cached_property
 from operator import itemgetter
 from typing import Any, Final, Literal
 
-from sqlalchemy import and_, bindparam, case, insert, or_, select, update
+from sqlalchemy import and_, bindparam, case, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -591,10 +591,12 @@ async def read_cursor(connection: AsyncConnection, name: str) -> str | None:
 
 
 async def known_places(connection: AsyncConnection, channel: str, account: str) -> list[str]:
+    """Each once, the one in which something came in last first."""
     query = (
         select(conversation.c.place)
         .where(conversation.c.channel == channel, conversation.c.account == account)
-        .distinct()
+        .group_by(conversation.c.place)
+        .order_by(func.max(conversation.c.last_in_at).desc())
     )
     return [row[0] for row in await connection.execute(query)]
 
