@@ -127,6 +127,7 @@ class SlackChannel:
         self._host = None
         for task in self._tasks:
             task.cancel()
+        self._tasks.append(asyncio.create_task(self._sockets.close()))  # what comes now goes to the others' sockets
 
     async def _run_catch_up(self, host: Host) -> None:
         try:
