@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -42,3 +44,9 @@ def test_the_manifest_has_our_shortcuts_and_events() -> None:
     events = set(manifest["settings"]["event_subscriptions"]["bot_events"])
     assert events == {"app_mention", "message.channels", "message.groups", "message.im", "message.mpim"}
     assert manifest["settings"]["interactivity"]["is_enabled"]
+
+
+def test_a_desk_without_slack_never_imports_its_sdk() -> None:
+    code = "import sys, bot.app, channels.registry; print([name for name in sys.modules if name.startswith('slack')])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
