@@ -55,6 +55,8 @@ log = logging.getLogger(__name__)
 
 STOP_WITHIN: Final = 4.0
 """Seconds that what is being kept gets when we are stopped; the contract allows five for everything."""
+WHO_WITHIN: Final = 1.0
+"""Seconds that the first event waits until Slack has said who we are."""
 GREET_EVERY: Final = 300.0
 """Seconds between looks at who we are: a token that was revoked or mended shows."""
 
@@ -159,7 +161,7 @@ class SlackChannel:
     def _is_us(self, answer: Mapping[str, Any], headers: Mapping[str, str]) -> None:
         told = {name: answer.get(key) for name, key in (("user", "user_id"), ("bot", "bot_id"), ("team", "team_id"))}
         known = {name: value for name, value in told.items() if isinstance(value, str)}
-        self._reader.us = Us(**known, app=self._reader.us.app)
+        self._reader.is_known_as(Us(**known, app=self._reader.us.app))
         self._outbound.granted(headers.get("x-oauth-scopes"))
         if self.trouble is not None:
             log.info("slack account %s: our token is good again", self.account)
@@ -228,8 +230,9 @@ class SlackChannel:
             self._reader.ignore(reason)
 
     async def _keep_event(self, host: Host, body: Mapping[str, Any]) -> None:
-        us = inbound.us_of(body, self._reader.us)
-        self._reader.us = us
+        self._reader.is_known_as(inbound.us_of(body, self._reader.us))
+        await self._reader.knows_us(WHO_WITHIN)
+        us = self._reader.us
         try:
             event = inbound.message_event(body)
             where = inbound.where(event, us)

@@ -46,6 +46,8 @@ OFTEN_AT_MOST: Final = 100
 """Places that are looked at without a reason: those of the last conversations."""
 BROUGHT_AT_MOST: Final = 200
 """Messages of a place whose events may still come."""
+WHO_WITHIN: Final = 5.0
+"""Seconds that catching up waits until it is known which messages are our own."""
 PATIENCE: Final = 1.5
 """Seconds that a new message waits for what may stand before it; Slack gives three in all."""
 IMPATIENT: Final = 30.0
@@ -160,6 +162,8 @@ class CatchUp:
 
     async def _work(self, host: Host, *, whole: bool = False, often: bool = False, every: bool = False) -> None:
         async with self._alone:
+            if not await self._reader.knows_us(WHO_WITHIN):
+                raise TemporaryFailure("Slack has not said yet who we are")
             try:
                 async with host.alone(f"{NAME}:{self._settings.account}:catch-up"):
                     since = await self._since(host)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
 
@@ -35,10 +37,24 @@ class Reader:
         self._people = People(api, trust_email=settings.trust_profile_email)
         self._files = Files(api, settings)
         self.us = Us()
+        self._introduced = asyncio.Event()
         self.direct: dict[str, bool] = {}
         """What is known of places: is it a direct message?"""
         self.ignored: Counter[str] = Counter()
         """How often something of each kind was none of ours."""
+
+    def is_known_as(self, us: Us) -> None:
+        """Slack has said who we are, here or with an event."""
+        self.us = us
+        if us.user:
+            self._introduced.set()
+
+    async def knows_us(self, within: float) -> bool:
+        """Wait until it is known who we are: before that nobody can tell who is spoken to."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                await self._introduced.wait()
+        return self._introduced.is_set()
 
     # --- what concerns us ------------------------------------------------------------------------
 

@@ -322,6 +322,7 @@ async def test_a_revoked_token_loses_nothing_and_mends_itself(harness_type: type
         await slack.write("after")
         await host.received(3)
         await settled(slack)
+        await until(lambda: not channel.troubles)
         assert await channel.check() == []
     assert sorted(host.texts()) == ["after", "before", "meanwhile"]
 
@@ -465,3 +466,15 @@ async def test_no_token_is_logged(slack: SlackHarness, host: FakeHost, caplog: p
     text = caplog.text + json.dumps([str(record.args) for record in caplog.records])
     assert slack.slack.knobs.token not in text
     assert slack.slack.knobs.app_token not in text
+
+
+async def test_a_mention_counts_although_slack_has_not_said_yet_who_we_are(slack: SlackHarness, host: FakeHost) -> None:
+    slack.slack.fault("auth.test", *[{"fault": "unavailable"}] * 3)
+    async with slack.running(host):
+        ts = said(slack, f"{US} is it down?", notify=False)
+        payload = {"type": "event_callback", "event_id": "Ev1", "team_id": "T1", "api_app_id": "A1"}
+        message = slack.slack.space.places["c1"].messages[ts]
+        event = {**message, "channel": "c1", "channel_type": "channel"}
+        slack.slack.space.bring("c1", ts, "events_api", {**payload, "event": event})
+        (got,) = await host.received(1)
+    assert (got.addressed, got.text) == (True, "is it down?")
