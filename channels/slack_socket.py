@@ -68,6 +68,7 @@ class Connection(SocketModeClient):
                 self.reason = str(frame.get("reason", "disconnect"))
                 self.ended.set()
             case _ if _is_request(frame):
+                self.greeted.set()
                 await super().enqueue_message(message)
             case _:
                 task = asyncio.create_task(self._keep_odd(message, frame))
@@ -190,8 +191,11 @@ class Sockets:
                 await connection.connect()  # type: ignore[no-untyped-call]
                 await _first(connection.greeted, connection.ended)
         except TimeoutError:
-            await self._close(connection)
-            raise TemporaryFailure("Slack did not greet the connection in time") from None
+            # Without a greeting it will do, if it has answered our pings all the while: else it were closed by now.
+            if not connection.is_alive:
+                await self._close(connection)
+                raise TemporaryFailure("Slack did not greet the connection in time") from None
+            return connection
         except BaseException:
             await self._close(connection)
             raise

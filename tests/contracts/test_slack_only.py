@@ -304,6 +304,16 @@ async def test_a_greeting_that_never_comes_is_not_waited_for_long(slack: SlackHa
         await host.received(1)
 
 
+async def test_what_comes_before_a_greeting_is_taken(slack: SlackHarness, host: FakeHost) -> None:
+    slack.slack.greets = False
+    async with slack.running(host):
+        await until(lambda: slack.slack.sockets)
+        await slack.write("hello")
+        await host.received(1)
+        await settled(slack)
+        assert slack.slack.dialled == 1
+
+
 @pytest.mark.parametrize("harness_type", [SlackHarness, HttpHarness])
 async def test_a_revoked_token_loses_nothing_and_mends_itself(harness_type: type[SlackHarness], host: FakeHost) -> None:
     async with harness_type.open() as slack, slack.running(host) as channel:

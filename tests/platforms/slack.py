@@ -56,6 +56,7 @@ class SlackPlatform:
         self.pushed_to = ""
         self.silent = False
         """Sockets take everything and answer nothing."""
+        self.greets = True
         self.calls: list[str] = []
         self._port = port
         self._outage = False
@@ -253,7 +254,8 @@ class SlackPlatform:
         await socket.prepare(request)
         if self.silent:
             await asyncio.sleep(3600)
-        await socket.send_json({"type": "hello", "num_connections": len(self.sockets) + 1,
+        if self.greets:
+            await socket.send_json({"type": "hello", "num_connections": len(self.sockets) + 1,
                                 "connection_info": {"app_id": APP}})  # fmt: skip
         self.sockets.append(socket)
         self.space.news.set()
