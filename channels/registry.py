@@ -14,6 +14,7 @@ BUILT_IN: Mapping[str, str] = MappingProxyType(
     {
         "web": "channels.web:make",
         "slack": "channels.slack:make",
+        "discord": "channels.discord:make",
         # To add a channel, add its line: "name": "module:factory". docs/ADDING_A_CHANNEL.md has the whole recipe.
     }
 )
