@@ -430,7 +430,7 @@ def _moment(value: Any) -> datetime | None:
 
 
 def _list(value: Any) -> list[Any]:
-    return [each for each in value if not isinstance(each, bool)] if isinstance(value, list) else []
+    return [each for each in value if not isinstance(each, bool)] if isinstance(value, list | tuple) else []
 
 
 def _told(value: Any, name: str) -> Any:

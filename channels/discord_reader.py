@@ -131,6 +131,9 @@ class Reader:
         self._came = 0
         self._newest = 0
         self._floor = 0
+        """Everything up to there is kept, in every channel; 0: nobody has noted it yet."""
+        self._began = inbound.snowflake_at(datetime.now(UTC))
+        """What was said before our first start is not ours to read."""
         self._cursors: dict[str, int] = {}
         self._swept = False
         self._dirty: set[str] = set()
@@ -572,8 +575,10 @@ class Reader:
         await self._survey()
         atlas = self.atlas
         told = {place.id: place for place in atlas.readable()}
-        newer = {id_ for id_, place in told.items() if place.last > self._floor}
-        return newer | {place for place in tenancy.places if place not in told}
+        since = self._floor or self._began
+        newer = {id_ for id_, place in told.items() if place.last > since}
+        # A list may lag behind, and before there is a floor a channel's own mark is all there is.
+        return newer | {place for place in tenancy.places if place not in told or not self._floor}
 
     async def _survey(self) -> None:
         """The channels, active threads and roles of the servers that we listen in."""
@@ -655,11 +660,11 @@ class Reader:
         if place not in self._cursors:
             said = await tenancy.host.cursor(f"{NAME}:{self._settings.account}:{place}")
             self._cursors[place] = int(said or 0)
-        return max(self._cursors[place], self._floor)
+        return max(self._cursors[place], self._floor) or self._began
 
     async def _fetch_edits(self, place: str, kept: int, tenancy: Tenancy) -> None:
         """Older messages that were edited since we last surely listened."""
-        since = inbound.moment_of(str(self._floor))
+        since = inbound.moment_of(str(self._floor or self._began))
         page = await self._page(place, before=kept + 1, limit=EDITS)
         late = [each for each in page if (edited := inbound.edited_at(each)) is not None and since and edited > since]
         if late:
@@ -691,14 +696,13 @@ class Reader:
         """Go on where the last reader stood. One that cannot be read costs a new session, no message."""
         try:
             told = json.loads(note or "{}")
-            self._floor = int(told.get("floor") or 0)
+            self._floor = max(self._floor, int(told.get("floor") or 0))
+            self._began = int(told.get("began") or self._began)
             if told.get("id"):
                 self._session = Session(str(told["id"]), str(told.get("url") or ""), int(told["seq"]))
         except (ValueError, TypeError, AttributeError, KeyError):
             self._session = None
         self._noted = note or ""
-        # What was said before our first start is not ours to read.
-        self._floor = self._floor or inbound.snowflake_at(datetime.now(UTC))
         self._newest = max(self._newest, self._floor)
 
     async def _note_again_and_again(self) -> None:
@@ -720,7 +724,7 @@ class Reader:
         if self._swept and not self._dirty:
             ids = [event.id for event in self._open.values() if event.id]
             self._floor = max(self._floor, min([*ids, self._newest]) - FLOOR_MARGIN)
-        told: dict[str, Any] = {"floor": self._floor}
+        told: dict[str, Any] = {"began": self._began, "floor": self._floor}
         session = self._session
         if session is not None:
             told |= {"id": session.id, "url": session.url, "seq": session.seq if first is None else first.seq - 1}

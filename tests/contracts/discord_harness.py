@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -74,10 +73,11 @@ class DiscordHarness(Harness):
             yield cls(platform)
 
     def settings(self, **more: Any) -> dict[str, Any]:
-        return self.platform.settings(
-            account=self.account, timeout=TIMEOUT, retry_base=0.02, retry_cap=0.1, identify_every=0.01,
-            silence=5, refused_wait=0.1, **{"note_every": 3000, **more},
-        )  # fmt: skip
+        quick = {
+            "account": self.account, "timeout": TIMEOUT, "retry_base": 0.02, "retry_cap": 0.1, "identify_every": 0.01,
+            "silence": 5, "refused_wait": 0.1, "note_every": 3000,
+        }  # fmt: skip
+        return self.platform.settings(**(quick | more))
 
     def make(self, **more: Any) -> Channel:
         channel = load("discord", self.settings(**more))
@@ -213,10 +213,3 @@ class DiscordHarness(Harness):
             kept = int(cursors.get(place, 0)) if cursors.get(place, "0").isdigit() else 0
             found |= {each["id"] for each in messages if int(each["id"]) > kept and each["author"]["id"] != ME}
         return found | {str(event.id) for channel in self._made for event in channel._reader._open.values() if event.id}
-
-
-async def connected(harness: DiscordHarness) -> None:
-    """Until a gateway connection stands."""
-    async with asyncio.timeout(20):
-        while not any(session.socket is not None for session in harness.platform.world.sessions.values()):  # noqa: ASYNC110
-            await asyncio.sleep(0.01)

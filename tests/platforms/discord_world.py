@@ -101,6 +101,17 @@ class World:
     def channel(self, id_: str, *, kind: int = 1, guild: str | None = None, **more: Any) -> dict[str, Any]:
         if id_ not in self.channels:
             place = {"guild_id": guild} if guild else {}
+            if kind in (10, 11, 12):
+                more |= {
+                    "owner_id": "1", "message_count": 0, "member_count": 1, "rate_limit_per_user": 0,
+                    "thread_metadata": {"archived": False, "auto_archive_duration": 1440, "locked": False,
+                                        "archive_timestamp": "2026-01-01T00:00:00+00:00"},
+                }  # fmt: skip
+            elif guild:
+                more |= {"position": 0, "permission_overwrites": [], "nsfw": False}
+                more.setdefault("parent_id", None)
+            else:
+                more |= {"recipients": []}
             self.channels[id_] = {"id": id_, "type": kind, "last_message_id": None, **place, **more}
             self.messages[id_] = []
         return self.channels[id_]
