@@ -85,6 +85,9 @@ def message(data: Any, scene: Scene, *, edit: bool = False) -> InboundMessage:
     """A message object. Raises `Ignored`, or anything for one that is not shaped as documented."""
     if data.get("type", 0) not in SAID:
         raise Ignored(f"message of type {data.get('type')}")
+    edited = _moment(data.get("edited_timestamp"))
+    if edit and edited is None:
+        raise Ignored("no edit")
     place, id_ = snowflake(data["channel_id"]), snowflake(data["id"])
     author = _author(data, scene.me)
     if author.is_us:
@@ -92,9 +95,6 @@ def message(data: Any, scene: Scene, *, edit: bool = False) -> InboundMessage:
     guild = _optional(data.get("guild_id")) or scene.atlas.guild_of(place)
     if guild is not None and not scene.atlas.listens_in(guild):
         raise Ignored("another server")
-    edited = _moment(data.get("edited_timestamp"))
-    if edit and edited is None:
-        raise Ignored("no edit")
     reply = _reply(data)
     return InboundMessage(
         channel=NAME,

@@ -51,8 +51,10 @@ def marks(content: str) -> list[str]:
 
 
 def dangers(content: str) -> list[str]:
-    """What must never leave."""
-    return [match.group() for pattern in (PINGS, POINTERS, INVITES) for match in pattern.finditer(content)]
+    """What must never leave: pings anywhere, pointers and invitations outside of code."""
+    shown = _TOKEN.sub(lambda match: " " if match["fence"] or match["ticks"] else match.group(), content)
+    found = [match.group() for match in PINGS.finditer(content)]
+    return found + [match.group() for pattern in (POINTERS, INVITES) for match in pattern.finditer(shown)]
 
 
 def _line(match: re.Match[str]) -> str:
