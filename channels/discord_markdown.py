@@ -117,7 +117,7 @@ def escaped(text: str, *, starts: bool = True) -> str:
     at = 0
     for match in _URL.finditer(text):
         address = _URL_END.sub("", match.group())
-        if not _ADDRESS.fullmatch(address) or address.endswith("//"):
+        if not _ADDRESS.fullmatch(address):
             continue
         found.append(_words(text[at : match.start()], starts=starts and not found))
         found.append(f"<{_unfolded(address)}>")

@@ -58,7 +58,7 @@ def test_words_are_words(text: str) -> None:
 @given(words)
 def test_words_link_only_where_an_address_is_written(text: str) -> None:
     for address in links(render(RichText.of(text))):
-        assert address.replace("%40", "@") in text
+        assert address.replace("%40", "@").replace(WIDTHLESS, "") in text.replace(WIDTHLESS, "")
 
 
 @pytest.mark.parametrize(
