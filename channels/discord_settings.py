@@ -44,7 +44,7 @@ class DiscordSettings:
     """After a refused token or intent, doubling up to ten times that."""
     identify_every: float = 5.0
     """Between new sessions, at least; each counts against a thousand a day."""
-    note_every: float = 3.0
+    note_every: float = 1.0
     """So often it is kept where the session stands."""
 
     @classmethod
