@@ -55,7 +55,7 @@ ID_AT_MOST: Final = 100
 LABEL_AT_MOST: Final = 80
 FIRST_CONNECTION: Final = 5.0
 """Seconds that a start waits for its connection."""
-LAST_WORD: Final = 1.0
+LAST_WORD: Final = 0.5
 LOOK_BACK: Final = 100
 """Messages of a channel that are looked through for one of ours."""
 

@@ -28,7 +28,8 @@ log = logging.getLogger(__name__)
 
 CONNECT_WITHIN: Final = 12.0
 LOGIN_WITHIN: Final = 15.0
-CLOSE_WITHIN: Final = 1.0
+CLOSE_WITHIN: Final = 0.5
+DEFAULT_GATEWAY: Final = str(DiscordWebSocket.DEFAULT_GATEWAY)
 RESUMABLE: Final = 4000
 """A close with this code leaves the session to whoever resumes it; 1000 would end it."""
 UNREADABLE_AT_MOST: Final = 50

@@ -72,10 +72,17 @@ class Scene:
     """Our own user id."""
     atlas: Atlas
     memory: Memory
-    known: set[str]
-    """Places with a conversation."""
+    known: dict[str, int]
+    """Places with a conversation, and the message that began it; 0: one that began before our time."""
     content: bool = True
     """We are shown what is said in servers."""
+
+    def knows(self, place: str, message: str) -> bool:
+        """Had a conversation begun there when this was said?"""
+        return place in self.known and int(message) >= self.known[place]
+
+    def begins(self, place: str, message: str) -> None:
+        self.known[place] = min(int(message), self.known.get(place, int(message)))
 
 
 # --- messages --------------------------------------------------------------------------------
@@ -115,7 +122,7 @@ def message(data: Any, scene: Scene, *, edit: bool = False) -> InboundMessage:
 
 def wanted(message: InboundMessage, scene: Scene) -> bool:
     """Chatter between others is kept only where somebody has asked us something."""
-    return message.addressed or message.place in scene.known
+    return message.addressed or scene.knows(message.place, message.external_id)
 
 
 def _author(data: Any, me: str) -> Author:
@@ -140,7 +147,9 @@ def _addressed(data: Any, scene: Scene, place: str, id_: str, guild: str) -> boo
     if before is not None and before.addressed:
         return True
     return (
-        mode == "threads" and scene.atlas.is_thread(place) and (said or place in scene.known or _opened(place, scene))
+        mode == "threads"
+        and scene.atlas.is_thread(place)
+        and (said or scene.knows(place, id_) or _opened(place, scene))
     )
 
 

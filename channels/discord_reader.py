@@ -36,7 +36,7 @@ from channels.contract import (
     Undecodable,
 )
 from channels.discord_files import Files
-from channels.discord_gateway import Gateway, Refused, Session
+from channels.discord_gateway import DEFAULT_GATEWAY, Gateway, Refused, Session
 from channels.discord_inbound import Ignored, Memory, Scene
 from channels.discord_places import Atlas, Place
 from channels.discord_rest import Rest
@@ -56,8 +56,10 @@ FLOOR_MARGIN: Final = 60_000 << 22
 """A minute, in ids: servers of Discord's do not tell their news in one order."""
 GATE: Final = 5.0
 """Seconds that what comes now waits for what was missed, to stand behind it."""
-COMMIT_WITHIN: Final = 4.0
+COMMIT_WITHIN: Final = 3.0
 """Seconds that a running commit gets when we are stopped; the contract allows five for everything."""
+LEASE_SOON: Final = 1.0
+"""Seconds after which another process holds the lease, if we have not got it."""
 RETRY: Final = (0.1, 0.3, 1.0, 2.0, 5.0)
 BEHIND_AT_MOST: Final = 20_000
 STEP_DOWN: Final = 2.0
@@ -100,7 +102,8 @@ class Tenancy:
     host: Host
     token: int
     tasks: asyncio.TaskGroup
-    places: set[str]
+    places: dict[str, int]
+    """Those with a conversation."""
 
 
 class Reader:
@@ -117,7 +120,7 @@ class Reader:
         self._rest = rest
         self._files = files
         self._content = True
-        self._scene = Scene(account=settings.account, me="", atlas=Atlas(settings), memory=Memory(), known=set())
+        self._scene = Scene(account=settings.account, me="", atlas=Atlas(settings), memory=Memory(), known={})
         self._echoes: dict[str, str] = {}
         self._gateway: Gateway | None = None
         self._session: Session | None = None
@@ -137,6 +140,8 @@ class Reader:
         self._cursors: dict[str, int] = {}
         self._swept = False
         self._dirty: set[str] = set()
+        self._denied: set[str] = set()
+        """Channels whose history is closed to us; asking again and again is held against us."""
         self._gate = asyncio.Event()
         self._sweeping = asyncio.Lock()
         self._sweep_soon = asyncio.Event()
@@ -170,6 +175,7 @@ class Reader:
 
     async def run(self, host: Host) -> None:
         """Read whenever we hold the lease, until cancelled."""
+        asyncio.get_running_loop().call_later(LEASE_SOON, self._others_hold_it)
         while True:
             try:
                 async with host.alone(self.lease) as tenure:
@@ -183,8 +189,12 @@ class Reader:
                 self._forget()
             await asyncio.sleep(STEP_DOWN)
 
+    def _others_hold_it(self) -> None:
+        if self._tenancy is None:
+            self.tried.set()
+
     async def _hold(self, host: Host, tenure: Tenure) -> None:
-        self._scene.known = set(await host.known_places(NAME, self._settings.account))
+        self._scene.known = dict.fromkeys(await host.known_places(NAME, self._settings.account), 0)
         self._read_note(await host.cursor(self._note_name))
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -226,6 +236,8 @@ class Reader:
                 await self._connect()
                 failures = 0 if time.monotonic() - began > 1 else failures + 1
                 refused, wait = 0, 0.0 if failures < 3 else self._backoff(failures)
+                if failures >= 3:
+                    self._session = None  # it can be resumed for ever, and does not live
             except Refused as error:
                 wait = self._refused(error, refused)
                 refused += 1
@@ -279,7 +291,10 @@ class Reader:
         """The gateway's address; what Discord said with it is put into `told`."""
         if self._settings.gateway_url:
             return self._settings.gateway_url
-        said = await self._rest.get("/gateway/bot")
+        try:
+            said = await self._rest.get("/gateway/bot")
+        except PermanentFailure:
+            return DEFAULT_GATEWAY  # what stands between does not know it
         told.update(said)
         return str(said["url"])
 
@@ -415,7 +430,7 @@ class Reader:
         self, tenancy: Tenancy, items: Sequence[InboundMessage | Undecodable], cursor: Cursor | None
     ) -> list[Delivered]:
         results = await to_the_end(tenancy.host.deliver(items, cursor=cursor))
-        if cursor is not None and cursor.name != self._note_name:
+        if cursor is not None:
             channel = cursor.name.rpartition(":")[2]
             self._cursors[channel] = max(int(cursor.value), self._cursors.get(channel, 0))
         for item in items:
@@ -472,7 +487,7 @@ class Reader:
                     raise Ignored("said to others")
                 scene.memory.put(said)
                 if said.addressed and not said.author.is_bot:
-                    scene.known.add(said.place)
+                    scene.begins(said.place, said.external_id)
                 return [said]
             case "INTERACTION_CREATE":
                 press = inbound.press(data, scene)
@@ -557,28 +572,40 @@ class Reader:
             if tenancy is None or (self._swept and not self._dirty):
                 return
             begun = self._session.id if self._session is not None else ""
+            unlisted: Exception | None = None
             try:
-                targets = self._dirty.copy() if self._swept else await self._targets(tenancy)
+                if not self._swept:
+                    unlisted = await self._surveyed()
+                targets = self._dirty.copy() if self._swept else self._targets(tenancy)
                 faults = await self._fetch_all(targets, tenancy)
             finally:
                 self._gate.set()
             if self._session is None or self._session.id != begun:
                 self._sweep_soon.set()  # another gap has opened meanwhile
                 return
+            if unlisted is not None:
+                raise unlisted
             self._dirty = set(faults)
             self._swept = True
             if faults:
                 raise next(iter(faults.values()))
 
-    async def _targets(self, tenancy: Tenancy) -> set[str]:
+    def _targets(self, tenancy: Tenancy) -> set[str]:
         """Known places, and channels of our servers where something was said since."""
-        await self._survey()
         atlas = self.atlas
         told = {place.id: place for place in atlas.readable()}
         since = self._floor or self._began
-        newer = {id_ for id_, place in told.items() if place.last > since}
+        newer = {id_ for id_, place in told.items() if place.last > since and id_ not in self._denied}
         # A list may lag behind, and before there is a floor a channel's own mark is all there is.
         return newer | {place for place in tenancy.places if place not in told or not self._floor}
+
+    async def _surveyed(self) -> Exception | None:
+        """Look at our servers; what was in the way, for the places that we know are read all the same."""
+        try:
+            await self._survey()
+        except Exception as error:
+            return error
+        return None
 
     async def _survey(self) -> None:
         """The channels, active threads and roles of the servers that we listen in."""
@@ -616,6 +643,7 @@ class Reader:
                 try:
                     await self._fetch(place, tenancy)
                 except PermanentFailure as error:
+                    self._denied.add(place)
                     log.warning("%s: channel %s cannot be read: %s", self.lease, place, error)
                 except LeaseLost:
                     raise
@@ -630,10 +658,10 @@ class Reader:
     async def _fetch(self, place: str, tenancy: Tenancy) -> None:
         """One channel's messages after the last that is kept, oldest first."""
         kept = await self._last_kept(place, tenancy)
+        if place in tenancy.places and self._cursors[place] > self._floor - QUIET:
+            await self._fetch_edits(place, kept, tenancy)
         known = self.atlas.places.get(place)
         if known is None and (known := await self._look_at(place)) is not None and known.last <= kept:
-            if self._cursors[place] > self._floor - QUIET:
-                await self._fetch_edits(place, kept, tenancy)
             return  # nothing was said since
         after = kept
         while True:
@@ -643,10 +671,8 @@ class Reader:
                 await self._keep_page("MESSAGE_CREATE", page, tenancy, self._cursor(place, newest, tenancy))
                 self._newest = max(self._newest, newest)
             if len(page) < PAGE or newest <= after:
-                break
+                return
             after = newest
-        if place in tenancy.places and kept:
-            await self._fetch_edits(place, kept, tenancy)
 
     async def _look_at(self, place: str) -> Place | None:
         """A place that no list told of: a direct channel, an archived thread."""
@@ -663,9 +689,13 @@ class Reader:
         return max(self._cursors[place], self._floor) or self._began
 
     async def _fetch_edits(self, place: str, kept: int, tenancy: Tenancy) -> None:
-        """Older messages that were edited since we last surely listened."""
+        """Older messages that were edited since we last surely listened; and whose they are, should one be deleted."""
         since = inbound.moment_of(str(self._floor or self._began))
         page = await self._page(place, before=kept + 1, limit=EDITS)
+        for each in page:
+            with suppress(Exception):  # what cannot be read was looked at before
+                if inbound.wanted(said := inbound.message(each, self._scene), self._scene):
+                    self._scene.memory.put(said)
         late = [each for each in page if (edited := inbound.edited_at(each)) is not None and since and edited > since]
         if late:
             await self._keep_page("MESSAGE_UPDATE", late, tenancy, None)
@@ -731,7 +761,7 @@ class Reader:
         note = json.dumps(told)
         if note != self._noted:
             cursor = Cursor(name=self._note_name, value=note, token=tenancy.token, lease=self.lease)
-            await self._deliver(tenancy, [], cursor)
+            await tenancy.host.deliver([], cursor=cursor)
             self._noted = note
 
 

@@ -17,6 +17,7 @@ import asyncio
 import base64
 import contextlib
 import json
+import logging
 import random
 import signal
 import socket
@@ -32,7 +33,7 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
-from tests.platforms.discord_world import GUILD, Knobs, Session, World, token_of
+from tests.platforms.discord_world import GUILD, MESSAGE_CONTENT, Knobs, Session, World, shown, token_of
 from tests.platforms.loopback_state import Fault, Faults, Ledger
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -231,7 +232,8 @@ class DiscordPlatform:
             before = int(query.get("before", 1 << 63))
             found = [each for each in messages if int(each["id"]) < before][-limit:]
         hidden = () if self.knobs.history_nonce else ("nonce",)
-        return [{k: v for k, v in _stored(each).items() if k not in hidden} for each in reversed(found)]
+        view = Session("rest", next(iter(self.world.bots)), MESSAGE_CONTENT if self.knobs.content_granted else 0)
+        return [{k: v for k, v in _stored(shown(each, view)).items() if k not in hidden} for each in reversed(found)]
 
     async def _send(self, request: web.Request, bot: str, place: str) -> web.StreamResponse:
         send = await _sent(request)
@@ -540,6 +542,7 @@ async def discord_process(ledger: Path, *, port: int = 0, seed: int = 0) -> Asyn
 
 
 async def _main(port: int, ledger: Path | None, seed: int) -> None:
+    logging.disable(logging.ERROR)  # every cut connection would be told
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
