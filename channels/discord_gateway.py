@@ -91,6 +91,7 @@ class _Bases:
 
 
 _bases = _Bases()
+discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # nobody misses voice here
 
 
 class Gateway(discord.Client):

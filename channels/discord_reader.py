@@ -385,7 +385,11 @@ class Reader:
             self._lanes[lane].append(event)
         else:
             self._lanes[lane] = deque([event])
-            tenancy.tasks.create_task(self._work_off(lane, tenancy))
+            work = self._work_off(lane, tenancy)
+            try:
+                tenancy.tasks.create_task(work)
+            except RuntimeError:  # we are being stopped; whoever reads next fetches it
+                work.close()
         if len(self._open) > BEHIND_AT_MOST:
             self._room.clear()
 

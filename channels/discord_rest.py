@@ -122,6 +122,10 @@ class Rest:
                 while not answer.content.at_eof() and len(raw) < ANSWER_AT_MOST:
                     raw += await answer.content.read(ANSWER_AT_MOST - len(raw))
                 return self._said(answer.status, answer.headers, raw)
+        except TemporaryFailure as error:
+            if error.retry_after is not None:
+                self._put_off(bucket, 0, error.retry_after)
+            raise
         except NOT_SENT as error:
             raise TemporaryFailure(f"Discord cannot be reached: {type(error).__name__}") from error
         except (aiohttp.ClientError, OSError, TimeoutError, RuntimeError) as error:  # RuntimeError: closed meanwhile
@@ -187,6 +191,9 @@ class Rest:
         except (KeyError, ValueError):
             self._buckets.pop(bucket, None)
             return
+        self._put_off(bucket, remaining, after)
+
+    def _put_off(self, bucket: str, remaining: int, after: float) -> None:
         if len(self._buckets) >= BUCKETS_AT_MOST:
             self._buckets.clear()
         self._buckets[bucket] = _Bucket(remaining, asyncio.get_running_loop().time() + min(max(after, 0.0), 3600.0))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from dataclasses import fields
 from pathlib import Path
 
@@ -12,7 +14,8 @@ from channels.discord_checks import INVITED_WITH
 from channels.discord_settings import DiscordSettings
 from channels.registry import RegistryError, load
 
-GUIDE = (Path(__file__).resolve().parents[2] / "docs/channels/discord.md").read_text()
+ROOT = Path(__file__).resolve().parents[2]
+GUIDE = (ROOT / "docs/channels/discord.md").read_text()
 
 
 @pytest.mark.parametrize(
@@ -59,6 +62,11 @@ def test_every_setting_is_in_the_guide_and_no_other() -> None:
     ours = {each.name for each in fields(DiscordSettings)} | {"token_file", "token_env"}
     assert named & ours == ours
     assert not {name for name in named if name.islower() and "_" in name} - ours
+
+
+def test_a_desk_without_it_imports_nothing_of_it() -> None:
+    code = "import sys, bot.app; sys.exit(bool({'discord', 'aiohttp', 'channels.discord'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 
 def test_the_invitation_asks_for_what_is_checked() -> None:
