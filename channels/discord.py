@@ -57,7 +57,8 @@ FIRST_CONNECTION: Final = 5.0
 """Seconds that a start waits for its connection."""
 LAST_WORD: Final = 0.5
 LOOK_BACK: Final = 100
-"""Messages of a channel that are looked through for one of ours."""
+PAGES_BACK: Final = 4
+"""So many times `LOOK_BACK` messages of a channel are looked through for one of ours."""
 
 CAPABILITIES: Final = Capabilities(
     max_length=markdown.LIMIT,
@@ -144,16 +145,27 @@ class DiscordChannel:
         if (seen := self._reader.echo_of(message.key)) is not None:
             return Receipt(external_id=seen)
         try:
-            page = await self._rest.get(_messages(message.address), limit=LOOK_BACK)
-            ours = [each for each in page if str(each["author"]["id"]) == self._reader.me]
+            ours, all_of_it = await self._ours(_messages(message.address))
             for each in ours:
                 if str(each.get("nonce") or "") == message.key:
                     return Receipt(external_id=inbound.snowflake(each["id"]))
         except (ChannelError, KeyError, TypeError, ValueError, AttributeError) as error:
             raise UnknownOutcome(f"Discord cannot say whether it arrived: {error}") from error
-        if self._reader.me and len(page) < LOOK_BACK and all(each.get("nonce") for each in ours):
+        if all_of_it and all(each.get("nonce") for each in ours):
             return None  # that is all that was ever said there, and none of it is this
         raise UnknownOutcome("Discord does not say which of our messages this is; the same again would not double it")
+
+    async def _ours(self, path: str) -> tuple[list[Any], bool]:
+        """What we said last in a channel, and whether that is all of it."""
+        ours: list[Any] = []
+        where: dict[str, str] = {}
+        for _ in range(PAGES_BACK):
+            page = await self._rest.get(path, limit=LOOK_BACK, **where)
+            ours += [each for each in page if str(each["author"]["id"]) == self._reader.me]
+            if len(page) < LOOK_BACK:
+                return ours, bool(self._reader.me)
+            where = {"before": str(min(int(each["id"]) for each in page))}
+        return ours, False
 
     async def typing(self, address: Address) -> None:
         try:
