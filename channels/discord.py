@@ -1,14 +1,10 @@
 """Discord: direct messages, mentions, threads and forum posts, over the gateway and REST.
 
-discord_settings   what an operator can set
-discord_gateway    the connection, on discord.py
-discord_reader     the lease, the order, the cursors, what was missed
-discord_inbound    what payloads mean
-discord_places     what we know of servers and channels
-discord_files      files that customers send
-discord_rest       requests, and what is wrong with an answer
-discord_markdown   our rich text as Discord shows it
-discord_checks     what an operator should mend
+Its parts, all called `discord_…`:
+`settings` what an operator can set; `gateway` the connection, on discord.py; `reader` the lease, and what keeps the
+connection; `lanes` what comes, in its order, to the database; `missed` what was missed; `progress` how far we have read;
+`inbound` what payloads mean; `places` what we know of servers and channels; `files` those that customers send; `rest`
+requests, and what is wrong with an answer; `markdown` our rich text as Discord shows it; `checks` what to mend.
 """
 
 from __future__ import annotations
@@ -39,7 +35,8 @@ from channels.contract import (
 from channels.discord_checks import faults
 from channels.discord_files import Files, unfetched
 from channels.discord_inbound import BUTTON, Ignored
-from channels.discord_reader import Health, Reader
+from channels.discord_progress import Health
+from channels.discord_reader import Reader
 from channels.discord_rest import Rest
 from channels.discord_settings import NAME, DiscordSettings
 from channels.portions import portions
@@ -88,7 +85,7 @@ class DiscordChannel:
         self._rest = Rest(settings)
         self._files = Files(settings)
         self._reader = Reader(settings, self._rest, self._files)
-        self._reader.expect_me(_owner(settings.token))
+        self._reader.scene.me = _owner(settings.token)
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -122,7 +119,7 @@ class DiscordChannel:
     def reread(self, external_id: str, raw: bytes) -> Sequence[InboundMessage]:
         try:
             payload = json.loads(raw)
-            messages = self._reader.decoded(payload["t"], payload["d"])
+            messages = self._reader.lanes.decoded(payload["t"], payload["d"])
         except (Ignored, Exception) as error:
             raise ValueError(f"{external_id} still cannot be read: {type(error).__name__} {error}") from error
         return [unfetched(message) for message in messages]
@@ -142,7 +139,7 @@ class DiscordChannel:
 
     async def reconcile(self, message: OutboundMessage) -> Receipt | None:
         """By its nonce: as it came back over the gateway, or in the channel's history."""
-        if (seen := self._reader.echo_of(message.key)) is not None:
+        if (seen := self._reader.lanes.echo_of(message.key)) is not None:
             return Receipt(external_id=seen)
         try:
             ours, all_of_it = await self._ours(_messages(message.address))
@@ -161,9 +158,9 @@ class DiscordChannel:
         where: dict[str, str] = {}
         for _ in range(PAGES_BACK):
             page = await self._rest.get(path, limit=LOOK_BACK, **where)
-            ours += [each for each in page if str(each["author"]["id"]) == self._reader.me]
+            ours += [each for each in page if str(each["author"]["id"]) == self._reader.scene.me]
             if len(page) < LOOK_BACK:
-                return ours, bool(self._reader.me)
+                return ours, bool(self._reader.scene.me)
             where = {"before": str(min(int(each["id"]) for each in page))}
         return ours, False
 

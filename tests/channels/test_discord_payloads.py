@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from channels.contract import InboundMessage, Undecodable
 from channels.discord_files import Files
 from channels.discord_inbound import MESSAGES
-from channels.discord_reader import Event, Reader
+from channels.discord_lanes import Event
+from channels.discord_reader import Reader
 from channels.discord_rest import Rest
 from channels.discord_settings import DiscordSettings
 from channels.registry import load
@@ -39,16 +40,16 @@ def reader() -> Reader:
     """One that knows who it is and a server, and has no network."""
     settings = DiscordSettings.parse({"token": token_of(ME)})
     made = Reader(settings, Rest(settings), Files(settings))
-    made.expect_me(ME)
+    made.scene.me = ME
     role = {"id": OUR_ROLE, "name": "Warmline", "tags": {"bot_id": ME}}
     channel = {"id": GENERAL, "type": 0, "name": "general"}
-    made.atlas.learn("GUILD_CREATE", {"id": GUILD, "channels": [channel], "roles": [role]}, ME)
+    made.scene.atlas.learn("GUILD_CREATE", {"id": GUILD, "channels": [channel], "roles": [role]}, ME)
     return made
 
 
 async def read(item: dict[str, Any]) -> list[InboundMessage | Undecodable]:
     event = Event(kind=item["t"], data=item["d"], raw=json.dumps(item).encode(), number=0, seq=0)
-    return await reader()._read(event, [])
+    return await reader().lanes.read(event, [])
 
 
 @pytest.mark.parametrize("item", named(payloads("understood")))
@@ -72,7 +73,7 @@ PASSED_OVER = [item for item in payloads("ignored") if item["t"] in MESSAGES]
 async def test_ignored_and_counted(item: dict[str, Any]) -> None:
     mine = reader()
     event = Event(kind=item["t"], data=item["d"], raw=b"{}", number=0, seq=0)
-    assert await mine._read(event, []) == []
+    assert await mine.lanes.read(event, []) == []
     assert sum(count for name, count in mine.health.counts.items() if name.startswith("ignored")) == 1
 
 
@@ -106,7 +107,7 @@ async def test_all_of_them_over_the_real_sdk() -> None:
         await host.until(lambda: "still there" in host.texts())
 
         async def all_read() -> bool:
-            return not channel._reader._open  # type: ignore[attr-defined]
+            return not channel._reader.lanes.open  # type: ignore[attr-defined]
 
         await until(all_read)
         assert len(harness.platform.world.identifies) == 1

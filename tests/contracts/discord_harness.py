@@ -212,4 +212,6 @@ class DiscordHarness(Harness):
         for place, messages in self.platform.world.messages.items():
             kept = int(cursors.get(place, 0)) if cursors.get(place, "0").isdigit() else 0
             found |= {each["id"] for each in messages if int(each["id"]) > kept and each["author"]["id"] != ME}
-        return found | {str(event.id) for channel in self._made for event in channel._reader._open.values() if event.id}
+        return found | {
+            str(event.id) for channel in self._made for event in channel._reader.lanes.open.values() if event.id
+        }

@@ -410,7 +410,7 @@ class TestSending:
             await harness.fault("cut_after")
             with pytest.raises(UnknownOutcome):
                 await channel.send(message)
-            await until(true(lambda: channel._reader.echo_of("k1")))
+            await until(true(lambda: channel._reader.lanes.echo_of("k1")))
             receipt = await channel.reconcile(message)
             assert receipt is not None
             assert receipt.external_id == state(harness)["sends"][0]["id"]
@@ -438,4 +438,4 @@ class TestSending:
 async def settled_places(harness: DiscordHarness) -> None:
     """Until all that was said has been read."""
     channel = harness._made[-1]
-    await until(true(lambda: not channel._reader._open))
+    await until(true(lambda: not channel._reader.lanes.open))
