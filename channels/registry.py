@@ -12,6 +12,7 @@ from channels.contract import Channel, ChannelError
 
 BUILT_IN: Mapping[str, str] = MappingProxyType(
     {
+        "telegram": "channels.telegram:make",
         "web": "channels.web:make",
         "slack": "channels.slack:make",
         "discord": "channels.discord:make",

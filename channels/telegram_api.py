@@ -1,0 +1,303 @@
+"""Requests to a Bot API server through python-telegram-bot's `Bot`, and what each way to fail means for us.
+
+`Bot` calls methods and models answers. Below it `Line` carries one request, once: it says by the platform's own code
+what was refused, and hands the raw answer on, since one update that the library cannot model must not cost the
+ninety-nine beside it.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import logging
+import re
+import ssl
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, Final
+
+import httpx
+from telegram import Bot
+from telegram.error import TelegramError
+from telegram.request import BaseRequest, HTTPXRequest, RequestData
+
+from channels.contract import ChannelError, PermanentFailure, TemporaryFailure, UnknownOutcome
+from channels.telegram_settings import TelegramSettings
+
+KEPT_ALIVE: Final = 2.0
+"""Seconds that an idle connection stays. One that the other end has given up meanwhile would be reset as the next
+request leaves, and nobody could tell whether that arrived: so it is let go long before any server does so."""
+AT_ONCE: Final = 48
+"""Connections: the house's sends, and a few for files and buttons beside them."""
+POOL_WAIT: Final = 1.0
+"""Seconds that a request waits for one of them; it has not left when they are over."""
+UPLOAD_WITHIN: Final = 60.0
+NOT_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+"""No byte of the request reached Telegram. After any other failure on the way nobody knows."""
+LONGEST_WAIT: Final = 86_400.0
+
+
+class Refused(TelegramError):
+    """An answer that is a no, in the platform's own words."""
+
+    def __init__(
+        self, status: int, description: str, *, retry_after: float | None = None, moved_to: int | None = None
+    ) -> None:
+        super().__init__(description)
+        self.status = status
+        self.description = description
+        self.retry_after = retry_after
+        self.moved_to = moved_to
+        """The group is a supergroup now, with this id."""
+
+
+class Garbled(TelegramError):
+    """An answer that makes no sense: the request arrived, what became of it is not said."""
+
+
+@dataclass(slots=True)
+class Heard:
+    """What came back, as it came."""
+
+    result: Any = None
+
+
+_heard: ContextVar[Heard | None] = ContextVar("telegram_heard", default=None)
+
+
+@contextmanager
+def listening() -> Iterator[Heard]:
+    """The raw result of the request that is made in this block."""
+    heard = Heard()
+    before = _heard.set(heard)
+    try:
+        yield heard
+    finally:
+        _heard.reset(before)
+
+
+class Line(HTTPXRequest):
+    """One request, one try: no retries, no redirects, nothing of the environment."""
+
+    def __init__(self, settings: TelegramSettings, *, at_once: int, raw: bool = False) -> None:
+        """`raw`: the library is shown an empty result; what came is in `listening()` alone."""
+        super().__init__(
+            read_timeout=settings.timeout,
+            write_timeout=settings.timeout,
+            media_write_timeout=UPLOAD_WITHIN,
+            connect_timeout=settings.connect_timeout,
+            pool_timeout=POOL_WAIT,
+            proxy=settings.proxy or None,
+            httpx_kwargs={
+                "limits": httpx.Limits(
+                    max_connections=at_once, max_keepalive_connections=at_once, keepalive_expiry=KEPT_ALIVE
+                ),
+                "trust_env": False,
+                "verify": certificates(),
+            },
+        )
+        self._raw = raw
+
+    async def do_request(
+        self,
+        url: str,
+        method: str,
+        request_data: RequestData | None = None,
+        read_timeout: Any = BaseRequest.DEFAULT_NONE,
+        write_timeout: Any = BaseRequest.DEFAULT_NONE,
+        connect_timeout: Any = BaseRequest.DEFAULT_NONE,
+        pool_timeout: Any = BaseRequest.DEFAULT_NONE,
+    ) -> tuple[int, bytes]:
+        """Raises `Refused` for a no, `Garbled` for what is no answer, and what the library raises for the way."""
+        status, payload = await super().do_request(
+            url, method, request_data, read_timeout, write_timeout, connect_timeout, pool_timeout
+        )
+        result = _result(status, payload)
+        if (heard := _heard.get()) is not None:
+            heard.result = result
+        return status, b'{"ok":true,"result":[]}' if self._raw else payload
+
+
+def _result(status: int, payload: bytes) -> Any:
+    """What a 2xx brings. See https://core.telegram.org/bots/api#making-requests."""
+    try:
+        answer = json.loads(payload.decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        answer = None
+    if 200 <= status < 300:
+        if isinstance(answer, dict) and answer.get("ok") is True and "result" in answer:
+            return answer["result"]
+        if isinstance(answer, dict) and answer.get("ok") is False and isinstance(answer.get("error_code"), int):
+            status = answer["error_code"]
+        else:
+            raise Garbled(f"the answer makes no sense ({status}, {len(payload)} bytes)")
+    raise _refused(status, answer if isinstance(answer, dict) else {})
+
+
+def _refused(status: int, answer: Mapping[str, Any]) -> Refused:
+    described, more = answer.get("description"), answer.get("parameters")
+    more = more if isinstance(more, dict) else {}
+    moved, wait = more.get("migrate_to_chat_id"), more.get("retry_after")
+    return Refused(
+        status,
+        described[:300] if isinstance(described, str) else "",
+        retry_after=float(wait) if isinstance(wait, (int, float)) and 0 <= wait <= LONGEST_WAIT else None,
+        moved_to=moved if isinstance(moved, int) else None,
+    )
+
+
+@functools.cache
+def certificates() -> ssl.SSLContext:
+    """The authorities we trust; reading them takes 20 ms, once is enough."""
+    return ssl.create_default_context()
+
+
+# --- what a failure means for us -----------------------------------------------------------------
+
+_FORBIDDEN: Final = (
+    ("blocked by the user", "The customer has blocked the bot; reach them another way."),
+    ("deactivated", "The customer's Telegram account is gone; reach them another way."),
+    ("kicked", "The bot was removed from this group; ask an admin of the group to add it again."),
+    ("not a member", "The bot is no member of this group any more; ask an admin of the group to add it again."),
+    ("initiate conversation", "The customer has never written to the bot; a bot cannot write first."),
+    ("bot can't send messages to bots", "That is a bot; Telegram lets no bot write to another."),
+)
+_BAD: Final = (
+    ("chat not found", "Telegram knows no such chat (any more); reach the customer another way."),
+    ("too long", "Telegram found the message too long; send it in several."),
+    ("text is empty", "Telegram found no words in the message; write something."),
+    ("topic_closed", "The topic is closed; open it again in the group, or write elsewhere."),
+    ("topic_deleted", "The topic was deleted; write to the customer elsewhere."),
+    ("thread not found", "The topic was deleted; write to the customer elsewhere."),
+    ("not enough rights", "The bot may not write in this group; give it the right to, there."),
+    ("have no rights", "The bot may not write in this group; give it the right to, there."),
+    ("chat_write_forbidden", "The bot may not write in this group; give it the right to, there."),
+    ("group chat was deactivated", "The group is gone; reach the customer another way."),
+    ("peer_id_invalid", "Telegram knows no such chat (any more); reach the customer another way."),
+    ("too big", "Telegram found the file too big; send a smaller one."),
+)
+_STATUS: Final[Mapping[int, tuple[type[ChannelError], str]]] = {
+    401: (PermanentFailure, "Telegram does not accept the bot's token; set a new one, then send this again."),
+    404: (PermanentFailure, "Telegram does not know the bot's token, or api_url is wrong; mend that, then send again."),
+    408: (UnknownOutcome, "Telegram gave up while it read the message."),
+    413: (PermanentFailure, "Telegram found the message or its file too big; send a smaller one."),
+    429: (TemporaryFailure, "Telegram takes no more messages for now."),
+    3: (PermanentFailure, "The server sent us elsewhere; check api_url, then send this again."),
+    4: (PermanentFailure, "Telegram refused the message."),
+    5: (UnknownOutcome, "Telegram failed."),
+}
+"""By status, then by its first digit."""
+
+
+def failure(error: BaseException) -> ChannelError:
+    """The contract's error for whatever a request raised. Never tells an address: the token stands in it."""
+    if isinstance(error, Refused):
+        return _refusal(error)
+    if isinstance(error, Garbled):
+        return UnknownOutcome(f"Telegram's answer makes no sense; look before it is sent again ({error}).")
+    cause = error.__cause__ or error
+    if isinstance(cause, NOT_SENT):
+        return TemporaryFailure(f"Telegram cannot be reached ({type(cause).__name__}).")
+    return UnknownOutcome(f"No answer came back from Telegram ({type(cause).__name__}).")
+
+
+def _refusal(error: Refused) -> ChannelError:
+    told = error.description.lower()
+    kind, sentence = _STATUS.get(error.status) or _STATUS.get(error.status // 100) or _STATUS[5]
+    for status, table in ((403, _FORBIDDEN), (400, _BAD)):
+        if error.status == status:
+            sentence = next((words for mark, words in table if mark in told), sentence)
+    reason = f"{sentence} ({error.status}: {error.description or 'no reason given'})"
+    if kind is TemporaryFailure or error.retry_after is not None:
+        return TemporaryFailure(reason, retry_after=error.retry_after)
+    return kind(reason)
+
+
+def said(error: BaseException) -> str:
+    """A failure for the log: what it was, never where."""
+    if isinstance(error, Refused):
+        return f"{error.status} {error.description}"
+    cause = error.__cause__ or error
+    return f"{type(error).__name__} ({type(cause).__name__})" if isinstance(error, TelegramError) else repr(error)[:300]
+
+
+# --- the bot ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Me:
+    """Who we are there."""
+
+    id: int
+    username: str = ""
+    reads_all: bool = False
+    """Privacy mode is off: everything said in groups is delivered to us."""
+    joins_groups: bool = True
+
+
+class Api:
+    """One bot's requests. Make it in `start`, `close` it in `stop`."""
+
+    def __init__(self, settings: TelegramSettings) -> None:
+        for name in ("telegram", "httpx", "httpcore"):
+            library = logging.getLogger(name)  # they write addresses, and the token stands in them
+            library.setLevel(max(logging.WARNING, library.level))
+        base = settings.api_url.rstrip("/")
+        files = (settings.file_url or f"{base}/file").rstrip("/")
+        self._lines = (Line(settings, at_once=2, raw=True), Line(settings, at_once=AT_ONCE))
+        self._wait = settings.poll_wait
+        self.closed = False
+        self.bot = Bot(
+            settings.token,
+            base_url=f"{base}/bot",
+            base_file_url=f"{files}/bot",
+            get_updates_request=self._lines[0],
+            request=self._lines[1],
+        )
+
+    async def close(self) -> None:
+        self.closed = True
+        for line in self._lines:
+            await line.shutdown()
+
+    async def me(self) -> Me:
+        with listening() as heard:
+            user = await self.bot.get_me()
+        raw = heard.result if isinstance(heard.result, dict) else {}
+        return Me(
+            id=user.id,
+            username=user.username or "",
+            reads_all=raw.get("can_read_all_group_messages") is True,
+            joins_groups=raw.get("can_join_groups") is not False,
+        )
+
+    async def updates(self, offset: int | None, *, limit: int, wait: bool, kinds: Sequence[str]) -> list[Any]:
+        """The raw updates from `offset` on; everything below is given up by Telegram. None: whatever it still has."""
+        if offset is not None and offset < 0:
+            raise ValueError("a negative offset would throw updates away")
+        with listening() as heard:
+            await self.bot.get_updates(
+                offset=offset, limit=limit, timeout=int(self._wait) if wait else 0, allowed_updates=kinds
+            )
+        if not isinstance(heard.result, list):
+            raise Garbled("the updates are no list")
+        return heard.result
+
+    async def webhook(self) -> Mapping[str, Any]:
+        """What Telegram knows of our webhook: url, pending_update_count, last_error_message…"""
+        with listening() as heard:
+            await self.bot.get_webhook_info()
+        if not isinstance(heard.result, dict):
+            raise Garbled("the webhook's state is no object")
+        return heard.result
+
+
+UPDATES: Final = ("message", "edited_message", "callback_query", "my_chat_member")
+POSTS: Final = ("channel_post", "edited_channel_post")
+
+
+def wanted(settings: TelegramSettings) -> list[str]:
+    """What Telegram is to deliver. Said every time: what is not said keeps its last value there."""
+    return [*UPDATES, *(POSTS if any(re.match("-", chat) for chat in settings.places) else ())]
