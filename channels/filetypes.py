@@ -42,6 +42,7 @@ _BEGINNINGS: Final[tuple[tuple[bytes, str], ...]] = (
     (b"GIF87a", "image/gif"),
     (b"GIF89a", "image/gif"),
     (b"%PDF-", "application/pdf"),
+    (b"OggS", "audio/ogg"),
     (b"ID3", "audio/mpeg"),
     (b"\xff\xfb", "audio/mpeg"),
     (b"\xff\xf3", "audio/mpeg"),

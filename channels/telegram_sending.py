@@ -128,7 +128,7 @@ class Sender:
         text, entities = rendered(message.text)
         if length_of(text, "utf16") > LONGEST:
             raise Unsupported(f"Telegram takes {LONGEST} characters in one message; send this in several.")
-        files = [_file(file) for file in message.attachments]
+        files = [_file(file, attach=len(message.attachments) > 1) for file in message.attachments]
         if not text and not files:
             raise PermanentFailure("There is nothing in this message that Telegram could show.")
         if len(files) > MOST_FILES:
@@ -229,7 +229,8 @@ def _keyboard(buttons: Sequence[Button]) -> InlineKeyboardMarkup | None:
     return InlineKeyboardMarkup([keys[at : at + width] for at in range(0, len(keys), width)])
 
 
-def _file(file: Attachment) -> InputFile:
+def _file(file: Attachment, *, attach: bool) -> InputFile:
+    """`attach`: it is one of several, and named in the request's list of them."""
     if file.content is None:
         raise PermanentFailure(f"The file {file.name[:100]!r} is not kept here; attach it again.")
-    return InputFile(file.content, filename=file.name, attach=False)
+    return InputFile(file.content, filename=file.name, attach=attach)

@@ -165,6 +165,8 @@ class Reader:
         command = _COMMAND.fullmatch(text.strip())
         if command is not None and command[2] is None and command[1].lower() in (*_GREETINGS, *_PERSON):
             return True
+        if command is not None and command[2] is not None and command[2].lower() == self._me.username.lower():
+            return True
         return self._mention is not None and self._mention.search(text) is not None
 
     def _commanded(self, message: InboundMessage) -> InboundMessage:
