@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
@@ -62,3 +64,20 @@ def test_a_server_of_ones_own_may_be_anywhere() -> None:
 def test_what_is_listened_to_is_told_by_place() -> None:
     made = TelegramSettings.parse({**GOOD, "listen": "threads", "places": {"-5": "all"}})
     assert (made.listens("-5"), made.listens("-6")) == ("all", "threads")
+
+
+def test_the_guide_names_every_setting_with_its_default() -> None:
+    guide = (Path(__file__).resolve().parents[2] / "docs/channels/telegram.md").read_text()
+    rows = re.findall(r"^\| ((?:`\w+`(?:, )?)+) \| (.*?) \|", guide, re.MULTILINE)
+    told = {
+        name: default
+        for names, defaults in rows
+        for name, default in zip(names.split(", "), defaults.split(", "), strict=True)
+    }
+    assert set(told) == {f"`{field.name}`" for field in fields(TelegramSettings)}
+    for field in fields(TelegramSettings):
+        default = field.default
+        if isinstance(default, bool):
+            assert told[f"`{field.name}`"] == f"`{str(default).lower()}`"
+        elif default not in ("", MISSING):
+            assert told[f"`{field.name}`"] == f"`{default}`"
