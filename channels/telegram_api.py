@@ -56,6 +56,10 @@ class Refused(TelegramError):
 class Garbled(TelegramError):
     """An answer that makes no sense: the request arrived, what became of it is not said."""
 
+    def __init__(self, reason: str, payload: bytes = b"") -> None:
+        super().__init__(reason)
+        self.payload = payload
+
 
 @dataclass(slots=True)
 class Heard:
@@ -123,7 +127,7 @@ class Line(HTTPXRequest):
 def _result(status: int, payload: bytes) -> Any:
     """What a 2xx brings. See https://core.telegram.org/bots/api#making-requests."""
     try:
-        answer = json.loads(payload.decode("utf-8", "replace"))
+        answer = json.loads(payload.decode("utf-8", "replace"), parse_int=_number)
     except (ValueError, RecursionError):
         answer = None
     if 200 <= status < 300:
@@ -132,8 +136,13 @@ def _result(status: int, payload: bytes) -> Any:
         if isinstance(answer, dict) and answer.get("ok") is False and isinstance(answer.get("error_code"), int):
             status = answer["error_code"]
         else:
-            raise Garbled(f"the answer makes no sense ({status}, {len(payload)} bytes)")
+            raise Garbled(f"the answer makes no sense ({status}, {len(payload)} bytes)", payload)
     raise _refused(status, answer if isinstance(answer, dict) else {})
+
+
+def _number(digits: str) -> int | str:
+    """One number that is too long must not cost the whole answer: it stays a text, which no field takes."""
+    return int(digits) if len(digits) < 30 else digits
 
 
 def _refused(status: int, answer: Mapping[str, Any]) -> Refused:

@@ -26,8 +26,6 @@ LATER: Final = "telegram:"
 """In an attachment's `reference`: Telegram's own name for a file that could not be fetched."""
 AT_ONCE: Final = 3
 TRIES: Final = 3
-WITHIN: Final = 30.0
-"""Seconds for one file."""
 
 
 class _Gone(Exception):
@@ -55,28 +53,34 @@ class Files:
     async def close(self) -> None:
         await self._client.aclose()
 
-    async def attachments(self, files: Sequence[FileRef]) -> tuple[Attachment, ...]:
-        """Each with its content, or with why there is none. Never raises for a file."""
-        return tuple(await asyncio.gather(*(self._attachment(file) for file in files)))
+    async def attachments(self, files: Sequence[FileRef], *, until: float) -> tuple[Attachment, ...]:
+        """Each with its content, or with why there is none. Never raises for a file. `until`: of the loop's clock."""
+        return tuple(await asyncio.gather(*(self._in_time(file, until) for file in files)))
 
-    async def _attachment(self, file: FileRef) -> Attachment:
+    async def _in_time(self, file: FileRef, until: float) -> Attachment:
         if file.size > self._at_most:
             return _without(file, f"{REFUSED}large", file.size)
-        async with self._turn:
-            for attempt in range(TRIES):
-                try:
-                    async with asyncio.timeout(WITHIN):
-                        return self._looked_at(file, await self._fetch(file))
-                except _Gone as error:
-                    log.warning("a file of %s was not fetched: %s", self._settings.account, error)
-                    break
-                except (TelegramError, httpx.HTTPError, TimeoutError) as error:
-                    if isinstance(error, Refused) and error.status < 500 and error.status != 429:
-                        log.warning("a file of %s was not fetched: %s", self._settings.account, said(error))
-                        large = "too big" in error.description.lower()
-                        return _without(file, f"{REFUSED}large" if large else f"{LATER}{file.id}", file.size)
-                    log.warning("a file of %s is tried again: %s", self._settings.account, type(error).__name__)
-                    await asyncio.sleep(self._settings.retry_base * 2**attempt)
+        try:
+            async with asyncio.timeout_at(until), self._turn:
+                return await self._attachment(file)
+        except TimeoutError:
+            log.warning("a file of %s was not fetched in time", self._settings.account)
+            return _without(file, f"{LATER}{file.id}", file.size)
+
+    async def _attachment(self, file: FileRef) -> Attachment:
+        for attempt in range(TRIES):
+            try:
+                return self._looked_at(file, await self._fetch(file))
+            except _Gone as error:
+                log.warning("a file of %s was not fetched: %s", self._settings.account, error)
+                break
+            except (TelegramError, httpx.HTTPError) as error:
+                if isinstance(error, Refused) and error.status < 500 and error.status != 429:
+                    log.warning("a file of %s was not fetched: %s", self._settings.account, said(error))
+                    large = "too big" in error.description.lower()
+                    return _without(file, f"{REFUSED}large" if large else f"{LATER}{file.id}", file.size)
+                log.warning("a file of %s is tried again: %s", self._settings.account, type(error).__name__)
+                await asyncio.sleep(self._settings.retry_base * 2**attempt)
         return _without(file, f"{LATER}{file.id}", file.size)
 
     def _looked_at(self, file: FileRef, data: bytes | None) -> Attachment:

@@ -19,6 +19,9 @@ from channels.telegram_updates import PRESSED, Press, Read
 
 log = logging.getLogger(__name__)
 
+Incoming = InboundMessage | Undecodable
+FILES_WITHIN: Final = 20.0
+"""Seconds for all files that are committed together."""
 STOP_WITHIN: Final = 4.0
 """Seconds that a running commit gets when we are stopped."""
 BYTES_TOGETHER: Final = 20_000_000
@@ -47,21 +50,31 @@ class Intake:
         for read in reads:
             if read.moved is not None:
                 await self._memory.moved(host, *read.moved)
-        messages = [await self._whole(host, read) for read in reads if read.message is not None]
+        placed = [await self._placed(host, read) for read in reads if read.message is not None]
+        messages = await self._with_files(placed, [read for read in reads if read.message is not None])
         results = await to_the_end(host.deliver(messages, cursor=cursor)) if messages or cursor is not None else []
         for read in reads:
             self._account_for(read)
         return results
 
-    async def _whole(self, host: Host, read: Read) -> InboundMessage | Undecodable:
-        """With its files, and where it belongs to."""
+    async def _with_files(self, messages: Sequence[Incoming], reads: Sequence[Read]) -> list[Incoming]:
+        """Fetched side by side, and all within one time: a server of files that is away must not hold the words."""
+        until = asyncio.get_running_loop().time() + FILES_WITHIN
+
+        async def filled(message: Incoming, read: Read) -> Incoming:
+            if isinstance(message, Undecodable) or not read.files:
+                return message
+            return replace(message, attachments=await self._files.attachments(read.files, until=until))
+
+        return list(await asyncio.gather(*(filled(*each) for each in zip(messages, reads, strict=True))))
+
+    async def _placed(self, host: Host, read: Read) -> Incoming:
+        """Where it belongs to, and whether it is for us."""
         message = read.message
         assert message is not None  # noqa: S101 - the caller's condition
         if isinstance(message, Undecodable):
             return message
         message = await self._at_home(host, message)
-        if read.files:
-            message = replace(message, attachments=await self._files.attachments(read.files))
         if not message.public or read.thread is None or read.listen != "threads":
             return message
         if message.addressed:

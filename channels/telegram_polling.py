@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 from channels.contract import Cursor, Host, LeaseLost
-from channels.telegram_api import Api, Garbled, Refused, said, wanted
+from channels.telegram_api import Api, Garbled, Refused, failure, said, wanted
 from channels.telegram_intake import Intake, portions
 from channels.telegram_settings import TelegramSettings
 from channels.telegram_updates import NAME, Read, Reader
@@ -29,6 +30,7 @@ NOTE_EVERY: Final = 300.0
 AFTER_LEASE_LOST: Final = 1.0
 CONFLICT_CAP: Final = 30.0
 ALBUM_ROUNDS: Final = 4
+_NUMBER: Final = re.compile(rb'"update_id"\s*:\s*([0-9]{1,15})(?![0-9.])')
 COLLISION: Final = (
     "Another program reads this bot's updates ({why}). Nothing is read here meanwhile: stop the other one, "
     "or give this desk a bot of its own (BotFather, /newbot); a new token (BotFather, /revoke) shuts others out."
@@ -99,7 +101,7 @@ class Poller:
                     await self._step_down(error, conflicts)
                 else:
                     failures += 1
-                    log.warning("%s %s cannot be read: %s", NAME, self._settings.account, said(error))
+                    log.error("%s %s cannot be read: %s", NAME, self._settings.account, failure(error))
                     await asyncio.sleep(max(self.backoff(failures), error.retry_after or 0))
             except Exception as error:
                 failures += 1
@@ -125,9 +127,7 @@ class Poller:
 
     async def _once(self, host: Host, reader: Reader, token: int) -> None:
         now = self._clock()
-        raw = await self._ask(self._mark.offset(now), wait=True)
-        reads = [reader.read(update) for update in raw]
-        reads = await self._with_albums(reader, reads)
+        reads = await self._read(reader, self._mark.offset(now), wait=True)
         if not reads:
             if self._clock() - self._mark.asked > NOTE_EVERY:
                 await self._move(host, [], token)
@@ -135,7 +135,10 @@ class Poller:
         if not any(read.number is not None for read in reads):
             await self._intake.take(host, reads)
             raise Garbled("updates came without a number")
-        for portion in portions(reads):
+        begin = _last_album(reads)
+        for portion in portions(reads[:begin]):
+            await self._move(host, portion, token)
+        for portion in portions(await self._with_the_rest(reader, reads[begin:])):
             await self._move(host, portion, token)
 
     async def _move(self, host: Host, reads: Sequence[Read], token: int) -> None:
@@ -155,11 +158,19 @@ class Poller:
         self._careful = False
         self._mark = last
 
-    async def _ask(self, offset: int | None, *, wait: bool) -> list[Any]:
+    async def _read(self, reader: Reader, offset: int | None, *, wait: bool) -> list[Read]:
+        """What comes from `offset` on. An answer that cannot be parsed is asked for one by one, and then set aside."""
         limit = 1 if self._careful else PAGE
-        return await self._api.updates(offset, limit=limit, wait=wait, kinds=wanted(self._settings))
+        try:
+            updates = await self._api.updates(offset, limit=limit, wait=wait, kinds=wanted(self._settings))
+        except Garbled as error:
+            if not self._careful or (number := _only_number(error.payload)) is None:
+                self._careful = True
+                raise
+            return [reader.unreadable(number, error.payload)]
+        return [reader.read(update) for update in updates]
 
-    async def _with_albums(self, reader: Reader, reads: list[Read]) -> list[Read]:
+    async def _with_the_rest(self, reader: Reader, reads: list[Read]) -> list[Read]:
         """Pictures that were sent together arrive one by one: wait for the rest, so that they are one matter.
 
         Nothing is confirmed meanwhile: the same offset brings the same again, and more."""
@@ -167,7 +178,7 @@ class Poller:
             if not reads or reads[-1].album is None or len(reads) >= PAGE or self._careful:
                 break
             await asyncio.sleep(self._settings.album_wait)
-            more = [reader.read(update) for update in await self._ask(self._mark.offset(self._clock()), wait=False)]
+            more = await self._read(reader, reads[0].number, wait=False)
             if len(more) <= len(reads):
                 break
             reads = more
@@ -184,6 +195,20 @@ class Poller:
         """Half fixed, half random, so that many of us do not come back at the same moment."""
         ceiling: float = min(self._settings.retry_base * 2 ** min(failures - 1, 20), self._settings.retry_cap)
         return ceiling * (0.5 + random.random() / 2)  # noqa: S311 - no secret
+
+
+def _last_album(reads: Sequence[Read]) -> int:
+    """Where the pictures begin that end this answer; behind the last one if it is of no album."""
+    begin = len(reads)
+    while begin and reads[-1].album is not None and reads[begin - 1].album == reads[-1].album:
+        begin -= 1
+    return begin
+
+
+def _only_number(payload: bytes) -> int | None:
+    """Of an answer with one update that no parser takes."""
+    found = _NUMBER.findall(payload)
+    return int(found[0]) if len(found) == 1 else None
 
 
 def origin_of(url: str) -> str:

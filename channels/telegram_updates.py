@@ -77,16 +77,15 @@ class Reader:
             return replace(self.decode(update), number=number)
         except Exception as error:
             kept = raw if raw is not None else _raw(update)
-            return Read(
-                number=number,
-                message=Undecodable(
-                    channel=NAME,
-                    account=self._settings.account,
-                    external_id=f"update-{number}" if number is not None else hashlib.sha256(kept).hexdigest(),
-                    reason=f"{type(error).__name__}: {error}"[:500],
-                    raw=kept,
-                ),
-            )
+            return self.unreadable(number, kept, f"{type(error).__name__}: {error}"[:500])
+
+    def unreadable(self, number: int | None, raw: bytes, reason: str = "it is no JSON that can be parsed") -> Read:
+        """Kept as it came, where agents see it."""
+        external_id = f"update-{number}" if number is not None else hashlib.sha256(raw).hexdigest()
+        message = Undecodable(
+            channel=NAME, account=self._settings.account, external_id=external_id, reason=reason, raw=raw
+        )
+        return Read(number=number, message=message)
 
     def decode(self, update: Any) -> Read:
         """Raises anything for an update that is not shaped as the documentation says."""
@@ -137,7 +136,7 @@ class Reader:
         group = message.get("media_group_id")
         return Read(
             number=number,
-            message=made if edited else self._commanded(made),
+            message=made if edited else self._commanded(made if private else self._unnamed(made, bool(content.files))),
             files=content.files,
             album=(chat_id, group) if isinstance(group, str) and not edited else None,
             thread=_thread(message),
@@ -168,6 +167,19 @@ class Reader:
         if command is not None and command[2] is not None and command[2].lower() == self._me.username.lower():
             return True
         return self._mention is not None and self._mention.search(text) is not None
+
+    def _unnamed(self, message: InboundMessage, files: bool) -> InboundMessage:
+        """Without our name at either end: it says for whom the words are, and is none of them."""
+        text = message.text.strip()
+        begin = self._mention.match(text) if self._mention is not None else None
+        if begin is not None:
+            text = text[begin.end() :].lstrip(" ,:;")
+        end = max(self._mention.finditer(text), key=lambda found: found.end(), default=None) if self._mention else None
+        if end is not None and end.end() == len(text):
+            text = text[: end.start()].rstrip(" ,")
+        if text == message.text.strip():
+            return message
+        return replace(message, text=text or ("" if files else GREETING))
 
     def _commanded(self, message: InboundMessage) -> InboundMessage:
         """/start and /help greet, /human calls a person; all other words are words."""

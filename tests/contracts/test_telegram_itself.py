@@ -23,6 +23,7 @@ from tests.contracts.harness import settled
 from tests.contracts.test_telegram_channel import BOT, SECRET, TelegramHarness, WebhookHarness
 from tests.house import until
 from tests.platforms.loopback_push import TLS
+from tests.platforms.telegram import BOTTOMLESS
 
 GROUP = -4001
 SUPER = -1001234567890
@@ -124,6 +125,18 @@ class TestReading:
             inner: TelegramChannel = channel.inner  # type: ignore[attr-defined]
             assert inner.ignored == {"update message_reaction": 1}
         assert host.texts() == [str(number) for number in range(99)]
+        assert len(host.quarantine) == 1
+
+    async def test_an_update_that_no_parser_takes_holds_back_nobody(
+        self, harness: TelegramHarness, host: FakeHost
+    ) -> None:
+        await harness.write("before")
+        await harness.control.call("update", update={"message": {"poison": BOTTOMLESS}})
+        await harness.write("after")
+        async with harness.running(host):
+            await host.received(2)
+            await settled(harness)
+        assert host.texts() == ["before", "after"]
         assert len(host.quarantine) == 1
 
     async def test_a_day_away_is_said(
