@@ -193,3 +193,27 @@ async def test_a_group_is_answered_where_it_asks(town: Town) -> None:
     await town.control.write("@warm7bot your whole site is down", chat=group, author=2007, **forum)
     (said,) = await town.heard(group, 1)
     assert said["message_thread_id"] == 55
+
+
+async def test_a_token_that_was_revoked_costs_nothing(town: Town) -> None:
+    chat = 2008
+    await town.control.write("your whole site is down", chat=chat)
+    await town.heard(chat, 1)
+    case = await town.case(chat)
+    await town.lea.done(f"cases/{case}/claim")
+    await town.heard(chat, 2)
+    await town.control.call("tokens", valid=False)
+    await town.lea.done(f"cases/{case}/reply", {"text": "Look at our status page."})
+
+    async def failed() -> list[Any] | None:
+        rows = await town.at.sql("SELECT id, error FROM message WHERE status = 'failed' AND body LIKE 'Look at our%'")
+        return list(rows) or None
+
+    ((row, error),) = await until(failed)
+    assert "set a new one" in error
+    await town.control.write("are you there", chat=chat)
+    await town.control.call("tokens", valid=True)
+    sue = await town.at.agent(f"Sue{chat}", "supervisor")
+    await sue.done(f"undelivered/{row}/send-again")
+    assert (await town.heard(chat, 3))[2]["text"] == "Look at our status page."
+    assert (await town.ends(chat, 2))[1] == ("text", "appended")
