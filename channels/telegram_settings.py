@@ -157,6 +157,8 @@ def _of_the_bot(made: TelegramSettings) -> list[str]:
     if made.listen not in LISTENS:
         wrong.append("listen is neither mentions, threads nor all")
     wrong += [f"{name} must be more than 0" for name in ("timeout", "connect_timeout") if not getattr(made, name)]
+    if not 1 <= made.poll_wait <= 50:
+        wrong.append("poll_wait must be from 1 to 50; Telegram holds a poll no longer")
     return wrong
 
 

@@ -282,9 +282,10 @@ def _topic(message: Json) -> str | None:
     return str(number_in(message, "message_thread_id"))
 
 
-def _thread(message: Json) -> str | None:
+def _thread(message: Json) -> str:
+    """What answers to a message are chained by: its topic, the first of its chain, or itself."""
     thread = message.get("message_thread_id")
-    return str(thread) if isinstance(thread, int) else None
+    return str(thread if isinstance(thread, int) else message["message_id"])
 
 
 def _moved(chat: int, message: Json) -> tuple[int, int] | None:

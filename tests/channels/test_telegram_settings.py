@@ -34,7 +34,7 @@ HOOK = {**GOOD, "mode": "webhook", "public_url": "https://help.example", "secret
         ({**GOOD, "places": {"hunter": "all", "-5": "most"}}, ["is no chat id", "-5 listens to"]),
         ({**GOOD, "places": []}, ["places is no table"]),
         ({**GOOD, "timeout": "soon", "local_mode": "yes", "public_url": 5}, ["timeout", "local_mode", "public_url"]),
-        ({**GOOD, "timeout": 0}, ["timeout must be more"]),
+        ({**GOOD, "timeout": 0, "poll_wait": 0.5}, ["timeout must be more", "poll_wait must be from 1 to 50"]),
         ({"token_file": "/nowhere/at/all"}, ["token_file cannot be read"]),
         ({**GOOD, "token_file": "/nowhere/at/all"}, ["both given"]),
     ],

@@ -345,6 +345,15 @@ class TestGroups:
             ("5", False), ("6", True), ("6", True), ("5", False)
         ]  # fmt: skip
 
+    async def test_a_mention_opens_a_chain_of_answers(self, harness: TelegramHarness, host: FakeHost) -> None:
+        async with harness.running(host, plain(harness, listen="threads")):
+            first = await harness.control.write("@warm7bot help", chat=SUPER, author=1001, group=True)
+            chain = first["message"]["message_id"]
+            await harness.control.write("what is it?", chat=SUPER, author=1002, group=True, message_thread_id=chain)
+            await harness.control.write("something else", chat=SUPER, author=1003, group=True)
+            await host.received(3)
+        assert [(m.thread, m.addressed) for m in host.messages] == [(None, True), (None, True), (None, False)]
+
     async def test_twenty_a_minute_and_no_more(self) -> None:
         now = [0.0]
         pace = Pace(lambda: now[0])
@@ -491,6 +500,15 @@ class TestSending:
         assert call["link_preview_options"] == {"is_disabled": True}
         assert call["reply_parameters"] == {"message_id": 12, "allow_sending_without_reply": True}
         assert "parse_mode" not in call
+
+    async def test_typing_is_shown_in_the_topic(self, harness: TelegramHarness, host: FakeHost) -> None:
+        channel = plain(harness)
+        await harness.control.call("chat", chat={"id": SUPER, "type": "supergroup", "is_forum": True})
+        async with harness.running(host, channel):
+            address = harness.outbound("", place=str(SUPER)).address
+            await channel.typing(replace(address, thread="55"))
+        (call,) = [call for name, call in harness.platform.bot(BOT).calls if name == "sendChatAction"]
+        assert (call["chat_id"], call["action"], call["message_thread_id"]) == (SUPER, "typing", 55)
 
     async def test_the_token_is_told_to_nobody(
         self, harness: TelegramHarness, host: FakeHost, caplog: pytest.LogCaptureFixture
