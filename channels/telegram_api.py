@@ -12,7 +12,7 @@ import json
 import logging
 import re
 import ssl
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -253,15 +253,13 @@ class Api:
         for name in ("telegram", "httpx", "httpcore"):
             library = logging.getLogger(name)  # they write addresses, and the token stands in them
             library.setLevel(max(logging.WARNING, library.level))
-        base = settings.api_url.rstrip("/")
-        files = (settings.file_url or f"{base}/file").rstrip("/")
         self._lines = (Line(settings, at_once=2, raw=True), Line(settings, at_once=AT_ONCE))
         self._wait = settings.poll_wait
         self.closed = False
         self.bot = Bot(
             settings.token,
-            base_url=f"{base}/bot",
-            base_file_url=f"{files}/bot",
+            base_url=f"{settings.api}/bot",
+            base_file_url=f"{settings.files}/bot",
             get_updates_request=self._lines[0],
             request=self._lines[1],
         )
@@ -272,15 +270,29 @@ class Api:
             await line.shutdown()
 
     async def me(self) -> Me:
-        with listening() as heard:
-            user = await self.bot.get_me()
-        raw = heard.result if isinstance(heard.result, dict) else {}
+        raw = await self._object(self.bot.get_me)
+        if not isinstance(raw.get("id"), int):
+            raise Garbled("it does not say who we are")
         return Me(
-            id=user.id,
-            username=user.username or "",
+            id=raw["id"],
+            username=str(raw.get("username") or ""),
             reads_all=raw.get("can_read_all_group_messages") is True,
             joins_groups=raw.get("can_join_groups") is not False,
         )
+
+    async def _object(self, method: Callable[[], Awaitable[Any]]) -> Mapping[str, Any]:
+        """The raw object that a method gives: a server of one's own may leave out what the library's model wants."""
+        with listening() as heard:
+            try:
+                await method()
+            except TelegramError:
+                raise
+            except Exception as error:
+                if not isinstance(heard.result, dict):
+                    raise Garbled(type(error).__name__) from error
+        if not isinstance(heard.result, dict):
+            raise Garbled("it is no object")
+        return heard.result
 
     async def updates(self, offset: int | None, *, limit: int, wait: bool, kinds: Sequence[str]) -> list[Any]:
         """The raw updates from `offset` on; everything below is given up by Telegram. None: whatever it still has."""
@@ -295,14 +307,18 @@ class Api:
         return heard.result
 
     async def webhook(self) -> Mapping[str, Any]:
-        """What Telegram knows of our webhook: url, pending_update_count, last_error_message…"""
-        with listening() as heard:
-            await self.bot.get_webhook_info()
-        if not isinstance(heard.result, dict):
-            raise Garbled("the webhook's state is no object")
-        return heard.result
+        """What Telegram knows of our webhook: url, pending_update_count, last_error_message…
+
+        Empty where a server of one's own knows no such method."""
+        try:
+            return await self._object(self.bot.get_webhook_info)
+        except Refused as error:
+            if error.status not in _NO_SUCH_METHOD:
+                raise
+            return {}
 
 
+_NO_SUCH_METHOD: Final = (404, 405, 501)
 UPDATES: Final = ("message", "edited_message", "callback_query", "my_chat_member")
 POSTS: Final = ("channel_post", "edited_channel_post")
 

@@ -16,7 +16,7 @@ from channels import filetypes
 from channels.contract import Attachment
 from channels.telegram_api import Api, Refused, certificates, listening, said
 from channels.telegram_content import FileRef
-from channels.telegram_settings import PUBLIC_API, TELEGRAM_TAKES, TelegramSettings
+from channels.telegram_settings import TELEGRAM_TAKES, TelegramSettings
 
 log = logging.getLogger(__name__)
 
@@ -39,11 +39,10 @@ class Files:
         self._settings = settings
         self._api = api
         self._at_most = settings.file_at_most
-        if settings.api_url.rstrip("/") == PUBLIC_API:
+        if settings.is_public:
             self._at_most = min(self._at_most, TELEGRAM_TAKES)
         self._turn = asyncio.Semaphore(AT_ONCE)
-        base = (settings.file_url or f"{settings.api_url.rstrip('/')}/file").rstrip("/")
-        self._base = f"{base}/bot{settings.token}"
+        self._base = f"{settings.files}/bot{settings.token}"
         self._client = httpx.AsyncClient(
             timeout=httpx.Timeout(settings.timeout, connect=settings.connect_timeout),
             limits=httpx.Limits(max_connections=AT_ONCE, keepalive_expiry=2.0),

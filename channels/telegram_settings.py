@@ -74,6 +74,21 @@ class TelegramSettings:
         return int(self.file_max_mb * 1_000_000)
 
     @property
+    def api(self) -> str:
+        """`api_url` without what the library puts behind it."""
+        return _origin(self.api_url)
+
+    @property
+    def files(self) -> str:
+        """`file_url` in the same way, or what follows from `api_url`."""
+        return _origin(self.file_url) if self.file_url else f"{self.api}/file"
+
+    @property
+    def is_public(self) -> bool:
+        """It is Telegram's own server, with its limits."""
+        return self.api == PUBLIC_API
+
+    @property
     def path(self) -> str:
         """Of webhook: the route."""
         return f"/channels/telegram/{self.account}"
@@ -183,7 +198,7 @@ def _of_the_webhook(made: TelegramSettings) -> list[str]:
     ]
     if made.secret and not _SECRET.fullmatch(made.secret):
         wrong.append("secret must be 1 to 256 of A-Z a-z 0-9 _ -")
-    if made.api_url.rstrip("/") == PUBLIC_API and _is_address(made.public_url):
+    if made.is_public and _is_address(made.public_url):
         parts = urlsplit(made.public_url)
         if parts.scheme != "https":
             wrong.append("public_url must be https; Telegram pushes nowhere else")
@@ -193,6 +208,10 @@ def _of_the_webhook(made: TelegramSettings) -> list[str]:
 
 
 _CHECKS: Final = (_of_the_bot, _of_addresses, _of_the_webhook)
+
+
+def _origin(url: str) -> str:
+    return url.rstrip("/").removesuffix("/bot").rstrip("/")
 
 
 def _is_address(value: str) -> bool:

@@ -51,14 +51,14 @@ class Door:
                 if self._reader is None:
                     self._reader = Reader(self._settings, await api.me())
                     self._intake, self._host = intake, host
-                known = str((await api.webhook()).get("url", ""))
-                if not is_set or not known:
+                known = (await api.webhook()).get("url")
+                if not is_set or known == "":
                     if known and known != self._settings.webhook:
                         log.warning("%s %s: the webhook was set elsewhere; it is ours from now on",
                                     NAME, self._settings.account)  # fmt: skip
                     await self._set(api)
                     is_set = True
-                elif known != self._settings.webhook:
+                elif known is not None and known != self._settings.webhook:
                     log.error("%s %s: somebody has set the webhook elsewhere, and Telegram calls us no more. Stop that "
                               "program, or give this desk a bot of its own; then restart.",
                               NAME, self._settings.account)  # fmt: skip

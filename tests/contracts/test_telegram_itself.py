@@ -23,7 +23,7 @@ from tests.contracts.harness import settled
 from tests.contracts.test_telegram_channel import BOT, SECRET, TelegramHarness, WebhookHarness
 from tests.house import until
 from tests.platforms.loopback_push import TLS
-from tests.platforms.telegram import BOTTOMLESS
+from tests.platforms.telegram import BOTTOMLESS, TelegramPlatform
 
 GROUP = -4001
 SUPER = -1001234567890
@@ -167,6 +167,37 @@ class TestReading:
                 )
             await host.received(4)
         assert deliveries == [1, 3]
+
+
+class TestOtherServers:
+    """A Bot API server of one's own may know less."""
+
+    @pytest.mark.parametrize("mode", ["polling", "webhook"])
+    async def test_one_that_knows_little_is_enough(
+        self, pushed: TelegramHarness, host: FakeHost, monkeypatch: pytest.MonkeyPatch, mode: str
+    ) -> None:
+        async def me(self: object, *_: object) -> Any:
+            return {"id": BOT, "username": "warm7bot"}
+
+        async def took(self: object, bot: Any, call: Any, _: object) -> Any:
+            return {"message_id": bot.accept(call, {"text": call["text"]})["message_id"]}
+
+        monkeypatch.delattr(TelegramPlatform, "_getWebhookInfo")
+        monkeypatch.setattr(TelegramPlatform, "_getMe", me)
+        monkeypatch.setattr(TelegramPlatform, "_sendMessage", took)
+        pushed.mode = mode
+        async with pushed.running(host) as channel:
+            await pushed.write("one")
+            await host.received(1)
+            await settled(pushed)
+            assert (await channel.send(pushed.outbound("two"))).external_id
+
+    async def test_its_address_may_be_given_as_the_library_wants_it(
+        self, harness: TelegramHarness, host: FakeHost
+    ) -> None:
+        async with harness.running(host, plain(harness, api_url=f"{harness.platform.url}/bot")):
+            await harness.write("one")
+            await host.received(1)
 
 
 class TestMark:
