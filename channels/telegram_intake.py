@@ -24,6 +24,8 @@ FILES_WITHIN: Final = 20.0
 """Seconds for all files that are committed together."""
 STOP_WITHIN: Final = 4.0
 """Seconds that a running commit gets when we are stopped."""
+SIGNS_WITHIN: Final = 0.5
+"""Seconds that signs of presses get then."""
 BYTES_TOGETHER: Final = 20_000_000
 FILES_TOGETHER: Final = 12
 """Files that are in memory at the same time, but for those of one album."""
@@ -41,6 +43,8 @@ class Intake:
         self._signs: set[asyncio.Task[None]] = set()
 
     async def close(self) -> None:
+        if self._signs:
+            await asyncio.wait(self._signs, timeout=SIGNS_WITHIN)
         for task in self._signs:
             task.cancel()
         await asyncio.gather(*self._signs, return_exceptions=True)

@@ -22,7 +22,7 @@ import random
 import signal
 import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -278,7 +278,7 @@ class TelegramPlatform:
         while True:
             with contextlib.suppress(httpx.HTTPError):
                 if not self._outage.is_set():
-                    answer = await client.post(bot.webhook["url"], content=body, headers=headers)
+                    answer = await _to_its_end(client.post(bot.webhook["url"], content=body, headers=headers))
                     if answer.is_success:
                         bot.taken(update["update_id"])
                         seen.discard(update["update_id"])  # it may be pushed once more
@@ -395,6 +395,18 @@ def _chat_of(update: Any) -> Any:
             chat = value.get("chat") or (value.get("message") or {}).get("chat") or {}
             return chat.get("id") if isinstance(chat, dict) else None
     return None
+
+
+async def _to_its_end(post: Coroutine[Any, Any, httpx.Response]) -> httpx.Response:
+    """A request that is cancelled while it connects leaves its socket open: it gets a moment first."""
+    task = asyncio.create_task(post)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task], timeout=1)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        raise
 
 
 async def _first(*events: asyncio.Event, timeout: float) -> None:
