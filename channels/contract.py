@@ -427,7 +427,7 @@ class PullHost(Host, Protocol):
         ...
 
     def refusal(self, name: str, reason: str, *, alone: bool = False) -> str:
-        """Why a file was not kept, and what would be. `reason`: program | active | empty | large | other.
+        """Why a file was not kept, and what would be. `reason`: program | active | empty | large | away | other.
 
         `alone`: nothing came with it, so nothing arrived."""
         ...

@@ -22,8 +22,8 @@ log = logging.getLogger(__name__)
 
 REFUSED: Final = "refused:"
 """In an attachment's `reference`: it was not kept, and why."""
-LATER: Final = "telegram:"
-"""In an attachment's `reference`: Telegram's own name for a file that could not be fetched."""
+AWAY: Final = f"{REFUSED}away"
+"""It could not be fetched."""
 AT_ONCE: Final = 3
 TRIES: Final = 3
 
@@ -64,7 +64,7 @@ class Files:
                 return await self._attachment(file)
         except TimeoutError:
             log.warning("a file of %s was not fetched in time", self._settings.account)
-            return _without(file, f"{LATER}{file.id}", file.size)
+            return _without(file, AWAY, file.size)
 
     async def _attachment(self, file: FileRef) -> Attachment:
         for attempt in range(TRIES):
@@ -77,10 +77,10 @@ class Files:
                 if isinstance(error, Refused) and error.status < 500 and error.status != 429:
                     log.warning("a file of %s was not fetched: %s", self._settings.account, said(error))
                     large = "too big" in error.description.lower()
-                    return _without(file, f"{REFUSED}large" if large else f"{LATER}{file.id}", file.size)
+                    return _without(file, f"{REFUSED}large" if large else AWAY, file.size)
                 log.warning("a file of %s is tried again: %s", self._settings.account, type(error).__name__)
                 await asyncio.sleep(self._settings.retry_base * 2**attempt)
-        return _without(file, f"{LATER}{file.id}", file.size)
+        return _without(file, AWAY, file.size)
 
     def _looked_at(self, file: FileRef, data: bytes | None) -> Attachment:
         if data is None:

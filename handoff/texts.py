@@ -109,6 +109,7 @@ _FILE_REASONS: Final = {
     "program": "it is a program",
     "active": "it is a page that a browser could run",
     "empty": "there is nothing in it",
+    "away": "it could not be fetched from where it was sent",
 }
 
 
