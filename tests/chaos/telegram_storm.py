@@ -192,16 +192,22 @@ class _Run:
             await database.close()
 
     async def _send_again(self) -> int:
-        """A person looks through what did not surely arrive, and sends every second one again."""
+        """A person sends again what surely did not arrive, and every second one of what may not have."""
         headers = {"Authorization": f"Bearer {self.token}"}
         base = f"http://127.0.0.1:{self.port}/api/v1"
-        async with httpx.AsyncClient(verify=TLS, trust_env=False, headers=headers) as client:
-            items = (await client.get(f"{base}/undelivered")).json()["messages"]
-            chosen = [item["id"] for item in items if item["status"] == "unknown"][::2]
-            for id_ in chosen:
-                (await client.post(f"{base}/undelivered/{id_}/send-again")).raise_for_status()
-            self.again = set(chosen)
-        return len(chosen)
+        async with httpx.AsyncClient(base_url=base, verify=TLS, trust_env=False, headers=headers, timeout=30) as client:
+            items, cursor = list[dict[str, Any]](), ""
+            while True:
+                page = (await client.get("/undelivered", params={"limit": 200, "cursor": cursor})).json()
+                items += page["messages"]
+                if (cursor := page["next"]) is None:
+                    break
+            unknown = [item["id"] for item in items if item["status"] == "unknown"]
+            self.again = set(unknown[::2])
+            parked = [item["id"] for item in items if item["status"] == "parked"]
+            for id_ in (*sorted(self.again), *parked):
+                (await client.post(f"/undelivered/{id_}/send-again")).raise_for_status()
+        return len(self.again) + len(parked)
 
     # --- what is to be seen ---
 

@@ -43,7 +43,7 @@ async def test_a_few_kills(tmp_path: Path) -> None:
 @pytest.mark.parametrize("mode", ["polling", "webhook"])
 async def test_every_point_of_its_way(tmp_path: Path, mode: str) -> None:
     faults = ("cut_after", "cut_before", "busy", "error_after", "close_after")
-    found = await rage(TelegramStorm(kills=LONG, mode=mode, seed=7, faults=faults), tmp_path)
+    found = await rage(TelegramStorm(kills=LONG, mode=mode, seed=7, faults=faults, pause=0.4), tmp_path)
     holds(mode, found)
     assert sum(found.kills.values()) >= 50
     assert found.resent > 0
