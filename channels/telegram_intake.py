@@ -114,11 +114,13 @@ class Intake:
             task.add_done_callback(self._signs.discard)
 
     async def _show(self, press: Press) -> None:
-        """End the waiting sign on the button, and let it be seen which one was pressed. Best effort."""
+        """End the waiting sign on the button, and let it be seen which one was pressed. Best effort.
+
+        In a group everybody may press: there the buttons stay, for the one whom they are meant for."""
         shown = InlineKeyboardMarkup([[InlineKeyboardButton(f"✓ {press.label}"[:64], callback_data=PRESSED)]])
         try:
             await self._api.bot.answer_callback_query(press.id)
-            if press.data != PRESSED:
+            if press.data != PRESSED and press.chat > 0:
                 await self._api.bot.edit_message_reply_markup(press.chat, press.message, reply_markup=shown)
         except Exception as error:
             log.info("a press was kept, but not shown to be: %s", said(error))

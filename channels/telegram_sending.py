@@ -224,7 +224,9 @@ def _keyboard(buttons: Sequence[Button]) -> InlineKeyboardMarkup | None:
     for button in buttons:
         if not 1 <= len(button.id.encode()) <= BUTTON_BYTES:
             raise Unsupported(f"Telegram takes {BUTTON_BYTES} bytes behind a button; {button.id[:80]!r} has more.")
-    keys = [InlineKeyboardButton(storable(button.label)[:64], callback_data=button.id) for button in buttons]
+    keys = [
+        InlineKeyboardButton(storable(button.label)[:64] or button.id, callback_data=button.id) for button in buttons
+    ]
     width = 2 if all(len(button.label) <= 20 for button in buttons) else 1
     return InlineKeyboardMarkup([keys[at : at + width] for at in range(0, len(keys), width)])
 

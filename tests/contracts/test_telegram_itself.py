@@ -471,6 +471,24 @@ class TestPresses:
         assert (got.kind, got.button, got.text) == ("button", "helped:no", "No")
         assert harness_calls(harness).count("answerCallbackQuery") == 1
 
+    async def test_in_a_group_nobody_takes_the_buttons_from_whom_they_are_for(
+        self, harness: TelegramHarness, host: FakeHost
+    ) -> None:
+        channel = plain(harness)
+        await harness.control.call("chat", chat={"id": SUPER, "type": "supergroup"})
+        async with harness.running(host, channel):
+            no = Button(id="helped:no", label="No")
+            receipt = await channel.send(harness.outbound("Did this help?", place=str(SUPER), buttons=(no,)))
+            for _ in range(2):
+                await harness.control.press("helped:no", chat=SUPER, author=1002, message=int(receipt.external_id))
+            await host.received(2)
+
+            async def answered() -> bool:
+                return harness_calls(harness).count("answerCallbackQuery") == 2
+
+            await until(answered)
+        assert "editMessageReplyMarkup" not in harness_calls(harness)
+
     async def test_more_than_fits_behind_a_button_is_refused(self, harness: TelegramHarness, host: FakeHost) -> None:
         async with harness.running(host) as channel:
             with pytest.raises(Unsupported, match="64 bytes"):

@@ -249,6 +249,7 @@ class TelegramPlatform:
     async def _push(self, bot: Bot) -> None:
         """Each update until it is taken, several at once, a place's in its order."""
         chats: dict[Any, asyncio.Task[None]] = {}
+        pushes: set[asyncio.Task[None]] = set()
         seen: set[int] = set()
         async with httpx.AsyncClient(timeout=self.knobs.push_timeout, verify=TLS, trust_env=False) as client:
             try:
@@ -261,12 +262,14 @@ class TelegramPlatform:
                             # An album's parts come side by side, as they do in life.
                             key = number if "media_group_id" in json.dumps(update) else _chat_of(update)
                             before = chats.get(key)
-                            chats[key] = asyncio.create_task(self._push_one(client, bot, update, before, seen))
+                            chats[key] = push = asyncio.create_task(self._push_one(client, bot, update, before, seen))
+                            pushes.add(push)
+                            push.add_done_callback(pushes.discard)
                     await news.wait()
             finally:
-                for task in chats.values():
+                for task in pushes:
                     task.cancel()
-                await asyncio.gather(*chats.values(), return_exceptions=True)
+                await asyncio.gather(*pushes, return_exceptions=True)
 
     async def _push_one(
         self, client: httpx.AsyncClient, bot: Bot, update: Any, before: asyncio.Task[None] | None, seen: set[int]
