@@ -60,6 +60,12 @@ class Silent(Exception):
     """The link is up and nothing comes through it."""
 
 
+AWAY: Final = (
+    OSError, TimeoutError, aiohttp.ClientError, discord.HTTPException, discord.GatewayNotFound, ChannelError, Silent,
+)  # fmt: skip
+"""What says nothing about the session: it may be resumed as soon as Discord can be reached."""
+
+
 @dataclass(slots=True)
 class Session:
     """Where a session stands; whoever has this can resume it, also another process."""

@@ -14,7 +14,7 @@ from typing import Any, Final
 from channels import discord_inbound as inbound
 from channels.contract import Cursor, Host, LeaseLost, PermanentFailure, TemporaryFailure, Tenure
 from channels.discord_files import Files
-from channels.discord_gateway import DEFAULT_GATEWAY, Gateway, Refused, Session
+from channels.discord_gateway import AWAY, DEFAULT_GATEWAY, Gateway, Refused, Session
 from channels.discord_inbound import Memory, Scene
 from channels.discord_lanes import Lanes
 from channels.discord_missed import Missed
@@ -30,6 +30,8 @@ LEASE_SOON: Final = 1.0
 STEP_DOWN: Final = 2.0
 STABLE: Final = 60.0
 """A session that lived so long was no waste."""
+RESUMES_AT_MOST: Final = 8
+"""In a row that come to nothing at once; then a new session is begun."""
 IDENTIFIES_LEFT: Final = 50
 """Of a thousand a day; with fewer left, new sessions wait for the next day's."""
 CATCH_UP_WITHIN: Final = 10.0
@@ -116,7 +118,7 @@ class Reader:
                 await self._connect()
                 failures = 0 if time.monotonic() - began > 1 else failures + 1
                 refused, wait = 0, 0.0 if failures < 3 else self._backoff(failures)
-                if failures >= 3:
+                if failures >= RESUMES_AT_MOST:
                     self._session = None  # it can be resumed for ever, and does not live
             except Refused as error:
                 wait = self._refused(error, refused)
@@ -126,9 +128,10 @@ class Reader:
                 wait = self._backoff(failures)
                 self.health.trouble = f"Discord's gateway cannot be reached or breaks off: {in_words(error)}"
                 log.warning("%s: the connection ended, trying again in %.1f s: %s", self.lease, wait, in_words(error))
-                if failures >= 3:
-                    self._session = None  # what is replayed may be what it dies of; the history has it too
-                await self._drop_gateway()
+                if not isinstance(error, AWAY):
+                    if failures >= 3:
+                        self._session = None  # what is replayed may be what it dies of; the history has it too
+                    await self._drop_gateway()
             finally:
                 self.ready.clear()
                 self.health.connected_since = None

@@ -39,7 +39,7 @@ class DiscordSettings:
     silence: float = 15.0
     """After so long without a word from the gateway it is asked for a sign of life; after twice that it is dead."""
     retry_base: float = 0.5
-    retry_cap: float = 15.0
+    retry_cap: float = 10.0
     refused_wait: float = 30.0
     """After a refused token or intent, doubling up to ten times that."""
     identify_every: float = 5.0

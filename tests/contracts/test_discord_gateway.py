@@ -88,6 +88,19 @@ class TestSessions:
         assert host.texts() == ["before", "meanwhile"]
         assert len(state(harness)["identifies"]) == 1
 
+    async def test_a_session_outlives_a_long_outage(self, harness: DiscordHarness, host: DiscordHost) -> None:
+        """Even what no history could tell comes: the first line of somebody whom we do not know."""
+        async with harness.running(host):
+            await harness.write("before")
+            await host.received(1)
+            await harness.away()
+            await harness.write("a stranger", place="p7", author="robo")
+            await until(true(lambda: harness.platform.turned_away > 12))
+            await harness.back()
+            await host.received(2)
+        assert host.texts() == ["before", "a stranger"]
+        assert len(state(harness)["identifies"]) == 1
+
     async def test_an_invalid_session_is_begun_anew_and_the_gap_fetched(
         self, harness: DiscordHarness, host: DiscordHost
     ) -> None:

@@ -52,6 +52,8 @@ class DiscordPlatform:
         self.outage = False
         self.deaf = False
         """Gateway connections stand, and nothing goes through them."""
+        self.turned_away = 0
+        """How often somebody knocked during an outage."""
         self.leaks = 0
         """How often somebody showed a token where files are fetched."""
         self._faults = Faults(self.knobs, random.Random(seed))  # type: ignore[arg-type]
@@ -118,6 +120,7 @@ class DiscordPlatform:
         transport = request.transport
         assert transport is not None
         if self.outage:
+            self.turned_away += 1
             _reset(transport)
             raise ConnectionResetError
         self._transports.add(transport)
