@@ -13,6 +13,7 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any, Final
 
 import aiohttp
@@ -142,6 +143,15 @@ class Gateway(discord.Client):
                     await super().login(token)
             except discord.LoginFailure:
                 raise Refused(4004, FATAL[4004]) from None
+
+    async def application_info(self) -> Any:
+        """What the SDK wants to know at login; an application that cannot be described is no reason not to listen."""
+        try:
+            return await super().application_info()
+        except (discord.Forbidden, discord.NotFound, KeyError, TypeError, ValueError) as error:
+            log.warning("the application is not described: %s", type(error).__name__)
+            id_ = self.user.id if self.user is not None else 0
+            return SimpleNamespace(id=id_, interactions_endpoint_url=None, flags=discord.ApplicationFlags())
 
     async def live(self, url: str, session: Session | None) -> None:
         """One connection, until it ends. Returns if it can be resumed or begun anew, whichever `take` has heard.

@@ -159,6 +159,20 @@ class TestSessions:
             *_, deletion = await host.received(3)
         assert (deletion.kind, deletion.external_id, deletion.author.external_id) == ("deletion", message, "ada")
 
+    async def test_what_stands_between_may_know_little(self, harness: DiscordHarness, host: DiscordHost) -> None:
+        """A proxy or an emulator without the application, the servers and the channels."""
+        lacking = ("application", "guilds", "channel")
+        await harness.platform.control("faults", {name: ["blocked"] * 100 for name in lacking})
+        async with harness.running(host):
+            await harness.write("first")
+            await harness.says("second", mention=True)
+            await host.received(2)
+        await harness.write("missed")
+        await harness.forget()
+        async with harness.running(host):
+            await host.received(3)
+        assert host.texts() == ["first", "second", "missed"]
+
     async def test_a_silent_link_is_found_and_resumed(self, harness: DiscordHarness, host: DiscordHost) -> None:
         async with harness.running(host, harness.make(silence=0.15)):
             await harness.write("before")
