@@ -130,7 +130,9 @@ class DiscordChannel:
         return portions(text, markdown.LIMIT, markdown.length)
 
     async def send(self, message: OutboundMessage) -> Receipt:
-        body = _body(message)
+        address = message.address
+        said = message.reply_to or self._reader.scene.memory.latest(address.place, address.recipient)
+        body = _body(message, said if address.public else None)
         answer = await self._rest.post(_messages(message.address), body, files=message.attachments)
         try:
             return Receipt(external_id=inbound.snowflake(answer["id"]))
@@ -190,8 +192,8 @@ def _messages(address: Address) -> str:
         raise Unsupported(f"{address.place[:40]!r} is no channel of Discord's") from error
 
 
-def _body(message: OutboundMessage) -> dict[str, Any]:
-    """What is sent. Raises `Unsupported` for what Discord cannot take."""
+def _body(message: OutboundMessage, said: str | None) -> dict[str, Any]:
+    """What is sent, as a reply to what was `said`. Raises `Unsupported` for what Discord cannot take."""
     content = markdown.render(message.text)
     if markdown.length(message.text) > markdown.LIMIT:
         raise Unsupported(f"a message on Discord has {markdown.LIMIT} characters at most; send it in parts")
@@ -206,8 +208,8 @@ def _body(message: OutboundMessage) -> dict[str, Any]:
     }
     if message.buttons:
         body["components"] = _components(message.buttons, message.address.recipient)
-    if message.reply_to is not None and message.address.public and message.reply_to.isdigit():
-        body["message_reference"] = {"message_id": message.reply_to, "fail_if_not_exists": False}
+    if said is not None and said.isdigit():
+        body["message_reference"] = {"message_id": said, "fail_if_not_exists": False}
     if message.attachments:
         body["attachments"] = [
             {"id": number, "filename": file.name[:200]} for number, file in enumerate(message.attachments)

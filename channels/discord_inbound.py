@@ -50,17 +50,28 @@ class Memory:
 
     def __init__(self) -> None:
         self._known: OrderedDict[str, Known] = OrderedDict()
+        self._latest: OrderedDict[tuple[str, str], str] = OrderedDict()
 
     def put(self, message: InboundMessage) -> None:
         self._known[message.external_id] = Known(
             author=message.author, addressed=message.addressed, place=message.place
         )
         self._known.move_to_end(message.external_id)
-        while len(self._known) > REMEMBERED:
-            self._known.popitem(last=False)
+        if message.kind == "message":
+            who = (message.place, message.author.external_id)
+            if int(message.external_id) > int(self._latest.get(who, "0")):
+                self._latest[who] = message.external_id
+                self._latest.move_to_end(who)
+        for each in (self._known, self._latest):
+            while len(each) > REMEMBERED:
+                each.popitem(last=False)
 
     def get(self, message: str) -> Known | None:
         return self._known.get(message)
+
+    def latest(self, place: str, author: str) -> str | None:
+        """What somebody said last in a place, as far as we have heard."""
+        return self._latest.get((place, author))
 
 
 @dataclass(slots=True, kw_only=True)

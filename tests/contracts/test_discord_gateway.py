@@ -420,6 +420,18 @@ class TestSending:
         assert "message_reference" not in second
         assert "@everyone" not in first["content"]
 
+    async def test_in_a_server_it_answers_the_last_line_of_who_asked(
+        self, harness: DiscordHarness, host: DiscordHost
+    ) -> None:
+        message = harness.outbound("here", place=GENERAL)
+        public = type(message.address)(account="main", place=GENERAL, recipient=NAMES["ada"], public=True)
+        async with harness.running(host) as channel:
+            await harness.says("help", mention=True)
+            last = await harness.says("it says 404")
+            await host.received(2)
+            await channel.send(type(message)(key="m1", address=public, text=message.text))
+        assert state(harness)["sends"][0]["message_reference"]["message_id"] == last
+
     async def test_its_limit_is_obeyed_before_it_is_told(self, harness: DiscordHarness, host: DiscordHost) -> None:
         await harness.platform.control("knobs", {"limit": 2, "per": 1.0})
         async with harness.running(host) as channel:
