@@ -21,6 +21,8 @@ _URL = re.compile(r"https?://[^\s<>\\`|*\"'\[\]{}^]+", re.IGNORECASE)
 _URL_END = re.compile(r"[.,:;!?)_~]+$")
 _SIGNS = re.compile(r"[\\*_~|`<>\[\]]")
 _LINE_START = re.compile(r"^([^\S\n]*)(#|-|\+|>|\d+(?=[.)]))", re.MULTILINE)
+_SCHEME = re.compile(r"(?:https?|steam|discord):(?=//)", re.IGNORECASE)
+"""What is no address after all: Discord would take it for one, with our backslashes in it."""
 _EMOJI = re.compile(r":(?=[\w+~-]+:)")
 _PING = re.compile(r"@(?=everyone|here|[!&]?\d)", re.IGNORECASE)
 _CALL = re.compile(r"@(?=everyone|here)", re.IGNORECASE)
@@ -128,7 +130,7 @@ def escaped(text: str, *, starts: bool = True) -> str:
 
 def _words(text: str, *, starts: bool) -> str:
     text = _SIGNS.sub(lambda match: "\\" + match.group(), _pointless(text))
-    text = _EMOJI.sub(r"\\:", text)
+    text = _EMOJI.sub(r"\\:", _SCHEME.sub(rf"\g<0>{NOTHING}", text))
     escape = _LINE_START.sub(_start, text) if starts else _later_lines(text)
     return _INVITE.sub(rf"\1{NOTHING}", escape)
 

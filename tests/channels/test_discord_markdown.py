@@ -48,6 +48,7 @@ def test_nothing_pings_and_nothing_points(text: RichText) -> None:
 @given(words)
 @example("¯\\_(ツ)_/¯")
 @example("a_b_c http://a.b/c_d (http://x.y/z).")
+@example("http://**b**")
 @example("1. a\n- b\n# c\n> d")
 def test_words_are_words(text: str) -> None:
     """Whatever stands in them: no mark works, and what is seen is what was written."""
