@@ -10,6 +10,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
 from weakref import WeakValueDictionary
@@ -57,6 +58,8 @@ STOP_WITHIN: Final = 4.0
 """Seconds that what is being kept gets when we are stopped; the contract allows five for everything."""
 WHO_WITHIN: Final = 1.0
 """Seconds that the first event waits until Slack has said who we are."""
+LINKED_WITHIN: Final = 5.0
+"""Seconds that catching up waits at the start for a socket."""
 GREET_EVERY: Final = 300.0
 """Seconds between looks at who we are: a token that was revoked or mended shows."""
 
@@ -92,6 +95,7 @@ class SlackChannel:
             app=self._app, api=self._api, settings=settings, odd=self._odd, connected=self._connected
         )
         self._door = Door(settings.signing_secret, self._pushed) if settings.mode == "http" else None
+        self._linked = asyncio.Event()
         self._host: Host | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._doing: set[asyncio.Task[Any]] = set()
@@ -104,7 +108,6 @@ class SlackChannel:
     async def start(self, host: Host) -> None:
         await self._api.open()
         self._host = host
-        self._catch_up.gap()
         jobs: list[Callable[[], Coroutine[Any, Any, None]]] = [self._greet, lambda: self._run_catch_up(host)]
         if self._settings.mode == "socket":
             jobs.append(self._sockets.run)
@@ -132,6 +135,8 @@ class SlackChannel:
         self._tasks.append(asyncio.create_task(self._sockets.close()))  # what comes now goes to the others' sockets
 
     async def _run_catch_up(self, host: Host) -> None:
+        if not await self._linked_by_now():
+            self._catch_up.gap()  # histories can be read without a socket, too
         try:
             await self._catch_up.run(host)
         except Fenced as error:
@@ -140,6 +145,16 @@ class SlackChannel:
     def _connected(self, gap: bool) -> None:
         if gap:
             self._catch_up.gap()
+        self._linked.set()
+
+    async def _linked_by_now(self) -> bool:
+        """Wait a while until what happens now is told to us: what was missed before is then read once, not twice."""
+        if self._settings.mode == "http":
+            return False
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LINKED_WITHIN):
+                await self._linked.wait()
+        return self._linked.is_set()
 
     async def _greet(self) -> None:
         """Learn who we are, and see it when our token is revoked or mended."""
@@ -346,6 +361,7 @@ class SlackChannel:
 
     async def backfill(self, host: Host) -> int:
         """Raises `ChannelError` when Slack cannot be asked now; it is asked again in the background."""
+        await self._linked_by_now()
         return await self._catch_up.now(host)
 
     # --- out -------------------------------------------------------------------------------------

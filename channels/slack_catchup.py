@@ -137,7 +137,8 @@ class CatchUp:
                 await self._work(host, often=idle)
                 failures = 0
                 self.trouble = None
-            except Fenced:
+            except Fenced as error:
+                self._give_up_wanted(error)
                 raise
             except Exception as error:
                 failures += 1

@@ -19,7 +19,7 @@ from tests.contracts.harness import Ability, Arrived, Harness
 from tests.platforms.slack import SlackPlatform
 from tests.platforms.slack_state import unescaped
 
-TIMEOUT = 0.4
+TIMEOUT = 1.5
 
 
 class SlackHarness(Harness):
