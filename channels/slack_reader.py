@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import json
 import logging
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -26,6 +26,9 @@ log = logging.getLogger(__name__)
 RAW_AT_MOST: Final = 200_000
 """Bytes kept of a payload that cannot be read."""
 
+FIRST_AT_MOST: Final = 5000
+"""Messages whose sender's own name for them is remembered."""
+
 Item = InboundMessage | Undecodable
 
 
@@ -38,6 +41,7 @@ class Reader:
         self._files = Files(api, settings)
         self.us = Us()
         self._introduced = asyncio.Event()
+        self._first: OrderedDict[str, str] = OrderedDict()
         self.direct: dict[str, bool] = {}
         """What is known of places: is it a direct message?"""
         self.ignored: Counter[str] = Counter()
@@ -85,8 +89,18 @@ class Reader:
         event = inbound.message_event(body)
         where = inbound.where(event, us)
         scene = await self._scene(inbound.people_in(event), us, addressed=self.listens(where, mark))
-        message = inbound.read_message(event, scene)
+        message = self._first_of(inbound.read_message(event, scene), event.get("client_msg_id"))
         return [await self._with_files(message, event)]
+
+    def _first_of(self, message: InboundMessage, client_id: Any) -> InboundMessage:
+        """Slack has been seen to bring one message under two time stamps: it counts under the first."""
+        if message.kind != "message" or not isinstance(client_id, str) or not client_id:
+            return message
+        first = self._first.setdefault(f"{message.place}:{client_id[:100]}", message.external_id)
+        while len(self._first) > FIRST_AT_MOST:
+            self._first.popitem(last=False)
+        thread = first if message.thread == message.external_id else message.thread
+        return replace(message, external_id=first, thread=thread)
 
     async def press(self, body: Mapping[str, Any]) -> list[Item]:
         """Buttons under a message, or the shortcut at one. Raises `Ignored`."""
@@ -111,6 +125,7 @@ class Reader:
             found = inbound.read_history(message, place, scene)
             if not found or found[0].author.is_us:
                 return [], where
+            self._first_of(found[0], message.get("client_msg_id"))
             return [await self._with_files(found[0], event)], where
         except Exception as error:
             raw = json.dumps({"event": {"type": "message", **_dict(message), "channel": place}}).encode("ascii")

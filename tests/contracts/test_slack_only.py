@@ -121,6 +121,32 @@ async def test_message_and_mention_and_connect_are_one_message(slack: SlackHarne
     assert host.texts() == ["once"]
 
 
+async def test_the_same_four_times_is_one_message(slack: SlackHarness, host: FakeHost) -> None:
+    async with slack.running(host):
+        ts = await slack.write("once")
+        for _ in range(3):
+            await slack.redeliver(ts)
+        await settled(slack)
+        await slack.write("after")
+        await host.received(2)
+    assert host.texts() == ["once", "after"]
+
+
+async def test_one_message_under_two_time_stamps_is_one(slack: SlackHarness, host: FakeHost) -> None:
+    async with slack.running(host):
+        said(slack, "before")
+        await host.received(1)
+        said(slack, f"{US} once")
+        await host.received(2)
+        payload = slack.slack.space.parcels[-1].payload
+        phantom = payload["event"] | {"ts": "1.000002", "event_ts": "1.000002"}
+        slack.slack.space.bring("c1", "1.000002", "events_api", {**payload, "event_id": "Ev2", "event": phantom})
+        said(slack, "after")
+        await host.received(3)
+        await settled(slack)
+    assert host.texts() == ["before", "once", "after"]
+
+
 async def test_names_and_addresses(slack: SlackHarness, host: FakeHost) -> None:
     slack.slack.space.user("bo", name="Bo")
     slack.more = {"trust_profile_email": True}
