@@ -24,6 +24,7 @@ from channels.slack import SlackChannel
 from tests.contracts.fake_host import FakeHost
 from tests.contracts.harness import settled
 from tests.contracts.test_slack_channel import HttpHarness, SlackHarness
+from tests.platforms.plain_http import PlainServer, Reply, Request
 from tests.platforms.slack_state import BOT_USER
 
 US = f"<@{BOT_USER}>"
@@ -223,6 +224,40 @@ async def test_a_file_that_is_not_kept(
         (got,) = await host.received(1)
     assert [(f.content, f.reference) for f in got.attachments] == [(None, reference)]
     assert got.text == "see"
+
+
+@pytest.mark.parametrize("redirected", [False, True])
+async def test_nobody_else_ever_sees_the_token(slack: SlackHarness, host: FakeHost, redirected: bool) -> None:
+    seen: list[Request] = []
+
+    async def take(request: Request) -> Reply:
+        seen.append(request)
+        return Reply(body=b"got you")
+
+    thief = PlainServer(take)
+    await thief.open()
+    try:
+        slack.slack.elsewhere = f"{thief.url}/steal"
+        url = f"{slack.slack.server.url}/files/elsewhere" if redirected else slack.slack.elsewhere
+        file = slack.slack.keep_file("a.txt", b"words") | {"url_private_download": url, "url_private": url}
+        async with slack.running(host):
+            slack.slack.space.wrote(text="see", place="p1", author="ada", files=[file])
+            (got,) = await host.received(1)
+    finally:
+        await thief.shut()
+    assert [f.content for f in got.attachments] == [None]
+    assert seen == []
+
+
+async def test_without_a_commit_the_socket_hears_no_yes(slack: SlackHarness, host: FakeHost) -> None:
+    slack.slack.knobs.history = False  # so that nothing but another delivery can bring it
+    async with slack.running(host):
+        await until(lambda: host.cursors and slack.slack.sockets)
+        host.fail(2)
+        await slack.write("again and again")
+        await host.received(1)
+        await settled(slack)
+        assert host.attempts >= 3
 
 
 async def test_a_page_to_sign_in_is_no_file(slack: SlackHarness, host: FakeHost) -> None:

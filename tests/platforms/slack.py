@@ -57,6 +57,8 @@ class SlackPlatform:
         self.silent = False
         """Sockets take everything and answer nothing."""
         self.greets = True
+        self.elsewhere = "http://127.0.0.1:9/steal"
+        """Where a file that has moved is said to be."""
         self.calls: list[str] = []
         self._port = port
         self._outage = False
@@ -242,7 +244,7 @@ class SlackPlatform:
     def _file(self, name: str, token: str) -> Reply:
         content = self.space.files.get(name)
         if name.startswith("elsewhere"):
-            return Reply(status=302, headers={"location": "http://127.0.0.1:9/steal"})
+            return Reply(status=302, headers={"location": self.elsewhere})
         if token != self.knobs.token:
             return Reply(body=b"<html>sign in</html>", headers={"content-type": "text/html"})
         return Reply.of({"error": "no such file"}, 404) if content is None else Reply(body=content)
