@@ -16,6 +16,8 @@ from tests.chaos.evidence import Evidence, Row
 ENDS = {"answered", "handed_off", "appended", "filed", "noted", "ignored", "superseded", "quarantined"}
 HANDED = ("opened", "reopened", "escalated")
 """Events with which people get a conversation; the machine's are each told to the customer."""
+UNCLEAR_FOR = 50.0
+"""Seconds; a minute, less what a send may take."""
 COUNTED = {  # act of an agent -> the kind of event that each of them leaves, exactly one
     "reply": "replied", "note": "noted", "resolve": "resolved", "return": "returned", "release": "released",
     "snooze": "snoozed",
@@ -196,23 +198,23 @@ def _wholly(row: Row, parts: dict[str, list[Row]]) -> Iterator[str]:
 
 
 def together(at: Evidence) -> Iterator[str]:
-    """Nothing of a conversation comes between the parts of one text, unless that was unclear for a minute."""
+    """Nothing that was said later comes between the parts of one text, unless one of them was unclear for a minute."""
     if not at.reconciles:
         return
-    known, under_way = by_id(at), dict[int, int]()
+    known, last = by_id(at), dict[int, Row]()
     missing: Counter[int] = Counter()
     for line in at.noted("accepted"):
         row = known.get(_row_of(line))
         if row is None or line["copy"] > 1:
             continue
-        here = row["conversation_id"]
-        before = under_way.get(here)
-        if before is not None and before != row["id"] and missing[before] > 0 and known[before]["status"] == "sent":
-            yield f"message {row['id']} came between the parts of {before}"
-        if row["id"] not in missing:
-            missing[row["id"]] = row["parts"] or 1
-        missing[row["id"]] -= 1
-        under_way[here] = row["id"]
+        before = last.get(row["conversation_id"])
+        cut = known[_row_of(before)] if before is not None else row
+        if before is not None and row["seq"] > cut["seq"] and missing[cut["id"]] > 0 and cut["status"] == "sent":
+            waited = line.get("at", 0.0) - before.get("at", 0.0)
+            if waited < UNCLEAR_FOR:
+                yield f"message {row['id']} came between the parts of {cut['id']}, {waited:.1f} s after the last"
+        missing[row["id"]] = missing.get(row["id"], row["parts"] or 1) - 1
+        last[row["conversation_id"]] = line
 
 
 def settled(at: Evidence) -> Iterator[str]:

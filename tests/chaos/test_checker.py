@@ -119,6 +119,19 @@ def in_parts(at: Evidence, *keys: str, **more: Any) -> None:
         tell(at, accepted(key, words[key], copies[key]))
 
 
+def cut_in(at: Evidence, *, waited: float) -> None:
+    """The acknowledgement leaves in two parts, and the reply between them."""
+    change(at, 2, parts=2, parts_done=2)
+    lines = [accepted("m2-1", "a person"), accepted("m3", "we are on it"), accepted("m2-2", "comes")]
+    at.ledger = [*at.ledger[:4], *({**line, "at": number * waited} for number, line in enumerate(lines))]
+
+
+def test_what_was_unclear_for_a_minute_may_be_overtaken() -> None:
+    at = sound()
+    cut_in(at, waited=60.0)
+    assert check(at) == []
+
+
 def test_sound_parts_have_no_fault() -> None:
     at = sound()
     in_parts(at, "m2", "m3-1", "m3-2")
@@ -163,7 +176,7 @@ FAULTS: dict[str, list[Callable[[Evidence], Any]]] = {
         lambda at: in_parts(at, "m2", "m3-1", "m3-2", "m3-2"),
         lambda at: in_parts(at, "m2", "m3-1", "m3-2", status="cancelled", parts_done=1),
     ],
-    "together": [lambda at: in_parts(at, "m3-1", "m2", "m3-2")],
+    "together": [lambda at: cut_in(at, waited=0.0), lambda at: cut_in(at, waited=49.0)],
     "settled": [
         lambda at: change(at, 3, status="sending"),
         lambda at: change(at, 3, status="queued"),
