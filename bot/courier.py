@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -22,7 +22,7 @@ from store import faults, outbox
 from store.database import Database
 from store.errors import DatabaseAway
 from store.memorybus import BusProtocol
-from store.outbox import SETTLE_WITHIN, Line, Parcel, Settlement
+from store.outbox import SETTLE_WITHIN, Account, Line, Parcel, Settlement
 
 BATCH: Final = 32
 SEND_WITHIN: Final = 9.0
@@ -35,8 +35,14 @@ WAITS: Final = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 """Between tries: 60 s in all, then the row is parked where an agent sees it."""
 YES_AFTER: Final = (0.5, 1.0, 2.0, 3.0, 10.0)
 """Seconds between looks at a send whose answer was lost, while its ten seconds last."""
-LOOKS: Final = (0.0, 5.0, 15.0, 60.0, 300.0)
-"""Seconds until each next look at a send that has stayed unclear."""
+LOOKS: Final = ((20.0, 5.0), (600.0, 15.0), (7200.0, 60.0), (86_400.0, 900.0))
+"""Unclear for less than so many seconds: the next look after so many. Soon enough to know it when a link is back."""
+BLIND: Final = 120.0
+"""Seconds for which a send stays looked after although its channel cannot look anything up."""
+PATIENCE: Final = 3600.0
+"""Seconds for which a row waits for a link that is down, before it is parked."""
+REST: Final = 15.0
+"""Seconds at most between two tries to get through a link that is down, by one row."""
 DOUBTFUL: Final = "we cannot tell whether this arrived; sending again may double it"
 SWEEP_EVERY: Final = 2.0
 PAUSED_KEPT: Final = 10_000
@@ -68,7 +74,8 @@ class Courier:
         self._clock = clock
         self._news = asyncio.Event()
         self._sending: dict[int, asyncio.Task[None]] = {}
-        self._looks: dict[int, int] = {}
+        self._down_since: dict[Account, float] = {}
+        self._probing: set[Account] = set()
         self._rates = Rates(bus, find=find)
         self._paused: OrderedDict[int, None] = OrderedDict()
         self._claiming = asyncio.Lock()
@@ -130,6 +137,7 @@ class Courier:
             return SWEEP_EVERY
         if (left := (next_at - self._clock()).total_seconds()) > 0:
             return min(SWEEP_EVERY, max(0.02, left))
+        line = self._one_of_each_that_is_down(line)
         passed, busy = await self._rates.let_through(line), set(self._sending)
 
         async def claim(connection: AsyncConnection) -> tuple[list[Parcel], float]:
@@ -142,6 +150,8 @@ class Courier:
         parcels, claimed = await self._database.commit("courier.claim", claim)
         since = {row.id: row.since for row in line}
         for parcel in parcels:
+            if (account := (parcel.channel, parcel.account)) in self._down_since:
+                self._probing.add(account)
             self._sending[parcel.conversation_id] = tasks.create_task(self._carry(parcel, claimed, since[parcel.id]))
         if len(line) == BATCH or len(passed) < len(line):
             return 0.0  # there may be more, or others who need not wait
@@ -153,6 +163,7 @@ class Courier:
     async def _line(self) -> tuple[list[Line], datetime | None]:
         """Who stands in line, without those who have to wait, and when the next row of all is due."""
         now, busy, (accounts, places) = self._clock(), set(self._sending), self._rates.waiting()
+        accounts |= self._probing
 
         async def look(connection: AsyncConnection) -> tuple[list[Line], datetime | None]:
             next_at = await outbox.next_leaving(connection)
@@ -162,6 +173,18 @@ class Courier:
             return line, next_at
 
         return await self._database.look(look)
+
+    def _one_of_each_that_is_down(self, line: Sequence[Line]) -> list[Line]:
+        """Of an account through which nothing came last time only who has waited longest: it looks for all of them."""
+        found: set[Account] = set()
+        kept = []
+        for row in line:
+            account = row.place[:2]
+            if account not in found:
+                kept.append(row)
+            if account in self._down_since:
+                found.add(account)
+        return kept
 
     async def _carry(self, parcel: Parcel, claimed: float, since: datetime) -> None:
         """Send it, part by part while nothing is in the way. `since`: when its turn began."""
@@ -179,7 +202,10 @@ class Courier:
 
     async def _carry_part(self, parcel: Parcel, claimed: float, since: datetime) -> Parcel | None:
         """Send what is next of it and write that down. The parcel again, if its next part may leave at once."""
-        settlement = await self._send(parcel, claimed, since)
+        try:
+            settlement = await self._send(parcel, claimed, since)
+        finally:
+            self._probing.discard((parcel.channel, parcel.account))
         if settlement.status == "unknown":
             settlement = await self._wait_for_a_yes(parcel, settlement)
         if await self._goes_on(parcel, settlement):
@@ -248,7 +274,8 @@ class Courier:
                 return
 
     async def _send(self, parcel: Parcel, claimed: float, since: datetime) -> Settlement:
-        channel = self._find(parcel.channel, parcel.account)
+        account = (parcel.channel, parcel.account)
+        channel = self._find(*account)
         if channel is None:
             return self._again(parcel, f"no channel {parcel.channel}:{parcel.account} is running")
         if channel.capabilities.pull:
@@ -275,17 +302,23 @@ class Courier:
                 receipt = await channel.send(packed.message)
                 faults.reach("courier.after-send")
         except TemporaryFailure as error:
+            if error.everywhere:
+                return await self._rest(parcel, f"{packed.said}{error}", since)
+            self._down_since.pop(account, None)
             if error.retry_after is None:
                 return self._again(parcel, f"{packed.said}{error}")
             return await self._pause(parcel, f"{packed.said}{error}", error, since)
         except (PermanentFailure, Unsupported) as error:
+            self._down_since.pop(account, None)
             reason = f"{packed.said}{str(error) or type(error).__name__}"
             return Settlement(id=parcel.id, status="failed", error=reason)
         except Exception as error:
             if not isinstance(error, (UnknownOutcome, TimeoutError)):
                 log.exception("an adapter raised", channel=parcel.channel, message=parcel.id)
             reason = f"{packed.said}{str(error) or 'no answer came back in time'}"
+            self._down_since.setdefault(account, time.monotonic())  # the next ones go one by one, not all into the dark
             return Settlement(id=parcel.id, status="unknown", error=reason, next_try_at=self._clock())
+        self._down_since.pop(account, None)
         return self._arrived(parcel, packed, receipt.external_id)
 
     def _arrived(self, parcel: Parcel, packed: Packed, external_id: str) -> Settlement:
@@ -310,6 +343,19 @@ class Courier:
             return Settlement(id=parcel.id, status="parked", error=f"{reason} (tried {tried} times)")
         later = self._clock() + timedelta(seconds=WAITS[tried - 1])
         return Settlement(id=parcel.id, status="queued", error=reason, next_try_at=later)
+
+    async def _rest(self, parcel: Parcel, reason: str, since: datetime) -> Settlement:
+        """Nothing of the account can leave. The row keeps its place, loses no try, and goes when the link is back.
+
+        One that has stood there for too long is parked: a person should say whether it still holds.
+        """
+        waited = (self._clock() - since).total_seconds()
+        if waited > PATIENCE:
+            return Settlement(id=parcel.id, status="parked", error=f"{reason} (waited {waited / 60:.0f} minutes)")
+        account, now = (parcel.channel, parcel.account), time.monotonic()
+        down_for = now - self._down_since.setdefault(account, now)
+        await self._rates.hold((*account, parcel.place), seconds=min(max(1.0, down_for / 2), REST), only_there=False)
+        return Settlement(id=parcel.id, status="queued", error=reason, counted=False, next_try_at=since)
 
     async def _pause(self, parcel: Parcel, reason: str, asked: TemporaryFailure, since: datetime) -> Settlement:
         """The platform asks for a pause. That is no try: the row keeps its place in line, the first time at least.
@@ -365,21 +411,17 @@ class Courier:
             except Exception as unclear:
                 error = str(unclear) or error
             else:
-                self._looks.pop(parcel.id, None)
                 if receipt is not None:
                     return self._arrived(parcel, packed, receipt.external_id)
                 return Settlement(id=parcel.id, status="queued", next_try_at=self._clock(), absent=True)
         if channel is not None and self._may_repeat(channel, parcel):
-            self._looks.pop(parcel.id, None)
             return Settlement(id=parcel.id, status="queued", next_try_at=self._clock())
-        look = self._looks.get(parcel.id, 0) + 1
-        self._looks[parcel.id] = look
-        again = look < len(LOOKS) and channel is not None
-        if not again:
-            self._looks.pop(parcel.id, None)
-        return Settlement(
-            id=parcel.id,
-            status="unknown",
-            error=error,
-            next_try_at=self._clock() + timedelta(seconds=LOOKS[look]) if again else None,
-        )
+        return Settlement(id=parcel.id, status="unknown", error=error, next_try_at=self._next_look(parcel, channel))
+
+    def _next_look(self, parcel: Parcel, channel: Channel | None) -> datetime | None:
+        """When to ask again what became of it; None: nobody will ever know more."""
+        age = (self._clock() - (parcel.unclear_since or parcel.created_at)).total_seconds()
+        if age > BLIND and channel is not None and not isinstance(channel, Reconciles):
+            return None
+        pause = next((seconds for until, seconds in LOOKS if age < until), None)
+        return None if pause is None else self._clock() + timedelta(seconds=pause)

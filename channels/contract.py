@@ -197,13 +197,17 @@ class TemporaryFailure(ChannelError):
 
     With `retry_after` (a 429) the platform asks for a pause of so many seconds: the house sends nothing of the whole
     account before that, in any process, and counts no try. `only_there`: the pause is of this place alone, where the
-    platform says so.
+    platform says so. `everywhere`: nothing of the account can leave (there is no connection, our token is not valid any
+    more); what waits then leaves by itself when that is over, and is tried by one message at a time until then.
     """
 
-    def __init__(self, reason: str, *, retry_after: float | None = None, only_there: bool = False) -> None:
+    def __init__(
+        self, reason: str, *, retry_after: float | None = None, only_there: bool = False, everywhere: bool = False
+    ) -> None:
         super().__init__(reason)
         self.retry_after = retry_after
         self.only_there = only_there
+        self.everywhere = everywhere
 
 
 class PermanentFailure(ChannelError):

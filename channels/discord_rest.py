@@ -127,7 +127,7 @@ class Rest:
                 self._put_off(bucket, 0, error.retry_after)
             raise
         except NOT_SENT as error:
-            raise TemporaryFailure(f"Discord cannot be reached: {type(error).__name__}") from error
+            raise TemporaryFailure(f"Discord cannot be reached: {type(error).__name__}", everywhere=True) from error
         except (aiohttp.ClientError, OSError, TimeoutError, RuntimeError) as error:  # RuntimeError: closed meanwhile
             raise UnknownOutcome(f"no answer came back from Discord: {type(error).__name__}") from error
 
@@ -155,12 +155,12 @@ class Rest:
                 self._everything = asyncio.get_running_loop().time() + wait
             return TemporaryFailure(f"Discord takes no more messages for now {detail}", retry_after=wait)
         if status == 401:
-            # Not for good: the message waits, and goes as soon as there is a valid token; else an agent sees it.
-            return TemporaryFailure(f"Discord does not accept our token; set a new one {detail}")
+            # Not for good: the message waits, and goes as soon as there is a valid token.
+            return TemporaryFailure(f"Discord does not accept our token; set a new one {detail}", everywhere=True)
         if status >= 500 or status == 408:
             return UnknownOutcome(f"Discord failed {detail}")
         if status == 403 and not code:
-            return TemporaryFailure(f"something before Discord refused us, try later {detail}")
+            return TemporaryFailure(f"something before Discord refused us, try later {detail}", everywhere=True)
         if code == 20016:
             return TemporaryFailure(f"{CODES[code]} {detail}", retry_after=_seconds(told.get("retry_after"), None))
         if code in CODES:

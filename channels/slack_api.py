@@ -25,7 +25,7 @@ quiet.setLevel(logging.CRITICAL)
 NOT_SENT: Final = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.ClientHttpProxyError)
 """No byte of the request reached Slack."""
 
-_TOKEN: Final = (PermanentFailure, "Slack does not accept our bot token; set a new bot_token, then send this again")
+_TOKEN: Final = (TemporaryFailure, "Slack does not accept our bot token; set a new bot_token")
 _PLACE: Final = (PermanentFailure, "Slack does not let us write there any more; reach the customer another way")
 _LATER: Final = (TemporaryFailure, "Slack takes no more messages for now")
 _LOST: Final = (UnknownOutcome, "Slack failed while it had our message")
@@ -34,12 +34,12 @@ _SCOPE: Final = (PermanentFailure, "the Slack app lacks a permission; run `warml
 _CODES: Final[tuple[tuple[str, tuple[type[ChannelError], str]], ...]] = (
     ("ratelimited rate_limited message_limit_exceeded http_429", _LATER),
     ("invalid_auth not_authed token_revoked token_expired account_inactive two_factor_setup_required http_401", _TOKEN),
-    ("access_denied org_login_required team_access_not_granted enterprise_is_restricted", _TOKEN),
+    ("org_login_required team_access_not_granted enterprise_is_restricted", _TOKEN),
     ("missing_scope no_permission not_allowed_token_type ekm_access_denied", _SCOPE),
     ("channel_not_found is_archived not_in_channel user_disabled cannot_dm_bot thread_not_found", _PLACE),
     ("restricted_action restricted_action_read_only_channel restricted_action_thread_only_channel", _PLACE),
     ("restricted_action_non_threadable_channel restricted_action_thread_locked messages_tab_disabled", _PLACE),
-    ("cannot_reply_to_message team_not_found", _PLACE),
+    ("cannot_reply_to_message team_not_found access_denied", _PLACE),
     ("internal_error fatal_error service_unavailable request_timeout http_408", _LOST),
 )
 REFUSALS: Mapping[str, tuple[type[ChannelError], str]] = MappingProxyType(
@@ -119,7 +119,8 @@ class Api:
         except SlackApiError as error:
             raise _refused(error) from None
         except NOT_SENT as error:
-            raise TemporaryFailure(f"Slack cannot be reached: {type(error).__name__} {_told(error)}") from error
+            reason = f"Slack cannot be reached: {type(error).__name__} {_told(error)}"
+            raise TemporaryFailure(reason, everywhere=True) from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise UnknownOutcome(f"no answer came back from Slack: {type(error).__name__} {_told(error)}") from error
         except (SlackClientError, AttributeError, ValueError, KeyError, TypeError, RuntimeError) as error:
@@ -143,6 +144,8 @@ def _refused(error: SlackApiError) -> ChannelError:
         kind, sentence = _LATER
     needed = data.get("needed") if isinstance(data, dict) else None
     reason = f"{sentence} ({code}{f', needs {needed}' if isinstance(needed, str) else ''})"
+    if code in TOKEN_CODES:
+        return Refused(code, TemporaryFailure(reason, everywhere=True))
     if kind is TemporaryFailure:
         return Refused(code, TemporaryFailure(reason, retry_after=_retry_after(headers)))
     return Refused(code, kind(reason))

@@ -188,8 +188,8 @@ _BAD: Final = (
     ("too big", "Telegram found the file too big; send a smaller one."),
 )
 _STATUS: Final[Mapping[int, tuple[type[ChannelError], str]]] = {
-    401: (PermanentFailure, "Telegram does not accept the bot's token; set a new one, then send this again."),
-    404: (PermanentFailure, "Telegram does not know the bot's token, or api_url is wrong; mend that, then send again."),
+    401: (TemporaryFailure, "Telegram does not accept the bot's token; set a new one."),
+    404: (TemporaryFailure, "Telegram does not know the bot's token, or api_url is wrong; mend that."),
     408: (UnknownOutcome, "Telegram gave up while it read the message."),
     413: (PermanentFailure, "Telegram found the message or its file too big; send a smaller one."),
     429: (TemporaryFailure, "Telegram takes no more messages for now."),
@@ -208,7 +208,7 @@ def failure(error: BaseException) -> ChannelError:
         return UnknownOutcome(f"Telegram's answer makes no sense; look before it is sent again ({error}).")
     cause = error.__cause__ or error
     if isinstance(cause, NOT_SENT):
-        return TemporaryFailure(f"Telegram cannot be reached ({type(cause).__name__}).")
+        return TemporaryFailure(f"Telegram cannot be reached ({type(cause).__name__}).", everywhere=True)
     return UnknownOutcome(f"No answer came back from Telegram ({type(cause).__name__}).")
 
 
@@ -220,7 +220,7 @@ def _refusal(error: Refused) -> ChannelError:
             sentence = next((words for mark, words in table if mark in told), sentence)
     reason = f"{sentence} ({error.status}: {error.description or 'no reason given'})"
     if kind is TemporaryFailure or error.retry_after is not None:
-        return TemporaryFailure(reason, retry_after=error.retry_after)
+        return TemporaryFailure(reason, retry_after=error.retry_after, everywhere=error.status in (401, 404))
     return kind(reason)
 
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from channels.contract import Button, Channel, Cursor, Delivered, Host, InboundMessage, TemporaryFailure, Undecodable
+from channels.contract import Button, Channel, Cursor, Delivered, Host, InboundMessage, Undecodable
 from channels.discord import DiscordChannel
 from channels.registry import load
 from tests.contracts.fake_host import FakeHost
-from tests.contracts.harness import SEND_FAULTS, Ability, Arrived, Harness, SendFault
+from tests.contracts.harness import Ability, Arrived, Harness
 from tests.platforms.discord import DiscordPlatform
 from tests.platforms.discord_eye import seen
 from tests.platforms.discord_world import GENERAL, GUILD
@@ -50,11 +50,6 @@ class DiscordHarness(Harness):
         {"edit", "delete", "press", "attach", "bots", "redeliver", "poison", "away", "forget", "lookup_off",
          "acknowledged", "cursor", "history"}
     )  # fmt: skip
-    send_faults: ClassVar[Mapping[str, SendFault]] = {
-        **SEND_FAULTS,
-        # It waits for a valid token, and is parked where an agent sees it.
-        "bad_token": SendFault(raises=TemporaryFailure, copies=0),
-    }
 
     def __init__(self, platform: DiscordPlatform) -> None:
         super().__init__()

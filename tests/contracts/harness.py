@@ -59,7 +59,7 @@ SEND_FAULTS: Mapping[str, SendFault] = {
     "slow": SendFault(raises=None, copies=1),
     "rubbish_after": SendFault(raises=UnknownOutcome, copies=1),
     "blocked": SendFault(raises=PermanentFailure, copies=0),
-    "bad_token": SendFault(raises=PermanentFailure, copies=0),
+    "bad_token": SendFault(raises=TemporaryFailure, copies=0),
 }
 """By name; an adapter whose platform means something else by one of them replaces it in its harness."""
 

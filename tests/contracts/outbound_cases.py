@@ -146,6 +146,7 @@ class OutboundCases(Cases):
                     await channel.send(message)
                 assert type(caught.value) is fault.raises
                 assert len(str(caught.value)) > 15
+                assert getattr(caught.value, "everywhere", False) is (name in ("unreachable", "bad_token"))
             await harness.fault("over")
             assert len(await harness.arrived()) == fault.copies
             if fault.raises is UnknownOutcome and isinstance(channel, Reconciles):

@@ -446,7 +446,7 @@ async def test_what_cannot_be_sent_is_said(slack: SlackHarness, host: FakeHost) 
 @pytest.mark.parametrize(
     ("code", "error"),
     [
-        ("ratelimited", TemporaryFailure), ("invalid_auth", PermanentFailure), ("account_inactive", PermanentFailure),
+        ("ratelimited", TemporaryFailure), ("invalid_auth", TemporaryFailure), ("account_inactive", TemporaryFailure),
         ("channel_not_found", PermanentFailure), ("is_archived", PermanentFailure),
         ("not_in_channel", PermanentFailure),
         ("missing_scope", PermanentFailure), ("msg_too_long", PermanentFailure), ("fatal_error", UnknownOutcome),

@@ -110,7 +110,7 @@ NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 """No byte of the request left. After any other failure on the way nobody knows."""
 
 REFUSALS: Mapping[int, tuple[type[ChannelError], str]] = {
-    401: (PermanentFailure, "the platform does not accept our token; set a new one"),
+    401: (TemporaryFailure, "the platform does not accept our token; set a new one"),
     403: (PermanentFailure, "the customer does not take messages from us; reach them another way"),
     408: (UnknownOutcome, "the platform gave up while it read our message"),
     429: (TemporaryFailure, "the platform takes no more messages for now"),
@@ -126,6 +126,8 @@ def refusal(answer: httpx.Response) -> ChannelError:
     status = answer.status_code
     kind, sentence = REFUSALS.get(status) or REFUSALS[status // 100]
     reason = f"{sentence} ({status}: {answer.text[:200]})"
+    if status == 401:
+        return TemporaryFailure(reason, everywhere=True)
     return TemporaryFailure(reason, retry_after=_retry_after(answer)) if kind is TemporaryFailure else kind(reason)
 
 
@@ -536,7 +538,8 @@ class LoopbackChannel:
         try:
             answer = await self._client.request(method, path, **options)
         except NOT_SENT as error:
-            raise TemporaryFailure(f"the platform cannot be reached: {type(error).__name__} {error}") from error
+            reason = f"the platform cannot be reached: {type(error).__name__} {error}"
+            raise TemporaryFailure(reason, everywhere=True) from error
         except (httpx.HTTPError, RuntimeError) as error:  # RuntimeError: the client was closed meanwhile
             raise UnknownOutcome(f"no answer came back: {type(error).__name__} {error}") from error
         if answer.is_success:
