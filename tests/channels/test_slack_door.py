@@ -73,8 +73,8 @@ NOW = int(time.time())
         ({"x-slack-request-timestamp": str(NOW)}, 401),
         (signed("another secret", _body()), 401),
         (signed(SECRET, b"another body"), 401),
-        (signed(SECRET, _body(), at=NOW - 1000), 401),
-        (signed(SECRET, _body(), at=NOW + 1000), 401),
+        (signed(SECRET, _body(), at=NOW - 10_000), 401),
+        (signed(SECRET, _body(), at=NOW + 10_000), 401),
         ({**GOOD, "x-slack-request-timestamp": "abc"}, 400),
         ({**GOOD, "x-slack-request-timestamp": "-1"}, 400),
         ({**GOOD, "x-slack-request-timestamp": "1e9"}, 400),
@@ -92,6 +92,8 @@ NOW = int(time.time())
     ],
 )
 async def test_a_forgery(door: httpx.AsyncClient, host: FakeHost, headers: dict[Any, Any], status: int) -> None:
+    fresh = signed(SECRET, _body())  # those above were made when the tests were gathered, maybe long ago
+    headers = {name: fresh[name] if name in fresh and value == GOOD[name] else value for name, value in headers.items()}
     raw = [(_bytes(name), _bytes(value)) for name, value in {**JSON, **headers}.items()]
     deduped = {name.lower(): value for name, value in raw}
     answer = await door.post(PATH, content=_body(), headers=list(deduped.items()))
@@ -121,9 +123,9 @@ async def test_a_body_without_end_is_cut_off(door: httpx.AsyncClient, host: Fake
             yield b"x" * 10_000
 
     for content in (b"x" * (BODY_AT_MOST + 1), endless()):
-        answer = await door.post(PATH, content=content, headers={**JSON, **GOOD})
+        answer = await door.post(PATH, content=content, headers={**JSON, **signed(SECRET, _body())})
         assert answer.status_code == 413
-    assert host.attempts == 0 or host.messages == []
+    assert host.messages == []
 
 
 async def test_the_address_is_proven(door: httpx.AsyncClient) -> None:
@@ -166,7 +168,7 @@ async def test_before_the_house_is_open(host: FakeHost) -> None:
     slack = make({"bot_token": "xoxb-1", "signing_secret": SECRET, "mode": "http", "api_url": "http://127.0.0.1:9/"})
     transport = httpx.ASGITransport(app=Starlette(routes=list(slack.routes())))
     async with httpx.AsyncClient(transport=transport, base_url="http://desk.example") as door:
-        assert (await door.post(PATH, content=_body(), headers={**JSON, **GOOD})).status_code == 503
+        assert (await door.post(PATH, content=_body(), headers={**JSON, **signed(SECRET, _body())})).status_code == 503
         assert (await door.post(PATH, content=_body(), headers=JSON)).status_code == 401
 
 
