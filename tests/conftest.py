@@ -8,11 +8,6 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-# Before anybody imports them: failed assertions in the shared cases show their values, as those in test files do.
-pytest.register_assert_rewrite(
-    "tests.contracts.harness", "tests.contracts.inbound_cases", "tests.contracts.outbound_cases"
-)
-
 from bot import log
 from models.encoder import Encoder, load_encoder
 from tests import databases

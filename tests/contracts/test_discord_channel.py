@@ -6,8 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from channels.contract import Backfills, Splits, Unsupported
-from channels.richtext import RichText
+from channels.contract import Backfills
 from tests.contracts.channel_cases import ChannelCases
 from tests.contracts.discord_harness import DiscordHarness, DiscordHost
 from tests.contracts.fake_host import FakeHost
@@ -27,20 +26,6 @@ class TestDiscord(ChannelCases):
     @pytest.fixture
     def host(self) -> FakeHost:
         return DiscordHost()
-
-    @pytest.mark.parametrize("piece", ["word ", "\U0001f468\u200d\U0001f469\u200d\U0001f467", "x"])
-    async def test_a_longer_text_is_split_and_whole(self, harness: Harness, host: FakeHost, piece: str) -> None:
-        text = piece * (4100 // len(piece))
-        async with harness.running(host) as channel:
-            with pytest.raises(Unsupported, match="parts"):
-                await channel.send(harness.outbound(text))
-            assert isinstance(channel, Splits)
-            parts = channel.parts(RichText.of(text))
-            for number, part in enumerate(parts):
-                await channel.send(harness.outbound(part.plain(), key=f"k{number}"))
-        got = await harness.arrived()
-        assert len(got) == len(parts) > 1
-        assert "".join("".join(part.text for part in got).split()) == "".join(text.split())
 
     async def test_a_platform_that_is_away_at_start_is_waited_for(self, harness: Harness, host: FakeHost) -> None:
         assert isinstance(harness, DiscordHarness)

@@ -8,13 +8,10 @@ from typing import Any, ClassVar, get_args
 
 import pytest
 
-from channels.contract import Button, Channel, Splits
-from channels.fitting import length_of
+from channels.contract import Button, Channel
 from channels.registry import load
-from channels.richtext import RichText
 from channels.slack import SlackChannel
 from tests.contracts.channel_cases import ChannelCases
-from tests.contracts.fake_host import FakeHost
 from tests.contracts.harness import Ability, Arrived, Harness
 from tests.platforms.slack import SlackPlatform
 from tests.platforms.slack_state import unescaped
@@ -168,31 +165,14 @@ def shown(sent: Mapping[str, Any]) -> str:
     return "".join(found) if found else unescaped(sent["text"])
 
 
-class SlackCases(ChannelCases):
-    @pytest.mark.parametrize("piece", ["word ", "\U0001f468\u200d\U0001f469\u200d\U0001f467", "x", "& "])
-    async def test_a_longer_text_is_split_and_whole(self, harness: Harness, host: FakeHost, piece: str) -> None:
-        """The house sends each part by itself."""
-        async with harness.running(host) as channel:
-            assert isinstance(channel, Splits)
-            limit, unit = channel.capabilities.max_length, channel.capabilities.length_unit
-            text = piece * (2 * limit // length_of(piece, unit) + 10)
-            parts = channel.parts(RichText.of(text))
-            assert parts == channel.parts(RichText.of(text))
-            for number, part in enumerate(parts):
-                await channel.send(harness.outbound(part.plain(), key=f"k{number}"))
-        got = await harness.arrived()
-        assert len(got) == len(parts) > 1
-        assert "".join("".join(part.text for part in got).split()) == "".join(text.split())
-
-
-class TestSocketMode(SlackCases):
+class TestSocketMode(ChannelCases):
     @pytest.fixture
     async def harness(self) -> AsyncIterator[Harness]:
         async with SlackHarness.open() as harness:
             yield harness
 
 
-class TestHttpEvents(SlackCases):
+class TestHttpEvents(ChannelCases):
     @pytest.fixture
     async def harness(self) -> AsyncIterator[Harness]:
         async with HttpHarness.open() as harness:

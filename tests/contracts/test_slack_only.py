@@ -384,7 +384,7 @@ async def test_a_revoked_token_loses_nothing_and_mends_itself(harness_type: type
         slack.slack.knobs.refusal = "token_revoked"
         slack.slack.abort_sockets()
         await slack.write("meanwhile")
-        with pytest.raises(PermanentFailure, match="set a new bot_token"):
+        with pytest.raises(TemporaryFailure, match="set a new bot_token"):
             await channel.send(slack.outbound("not now"))
         (sentence,) = await channel.check()
         assert "token_revoked" in sentence

@@ -22,14 +22,10 @@ from channels.contract import (
     OutboundMessage,
     Receipt,
     Undecodable,
-    Unsupported,
 )
-from channels.fitting import length_of
 from channels.registry import load
-from channels.richtext import RichText
 from channels.telegram import TelegramChannel
 from tests.contracts.channel_cases import ChannelCases
-from tests.contracts.fake_host import FakeHost
 from tests.contracts.harness import Ability, Arrived, Harness
 from tests.platforms.telegram import TelegramControl, TelegramPlatform
 
@@ -255,31 +251,14 @@ class WebhookHarness(TelegramHarness):
     can: ClassVar[frozenset[Ability]] = TelegramHarness.can - {"cursor"}
 
 
-class SplitCases(ChannelCases):
-    """Telegram's texts are split by the house: `send` takes one that fits, and `parts` says how it is cut."""
-
-    @pytest.mark.parametrize("piece", ["word ", "\U0001f468\u200d\U0001f469\u200d\U0001f467", "x"])
-    async def test_a_longer_text_is_split_and_whole(self, harness: Harness, host: FakeHost, piece: str) -> None:
-        text = piece * (2 * 4096 // length_of(piece, "utf16") + 10)
-        async with harness.running(host) as channel:
-            assert isinstance(channel, Named)
-            with pytest.raises(Unsupported, match="4096"):
-                await channel.send(harness.outbound(text))
-            for number, part in enumerate(channel.parts(RichText.of(text))):
-                await channel.send(replace(harness.outbound("", key=f"k{number}"), text=part))
-        got = await harness.arrived()
-        assert len(got) > 1
-        assert "".join("".join(part.text for part in got).split()) == "".join(text.split())
-
-
-class TestPolling(SplitCases):
+class TestPolling(ChannelCases):
     @pytest.fixture
     async def harness(self) -> AsyncIterator[Harness]:
         async with TelegramHarness.open() as harness:
             yield harness
 
 
-class TestWebhook(SplitCases):
+class TestWebhook(ChannelCases):
     @pytest.fixture
     async def harness(self) -> AsyncIterator[Harness]:
         async with WebhookHarness.open() as harness:

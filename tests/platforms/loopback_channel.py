@@ -44,6 +44,7 @@ from channels.contract import (
     TemporaryFailure,
     Undecodable,
     UnknownOutcome,
+    Unsupported,
 )
 from channels.fitting import split_text
 from channels.richtext import RichText
@@ -581,6 +582,11 @@ def _file(attachment: Attachment) -> dict[str, str]:
 
 class LoopbackInParts(LoopbackChannel):
     """The same, but the house sends the parts of a longer text, and knows how many have arrived."""
+
+    async def send(self, message: OutboundMessage) -> Receipt:
+        if len(self.parts(message.text)) > 1:
+            raise Unsupported("the text is too long for one message; send its parts")
+        return await super().send(message)
 
     def parts(self, text: RichText) -> Sequence[RichText]:
         pieces = split_text(text.plain(), self.capabilities.max_length, self.capabilities.length_unit)
