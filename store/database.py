@@ -6,7 +6,7 @@ import asyncio
 import re
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -216,12 +216,26 @@ def open_database(url: str) -> Database:
             )
 
 
+class _LettingGo(sqlite3.Connection):
+    """A connection that holds no lock once it is closed.
+
+    Where a task is cancelled in the middle of a statement its cursor may outlive the connection. SQLite then keeps the
+    closed connection, with its transaction and its lock on the whole database, until that cursor is collected.
+    """
+
+    def close(self) -> None:
+        with suppress(sqlite3.Error):
+            self.rollback()
+        super().close()
+
+
 def _open_sqlite(url: str) -> Database:
-    writer = create_async_engine(url, pool_size=1, max_overflow=0, connect_args={"timeout": 30}, hide_parameters=True)
-    reader = create_async_engine(url, pool_size=4, max_overflow=4, connect_args={"timeout": 30}, hide_parameters=True)
+    options: dict[str, Any] = {"connect_args": {"timeout": 30, "factory": _LettingGo}, "hide_parameters": True}
+    writer = create_async_engine(url, pool_size=1, max_overflow=0, **options)
+    reader = create_async_engine(url, pool_size=4, max_overflow=4, **options)
     plain = make_url(url).set(drivername="sqlite+pysqlite")
-    writing = create_engine(plain, pool_size=1, max_overflow=0, connect_args={"timeout": 30}, hide_parameters=True)
-    reading = create_engine(plain, pool_size=LOOKERS, connect_args={"timeout": 30}, hide_parameters=True)
+    writing = create_engine(plain, pool_size=1, max_overflow=0, **options)
+    reading = create_engine(plain, pool_size=LOOKERS, **options)
     for engine in (writer.sync_engine, writing):
         event.listen(engine, "connect", _prepare_sqlite_writer)
         event.listen(engine, "begin", _begin_immediate)

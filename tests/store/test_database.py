@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 import pytest
 from sqlalchemy import insert, select, text, update
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, PendingRollbackError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.database import Database, open_database
@@ -185,3 +187,23 @@ async def test_work_on_a_database_that_is_away(tmp_path: Path) -> None:
         with pytest.raises(DatabaseAway):
             await database.commit("test", ask)
         await database.close()
+
+
+async def test_a_connection_that_is_given_up_lets_go_of_its_lock(tmp_path: Path) -> None:
+    """Also where a cursor of it lives on, as after a cancellation in the middle of a statement."""
+    database = open_database(f"sqlite:///{tmp_path}/given-up.db")
+    await run(database, "CREATE TABLE t (a INTEGER)")
+    await run(database, "INSERT INTO t VALUES (1), (2), (3)")
+    with suppress(PendingRollbackError):  # at its end the block has nothing left to commit
+        async with database.write("test") as connection:
+            await connection.execute(text("INSERT INTO t VALUES (4)"))
+            driver = (await connection.get_raw_connection()).driver_connection
+            assert driver is not None
+            unfinished = await driver.execute("SELECT a FROM t")
+            await connection.invalidate()
+    plain = sqlite3.connect(tmp_path / "given-up.db", timeout=0.0, isolation_level=None)
+    plain.execute("BEGIN IMMEDIATE")
+    assert plain.execute("SELECT count(*) FROM t").fetchall() == [(3,)]
+    plain.close()
+    del unfinished
+    await database.close()
