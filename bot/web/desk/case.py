@@ -110,7 +110,9 @@ class CasePage:
             "customer_name": scene.customer,
             "first_name": first_name(scene.customer),
             "channel_name": CHANNELS.get(found["channel"], found["channel"]),
-            "channel_words": _CHANNEL_WORDS.get(found["channel"], f"in {found['channel']}"),
+            "channel_words": _CHANNEL_WORDS.get(
+                found["channel"], f"on {CHANNELS.get(found['channel'], found['channel'])}"
+            ),
             "items": transcript.items(shown, scene, since=since),
             "earlier": shown[0]["seq"] if after is None and since is not None else None,
             "nav": found["number"],
