@@ -354,7 +354,7 @@ class Courier:
             return Settlement(id=parcel.id, status="parked", error=f"{reason} (waited {waited / 60:.0f} minutes)")
         account, now = (parcel.channel, parcel.account), time.monotonic()
         down_for = now - self._down_since.setdefault(account, now)
-        await self._rates.hold((*account, parcel.place), seconds=min(max(1.0, down_for / 2), REST), only_there=False)
+        self._rates.rest(account, seconds=min(max(1.0, down_for / 2), REST))
         return Settlement(id=parcel.id, status="queued", error=reason, counted=False, next_try_at=since)
 
     async def _pause(self, parcel: Parcel, reason: str, asked: TemporaryFailure, since: datetime) -> Settlement:

@@ -52,6 +52,10 @@ class Rates:
         self._remember(place[:2] if not only_there else place, seconds)
         await self._bus.hold(_key(place if only_there else place[:2]), seconds=seconds)
 
+    def rest(self, account: Account, *, seconds: float) -> None:
+        """Nothing of it can leave from here for now; another process may have a way."""
+        self._remember(account, seconds)
+
     # --- turns -----------------------------------------------------------------------------------
 
     async def is_free(self, place: Place) -> bool:

@@ -40,7 +40,7 @@ async def test_what_waits_for_a_link_is_not_parked_and_leaves_in_order(post: Pos
     async with post.courier():
         await waits(post, rows[0])
         post.now = NOW + AN_HOUR - 10 * SECOND
-        assert [await post.status(row) for row in rows] == ["queued"] * 3
+        assert {await post.status(row) for row in rows} <= {"queued", "sending"}
         await post.platform.server.open()
         for row in rows:
             await post.becomes(row, "sent")
