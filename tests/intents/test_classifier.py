@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from intents.catalogue import load_catalogue
+from intents.catalogue import Catalogue, load_catalogue
 from intents.classifier import Classifier
 from intents.gate import STRICT_THRESHOLD
 from intents.sentences import MOST_PIECES
@@ -225,12 +225,12 @@ def test_neighbours_are_found_on_demand(classifier: Classifier) -> None:
     assert explained.nearest[0].similarity > 0.95
 
 
-def test_it_is_learnt_once_and_then_loaded(encoder: Encoder, tmp_path: Path) -> None:
+def test_it_is_learnt_once_and_then_loaded(encoder: Encoder, tmp_path: Path, catalogue: Catalogue) -> None:
     said: list[str] = []
-    first = Classifier.load_or_train(tmp_path, encoder, progress=said.append)
+    first = Classifier.load_or_train(tmp_path, encoder, catalogue=catalogue, progress=said.append)
     assert said
     said.clear()
-    second = Classifier.load_or_train(tmp_path, encoder, progress=said.append)
+    second = Classifier.load_or_train(tmp_path, encoder, catalogue=catalogue, progress=said.append)
     assert said == []
     assert second.identity == first.identity
     text = "how do I download an invoice? the site is down"
@@ -238,9 +238,9 @@ def test_it_is_learnt_once_and_then_loaded(encoder: Encoder, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("name", ["head.npz", "utterances.npy"])
-def test_a_damaged_artefact_is_learnt_again(encoder: Encoder, tmp_path: Path, name: str) -> None:
-    first = Classifier.load_or_train(tmp_path, encoder)
+def test_a_damaged_artefact_is_learnt_again(encoder: Encoder, tmp_path: Path, catalogue: Catalogue, name: str) -> None:
+    first = Classifier.load_or_train(tmp_path, encoder, catalogue=catalogue)
     (file,) = tmp_path.glob(f"intents/*/{name}")
     file.write_bytes(file.read_bytes()[:1000])
-    again = Classifier.load_or_train(tmp_path, encoder)
+    again = Classifier.load_or_train(tmp_path, encoder, catalogue=catalogue)
     assert again.verdict("refund please") == first.verdict("refund please")
