@@ -7,8 +7,9 @@ next. So a thousand customers at once cost some tens of commits, and a single on
 from __future__ import annotations
 
 import asyncio
+import math
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -30,6 +31,8 @@ Marks = Callable[[str], tuple[str, dict[str, Any]]]
 BATCH: Final = 128
 TEXT_AT_MOST: Final = 100_000
 """Characters kept of one message; what is longer is cut, and said to be."""
+NUMBER_AT_MOST: Final = 2**63 - 1
+"""What every database can count to. A number beyond it, whoever sent it, must not keep a message from being kept."""
 
 log = structlog.get_logger(__name__)
 
@@ -255,16 +258,16 @@ def _incoming(message: InboundMessage, marks: Marks) -> inbox.Incoming:
         email=None if message.author.email is None else one_line(message.author.email)[:320].lower(),
         email_verified=message.author.email_verified,
         external_id=clean(message.external_id),
-        revision=message.revision,
+        revision=_bounded(message.revision),
         kind="text" if message.kind == "message" else message.kind,
         text=text[:TEXT_AT_MOST],
         public=message.public,
         global_id=message.global_id,
-        extra=message.extra or None,
+        extra=_storable(message.extra) or None,
         subject=None if message.subject is None else one_line(message.subject)[:1000],
         meta={**meta, **beside, **({"button": clean(message.button)} if message.button else {}),
               **({"files": len(message.attachments)} if message.attachments else {})} or None,
-        reply_to=message.reply_to,
+        reply_to=None if message.reply_to is None else clean(message.reply_to),
         platform_at=message.platform_at,
         files=tuple(_file(attachment) for attachment in message.attachments),
     )  # fmt: skip
@@ -274,10 +277,29 @@ def _file(attachment: Attachment) -> inbox.File:
     return inbox.File(
         name=safe_name(attachment.name),
         media_type=clean(attachment.media_type)[:200],
-        size=attachment.size,
+        size=_bounded(attachment.size),
         reference=clean(attachment.reference),
         content=attachment.content,
     )
+
+
+def _bounded(number: int) -> int:
+    return max(-NUMBER_AT_MOST, min(number, NUMBER_AT_MOST))
+
+
+def _storable(value: Any) -> Any:
+    """JSON as both databases take it: clean texts, and null for what is no number."""
+    match value:
+        case str():
+            return clean(value)
+        case float() if not math.isfinite(value):
+            return None
+        case Mapping():
+            return {clean(str(key)): _storable(each) for key, each in value.items()}
+        case list() | tuple():
+            return [_storable(each) for each in value]
+        case _:
+            return value
 
 
 def safe_name(name: str) -> str:
