@@ -280,6 +280,10 @@ class Api:
             joins_groups=raw.get("can_join_groups") is not False,
         )
 
+    async def file(self, id_: str) -> Mapping[str, Any]:
+        """Where a file lies, as the server tells it: `file_path`, under the address of files."""
+        return await self._object(lambda: self.bot.get_file(id_))
+
     async def _object(self, method: Callable[[], Awaitable[Any]]) -> Mapping[str, Any]:
         """The raw object that a method gives: a server of one's own may leave out what the library's model wants."""
         with listening() as heard:

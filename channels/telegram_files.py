@@ -14,7 +14,7 @@ from telegram.error import TelegramError
 
 from channels import filetypes
 from channels.contract import Attachment
-from channels.telegram_api import Api, Refused, certificates, listening, said
+from channels.telegram_api import Api, Refused, certificates, said
 from channels.telegram_content import FileRef
 from channels.telegram_settings import TELEGRAM_TAKES, TelegramSettings
 
@@ -64,7 +64,9 @@ class Files:
                 return await self._attachment(file)
         except TimeoutError:
             log.warning("a file of %s was not fetched in time", self._settings.account)
-            return _without(file, AWAY, file.size)
+        except Exception as error:  # whatever a server says or a name holds: the words go on
+            log.warning("a file of %s was not fetched: %s", self._settings.account, type(error).__name__)
+        return _without(file, AWAY, file.size)
 
     async def _attachment(self, file: FileRef) -> Attachment:
         for attempt in range(TRIES):
@@ -92,9 +94,7 @@ class Files:
 
     async def _fetch(self, file: FileRef) -> bytes | None:
         """None: it is larger than what we keep."""
-        with listening() as heard:
-            await self._api.bot.get_file(file.id)
-        path = heard.result.get("file_path") if isinstance(heard.result, dict) else None
+        path = (await self._api.file(file.id)).get("file_path")
         if not isinstance(path, str) or not path:
             raise _Gone("the server names no path")
         if self._settings.local_mode:

@@ -432,6 +432,22 @@ class TestFiles:
         (file,) = got.attachments
         assert (file.content, file.media_type, file.name) == (b"OggS...", "audio/ogg", "voice message.ogg")
 
+    async def test_whatever_a_server_says_of_a_file_holds_back_no_words(
+        self, harness: TelegramHarness, host: FakeHost
+    ) -> None:
+        await harness.control.call("file", path="documents/1", content=base64.b64encode(b"inside").decode())
+        answers = [{"file_path": "documents/1"}, {}, [], True, {"file_path": 7}, {"file_path": "\ud800"},
+                   {"file_path": "x" * 70_000}, {"file_path": "documents/1", "file_size": "many"}]  # fmt: skip
+        async with harness.running(host):
+            for number, answer in enumerate(answers):
+                await harness.control.call("told", id=f"f{number}", answer=answer)
+                await harness.control.write("", document={"file_id": f"f{number}", "file_name": "a.txt"}, caption="see")
+            await harness.control.write("", document={"file_id": "\ud800"}, caption="see")
+            got = await host.received(len(answers) + 1)
+        contents = [message.attachments[0].content for message in got]
+        assert contents == [b"inside", *[None] * 6, b"inside", None]
+        assert host.texts() == ["see"] * len(got)
+
     async def test_a_server_beside_us_hands_out_only_its_folder(
         self, harness: TelegramHarness, host: FakeHost, tmp_path: Path
     ) -> None:
