@@ -47,17 +47,23 @@ SERVICE: Final = frozenset({
 
 
 def content_of(message: Json) -> Content | None:
-    """None: nobody said anything. Raises `TypeError`, `KeyError` or `ValueError` for what is not as documented."""
+    """None: nobody said anything. Raises `TypeError`, `KeyError` or `ValueError` for what is not as documented.
+
+    Words are never lost for what stands beside them: that is then said to be there, and no more."""
     words = [shown_links(text_in(message, key), message.get(entities)) for key, entities in _WORDS if key in message]
-    notes = [note for key, read in _NOTES.items() if key in message and (note := read(message[key]))]
-    files = _files(message)
+    try:
+        notes = [note for key, read in _NOTES.items() if key in message and (note := read(message[key]))]
+        files, origin = _files(message), _forwarded(message)
+    except (TypeError, KeyError, ValueError, OverflowError):
+        if not any(words):
+            raise
+        notes, files, origin = [_UNREADABLE], (), []
     if not words and not notes and not files:
         return None
-    if (origin := message.get("forward_origin")) is not None:
-        notes.append(f"[forwarded from {_origin(object_(origin))}]")
-    return Content(text="\n".join([*words, *(note[:_LONGEST_NOTE] for note in notes)]), files=files)
+    return Content(text="\n".join([*words, *(note[:_LONGEST_NOTE] for note in (*notes, *origin))]), files=files)
 
 
+_UNREADABLE: Final = "[something beside it that cannot be read]"
 _WORDS: Final = (("text", "entities"), ("caption", "caption_entities"))
 
 
@@ -113,15 +119,17 @@ def words_of(raw: bytes) -> str:
 
 def shown_links(text: str, entities: Any) -> str:
     """The words, and behind those that are a link where it really leads."""
-    raw = units(text)
-    for entity in sorted(objects(entities), key=_end, reverse=True):
+    raw, at, found = units(text), 0, list[bytes]()
+    for entity in sorted(objects(entities), key=_end):
         url, end = entity.get("url"), 2 * _end(entity)
         if entity.get("type") != "text_link" or not isinstance(url, str) or not 0 < end <= len(raw):
             continue
-        begin = 2 * entity["offset"]
+        # Words much longer than an address are not its own: they need not be looked at.
+        begin = max(2 * entity["offset"], end - 2 * len(url) - 200)
         if words_of(raw[begin:end]).strip().rstrip("/") != url.rstrip("/"):
-            raw = raw[:end] + units(f" ({url})") + raw[end:]
-    return words_of(raw)
+            found += (raw[at:end], units(f" ({url})"))
+            at = end
+    return words_of(b"".join((*found, raw[at:])))
 
 
 def _end(entity: Json) -> int:
@@ -200,6 +208,11 @@ _NOTES: Final[Mapping[str, Callable[[Any], str]]] = {
     "giveaway_winners": lambda value: "[the winners of a giveaway]",
     "web_app_data": _web_app,
 }
+
+
+def _forwarded(message: Json) -> list[str]:
+    origin = message.get("forward_origin")
+    return [] if origin is None else [f"[forwarded from {_origin(object_(origin))}]"]
 
 
 def _origin(origin: Json) -> str:

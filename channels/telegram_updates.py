@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from channels.contract import Author, InboundMessage, Undecodable
+from channels.nesting import flattened
 from channels.telegram_api import Me
 from channels.telegram_content import SERVICE, FileRef, Json, content_of, name_of, number_in, object_, objects, text_in
 from channels.telegram_settings import Listen, TelegramSettings
@@ -100,7 +101,7 @@ class Reader:
 
     def _message(self, number: int, kind: str, message: Json) -> Read:
         chat = object_(message["chat"])
-        chat_id, chat_kind = number_in(chat, "id"), text_in(chat, "type")
+        chat_id = number_in(chat, "id")
         edited, post = kind.startswith("edited_"), kind.endswith("channel_post")
         if (moved := _moved(chat_id, message)) is not None:
             return Read(number=number, ignored="a group became a supergroup", moved=moved)
@@ -114,7 +115,7 @@ class Reader:
         if edited and "location" in message:
             return Read(number=number, ignored="live location")
         author = self._author(message)
-        private = chat_kind == "private"
+        private = _is_private(chat)
         listen = "all" if private else self._settings.listens(place)
         made = InboundMessage(
             channel=NAME,
@@ -146,6 +147,8 @@ class Reader:
     def _author(self, message: Json) -> Author:
         user = message.get("from")
         stands_for = message.get("sender_chat")
+        if user is None and stands_for is None:
+            stands_for = message["chat"]  # in a private one that is who writes; elsewhere it speaks for itself
         if isinstance(stands_for, dict) and (not isinstance(user, dict) or user.get("id") in _ANONYMOUS):
             return Author(external_id=str(number_in(stands_for, "id")), name=name_of(stands_for))
         user = object_(user)
@@ -201,6 +204,8 @@ class Reader:
         message = query.get("message")
         if not isinstance(message, dict):
             return Read(number=number, ignored="press elsewhere")
+        if "data" not in query and "game_short_name" in query:
+            return Read(number=number, ignored="press of a game")
         data, chat, user = text_in(query, "data"), object_(message["chat"]), object_(query["from"])
         id_, chat_id, message_id = text_in(query, "id"), number_in(chat, "id"), number_in(message, "message_id")
         label = _label(message, data)
@@ -220,7 +225,7 @@ class Reader:
             text=label,
             button=data,
             reply_to=str(message_id),
-            public=chat.get("type") != "private",
+            public=not _is_private(chat),
             extra=_extra({"from": user}, chat),
         )
         return Read(number=number, message=made, press=press)
@@ -228,7 +233,7 @@ class Reader:
     def _member(self, number: int, kind: str, change: Json) -> Read:
         chat, user = object_(change["chat"]), object_(change["from"])
         status = text_in(object_(change["new_chat_member"]), "status")
-        if chat.get("type") != "private":
+        if not _is_private(chat):
             gone = status in ("left", "kicked")
             where = f"chat {number_in(chat, 'id')}"
             return Read(
@@ -267,7 +272,16 @@ def _number(update: Any) -> int | None:
 
 
 def _raw(update: Any) -> bytes:
-    return json.dumps(update).encode("ascii")
+    try:
+        return json.dumps(update).encode("ascii")
+    except RecursionError:  # it was opened with less on the stack
+        return json.dumps(flattened(update)).encode("ascii")
+
+
+def _is_private(chat: Json) -> bool:
+    """By its kind; a server that leaves that out gives people positive numbers, as Telegram does."""
+    kind = chat.get("type")
+    return number_in(chat, "id") > 0 if kind is None else text_in(chat, "type") == "private"
 
 
 def _revision(seconds: int, number: int) -> int:

@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from channels.contract import InboundMessage, Undecodable
 from channels.telegram import make
 from channels.telegram_api import Me
+from channels.telegram_content import shown_links
 from channels.telegram_settings import TelegramSettings
 from channels.telegram_updates import Read, Reader
+from tests.growth import grows_linearly
 
 FOLDER = Path(__file__).resolve().parents[1] / "payloads/telegram"
 CASES = [case for path in sorted(FOLDER.glob("*.json")) for case in json.loads(path.read_text())]
@@ -113,3 +115,29 @@ def bent(draw: st.DrawFn) -> Any:
 def test_nothing_that_comes_in_raises(update: Any) -> None:
     read = READER.read(update)
     assert (read.message is None) == bool(read.ignored)
+
+
+def test_links_without_end_cost_what_their_length_does() -> None:
+    """Each of them over the whole text, as nobody but an attacker would send it."""
+
+    def shown(text: str) -> str:
+        links = [
+            {"type": "text_link", "offset": 0, "length": len(text) - number, "url": "https://evil.example"}
+            for number in range(len(text) // 40)
+        ]
+        return shown_links(text, links)
+
+    grows_linearly(shown, "My gimbal shakes. " * 20_000)
+
+
+@pytest.mark.parametrize("levels", range(500, 950, 25))
+def test_what_is_opened_can_be_set_aside(levels: int) -> None:
+    """A parser opens more brackets than a writer closes who stands deeper in the program."""
+
+    def called(depth: int) -> Read:
+        return READER.read(update) if depth == 0 else called(depth - 1)
+
+    update = json.loads(f'{{"update_id": 1, "message": {{"chat": {"[" * levels}{"]" * levels}}}}}')
+    read = called(100)
+    assert isinstance(read.message, Undecodable)
+    assert json.loads(read.message.raw)["update_id"] == 1
