@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Any, Final
 from channels.contract import Attachment, Author, InboundMessage, Undecodable
 from channels.discord_places import Atlas
 from channels.discord_settings import NAME
+from channels.nesting import written
 
 MESSAGES: Final = frozenset(
     {"MESSAGE_CREATE", "MESSAGE_UPDATE", "MESSAGE_DELETE", "MESSAGE_DELETE_BULK", "INTERACTION_CREATE"}
@@ -401,7 +401,7 @@ def kept(account: str, event: Any, raw: bytes, error: Exception) -> Undecodable:
 
 def as_raw(kind: str, data: Any) -> bytes:
     """A message that REST told, as the gateway would have told it."""
-    return json.dumps({"t": kind, "d": data}).encode("ascii")
+    return written({"t": kind, "d": data})
 
 
 # --- small parts -----------------------------------------------------------------------------

@@ -7,7 +7,6 @@ acknowledged, and Slack brings it again. What it gave up stands in the history (
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
@@ -40,6 +39,7 @@ from channels.contract import (
     UnknownOutcome,
     Unsupported,
 )
+from channels.nesting import written
 from channels.richtext import RichText
 from channels.slack_api import TOKEN_CODES, Api, Refused, quiet
 from channels.slack_catchup import CatchUp, Fenced
@@ -325,7 +325,7 @@ class SlackChannel:
     # --- what cannot be read ---------------------------------------------------------------------
 
     def _unreadable(self, body: Mapping[str, Any], error: Exception) -> Item:
-        return self._reader.unreadable(json.dumps(body).encode("ascii"), error, stable=_named(body))
+        return self._reader.unreadable(written(body), error, stable=_named(body))
 
     async def _odd(self, message: str, frame: Mapping[str, Any]) -> bool:
         """A frame of the socket that is none of those documented."""
@@ -334,7 +334,7 @@ class SlackChannel:
             return False
         payload = frame.get("payload")
         if isinstance(payload, dict):
-            raw, name = json.dumps(payload).encode("ascii"), _named(payload) or _named(frame)
+            raw, name = written(payload), _named(payload) or _named(frame)
         else:
             raw, name = message.encode("utf-8", "surrogatepass"), _named(frame)
         return await self._keep_unreadable(raw, ValueError("a payload of no shape that we know"), name)

@@ -23,6 +23,8 @@ _TS: Final = re.compile(r"[0-9]{1,12}\.[0-9]{1,9}")
 _SPOKEN: Final = frozenset({None, "", "file_share", "thread_broadcast", "me_message", "bot_message"})
 """Subtypes of a message that somebody wrote."""
 CHANGES: Final = frozenset({"message_changed", "message_deleted"})
+WORD_AT_MOST: Final = 255
+"""Characters of what Slack names something by; a button's is the longest."""
 _SLACKBOT: Final = "USLACKBOT"
 
 
@@ -192,6 +194,8 @@ def _is_direct(event: Mapping[str, Any], scene: Scene) -> bool:
 def _word(value: Any) -> str:
     if not isinstance(value, str) or not value:
         raise TypeError(f"a name is {type(value).__name__} or empty")
+    if len(value) > WORD_AT_MOST or not (value.isascii() and value.isprintable()):
+        raise ValueError("a name is none of Slack's")
     return value
 
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from channels import slack_inbound as inbound
 from channels.contract import InboundMessage, Undecodable
+from channels.nesting import written
 from channels.slack_api import Api
 from channels.slack_files import Files, unfetched
 from channels.slack_inbound import Ignored, Scene, Us, Where
@@ -128,7 +129,7 @@ class Reader:
             self._first_of(found[0], message.get("client_msg_id"))
             return [await self._with_files(found[0], event)], where
         except Exception as error:
-            raw = json.dumps({"event": {"type": "message", **_dict(message), "channel": place}}).encode("ascii")
+            raw = written({"event": {"type": "message", **_dict(message), "channel": place}})
             return [self.unreadable(raw, error, stable=f"{place}:{_dict(message).get('ts')}")], None
 
     # --- what cannot be read ---------------------------------------------------------------------

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -11,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from channels.contract import Author, InboundMessage, Undecodable
-from channels.nesting import flattened
+from channels.nesting import written
 from channels.telegram_api import Me
 from channels.telegram_content import SERVICE, FileRef, Json, content_of, name_of, number_in, object_, objects, text_in
 from channels.telegram_settings import Listen, TelegramSettings
@@ -77,7 +76,7 @@ class Reader:
         try:
             return replace(self.decode(update), number=number)
         except Exception as error:
-            kept = raw if raw is not None else _raw(update)
+            kept = raw if raw is not None else written(update)
             return self.unreadable(number, kept, f"{type(error).__name__}: {error}"[:500])
 
     def unreadable(self, number: int | None, raw: bytes, reason: str = "it is no JSON that can be parsed") -> Read:
@@ -269,13 +268,6 @@ _KINDS: Final[Mapping[str, str]] = {
 def _number(update: Any) -> int | None:
     number = update.get("update_id") if isinstance(update, dict) else None
     return number if isinstance(number, int) and not isinstance(number, bool) and 0 <= number < 2**53 else None
-
-
-def _raw(update: Any) -> bytes:
-    try:
-        return json.dumps(update).encode("ascii")
-    except RecursionError:  # it was opened with less on the stack
-        return json.dumps(flattened(update)).encode("ascii")
 
 
 def _is_private(chat: Json) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
 from collections.abc import AsyncIterator
@@ -24,6 +25,9 @@ PATH = "/channels/slack/main"
 JSON = {"content-type": "application/json"}
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 TS = "1795000000.000001"
+LEVELS = (400, 800, *range(860, 990, 4))
+KNOWN = {"authorizations": [{"user_id": "U0", "is_bot": True}]}
+"""Who we are, said with an event: nobody need be asked."""
 EVENT = {
     "type": "event_callback", "event_id": "Ev1", "team_id": "T1", "api_app_id": "A1",
     "event": {"type": "message", "channel": "D1", "channel_type": "im", "user": "U1", "text": "hi", "ts": TS},
@@ -115,6 +119,37 @@ async def test_signed_nonsense(door: httpx.AsyncClient, host: FakeHost, body: by
     answer = await door.post(PATH, content=body, headers={**headers, **signed(SECRET, body)})
     assert answer.status_code == 400
     assert host.messages == []
+
+
+async def test_brackets_that_can_be_opened_are_no_fault_of_ours(door: httpx.AsyncClient, host: FakeHost) -> None:
+    """A parser opens more of them than a writer closes who stands deeper in the program."""
+    for name, levels in itertools.product(("channel", "user", "ts", "subtype"), LEVELS):
+        event = {**EVENT, **KNOWN, "event_id": f"{name}{levels}", "event": {**EVENT["event"], name: "?"}}
+        body = json.dumps(event).replace('"?"', "[" * levels + "]" * levels).encode()
+        answer = await door.post(PATH, content=body, headers={**JSON, **signed(SECRET, body)})
+        assert answer.status_code in (200, 400), (name, levels)
+        assert answer.status_code == 200 or levels > 800
+        assert answer.status_code == 400 or f"{name}{levels}" in {kept.external_id for kept in host.quarantine}
+    assert host.messages == []
+
+
+async def test_names_that_no_table_holds_are_set_aside(door: httpx.AsyncClient, host: FakeHost) -> None:
+    odd = ("\ud800", "C\0", "C1\n", "C\u00e9", "C" * 100_000)
+    cases = list(itertools.product(("channel", "user", "ts", "thread_ts"), odd))
+    for number, (name, value) in enumerate(cases):
+        body = _body({**EVENT, **KNOWN, "event_id": f"Ev{number}", "event": {**EVENT["event"], name: value}})
+        answer = await door.post(PATH, content=body, headers={**JSON, **signed(SECRET, body)})
+        assert answer.status_code == 200
+    assert host.messages == []
+    assert [kept.external_id for kept in host.quarantine] == [f"Ev{number}" for number in range(len(cases))]
+    assert all(cursor.isascii() for cursor in host.cursors)
+
+
+@pytest.mark.parametrize("body", [{"type": "url_verification"}, {"type": "url_verification", "challenge": [7]}])
+async def test_an_address_that_is_proven_oddly(door: httpx.AsyncClient, body: Any) -> None:
+    raw = _body(body)
+    answer = await door.post(PATH, content=raw, headers={**JSON, **signed(SECRET, raw)})
+    assert answer.status_code < 500
 
 
 async def test_a_body_without_end_is_cut_off(door: httpx.AsyncClient, host: FakeHost) -> None:
