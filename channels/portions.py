@@ -63,6 +63,8 @@ def _halves(block: Block, limit: int, measure: Measure) -> tuple[Block, Block | 
     if low == len(words):
         return block, None
     cut = good_cut(words, low)
+    if not fits(cut):  # a link whose label was cut may have to show its address
+        cut = low
     start = cut
     while start < len(words) and words[start].isspace():
         start += 1

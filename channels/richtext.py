@@ -6,9 +6,11 @@ so markup in a customer's or an article's words is never mistaken for ours.
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 BlockKind = Literal["paragraph", "heading", "bullet", "number", "code", "quote"]
 BLOCK_KINDS: frozenset[str] = frozenset({"paragraph", "heading", "bullet", "number", "code", "quote"})
@@ -82,6 +84,20 @@ class RichText:
     def from_json(cls, data: Sequence[Mapping[str, Any]]) -> RichText:
         """The inverse of `to_json`. Unknown block kinds become paragraphs, so that older code reads newer rows."""
         return cls(blocks=tuple(_block_from(item) for item in data))
+
+
+_HOST: Final = re.compile(
+    r"(?<![\w.-])(?:[a-z][a-z0-9+.-]{0,20}://)?((?:[\w-]{1,63}\.){1,8}[^\W\d_]{2,63})", re.IGNORECASE
+)
+"""What a reader takes for an address; without a scheme, too."""
+
+
+def misleads(label: str, href: str) -> bool:
+    """Does what is written on a link name another host than the one it leads to? Then the address is to be shown."""
+    target = unicodedata.normalize("NFKC", href).partition("://")[2].casefold().removeprefix("www.")
+    host = re.split(r"[/?#\\]", target, maxsplit=1)[0].rpartition("@")[2].partition(":")[0]
+    seen = "".join(sign for sign in unicodedata.normalize("NFKC", label) if unicodedata.category(sign) != "Cf")
+    return any(match[1].casefold().removeprefix("www.") != host for match in _HOST.finditer(seen))
 
 
 def _plain_span(span: Span) -> str:

@@ -15,7 +15,7 @@ from typing import Any, Final
 from channels.contract import Button
 from channels.fitting import length_of
 from channels.portions import portions
-from channels.richtext import Block, RichText, Span
+from channels.richtext import Block, RichText, Span, misleads
 
 LIMIT: Final = 4000
 """UTF-16 units of one message as mrkdwn. Slack takes ten times as many, but advises this and may cut what is longer."""
@@ -71,7 +71,7 @@ def _mrkdwn_block(block: Block) -> str:
 
 def _mrkdwn_span(span: Span, *, bold: bool) -> str:
     words = escaped(span.text)
-    if span.href is not None and (url := _link(span.href)) is not None:
+    if span.href is not None and (url := _link(span.href, span.text)) is not None:
         words = f"<{escaped(url)}|{words}>" if span.text.strip() else f"<{escaped(url)}>"
     elif span.href is not None:
         words = f"{words} ({escaped(span.href)})"
@@ -90,9 +90,10 @@ def _wrapped(words: str, mark: str) -> str:
     return f"{match[1]}{mark}{match[2]}{mark}{match[3]}"
 
 
-def _link(href: str) -> str | None:
-    """An address that may be a link."""
-    return href if _SAFE_LINK.fullmatch(href) and len(href) <= 3000 else None
+def _link(href: str, label: str) -> str | None:
+    """An address that may be a link with this written on it. None: it is to be read beside the words."""
+    safe = _SAFE_LINK.fullmatch(href) and len(href) <= 3000
+    return href if safe and not (href[:4].lower() == "http" and misleads(label, href)) else None
 
 
 # --- blocks ----------------------------------------------------------------------------------
@@ -168,7 +169,7 @@ def _inline(span: Span, *, bold: bool) -> dict[str, Any]:
     more: dict[str, Any] = {"style": style} if style else {}
     if span.href is None:
         return {**_text(span.text), **more}
-    if (url := _link(span.href)) is None:
+    if (url := _link(span.href, span.text)) is None:
         return {**_text(f"{span.text} ({span.href})"), **more}
     return {"type": "link", "url": url, **({"text": span.text} if span.text else {}), **more}
 

@@ -15,7 +15,7 @@ from telegram import MessageEntity
 
 from channels.fitting import length_of
 from channels.portions import portions
-from channels.richtext import Block, RichText, Span
+from channels.richtext import Block, RichText, Span, misleads
 
 LONGEST: Final = 4096
 """UTF-16 units of one message."""
@@ -96,9 +96,14 @@ def _shown(span: Span) -> str:
     text, href = storable(span.text), span.href
     if href is None or href.removeprefix("mailto:") == text:
         return text
-    if href.startswith(_LINKS):
+    if _is_link(span):
         return text or href
     return f"{text} ({storable(href)})" if text else storable(href)
+
+
+def _is_link(span: Span) -> bool:
+    """Can the address stand behind the words? Not behind those that pretend another."""
+    return span.href is not None and span.href.startswith(_LINKS) and not misleads(span.text, span.href)
 
 
 def storable(text: str) -> str:
@@ -109,7 +114,7 @@ def storable(text: str) -> str:
 def _styles(block: Block, span: Span, begin: int, end: int) -> Iterator[Mark]:
     if block.kind == "code":
         return  # nothing may stand in it
-    if span.href is not None and span.href.startswith(_LINKS):
+    if _is_link(span):
         yield Mark(style="text_link", begin=begin, end=end, url=span.href)
     elif span.code:
         yield Mark(style="code", begin=begin, end=end)

@@ -79,6 +79,25 @@ def test_a_long_text_goes_in_parts_that_fit(piece: str) -> None:
     assert "".join("".join(part.plain() for part in found).split()) == "".join(text.plain().split())
 
 
+PRETENDING = ["https://bank.example", "bank.example", "log in at WWW.Bank.example/a", "bank\u200b.example",
+              "https\u200d://bank.example", "\uff42ank.example"]  # fmt: skip
+
+
+@pytest.mark.parametrize("label", PRETENDING)
+def test_a_label_that_pretends_another_address_shows_where_it_leads(label: str) -> None:
+    text = RichText(blocks=(Block(kind="paragraph", spans=(Span(text=label, href="https://evil.example/x"),)),))
+    assert _types(blocks(text)) == ["rich_text", "rich_text_section", "text"]
+    assert mrkdwn(text) == f"{label} (https://evil.example/x)"
+
+
+@pytest.mark.parametrize(
+    "label", ["evil.example", "https://evil.example/other", "our guide to 3.11", "www.evil.example", "here"]
+)
+def test_an_honest_label_is_a_link(label: str) -> None:
+    text = RichText(blocks=(Block(kind="paragraph", spans=(Span(text=label, href="https://evil.example/x"),)),))
+    assert _types(blocks(text)) == ["rich_text", "rich_text_section", "link"]
+
+
 def test_styles_lists_code_quotes_and_links() -> None:
     text = RichText(
         blocks=(

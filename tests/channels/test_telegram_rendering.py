@@ -140,6 +140,14 @@ def test_a_link_keeps_its_address_on_both_sides_of_a_cut() -> None:
         assert entity["url"] == "https://a.example/x"
 
 
+def test_a_label_that_pretends_another_address_shows_where_it_leads() -> None:
+    text = of(block("paragraph", Span(text="https://bank.example", href="https://evil.example/x")))
+    assert rendered(text) == ("https://bank.example (https://evil.example/x)", [])
+    honest = of(block("paragraph", Span(text="evil.example", href="https://evil.example/x")))
+    (entity,) = rendered(honest)[1]
+    assert (rendered(honest)[0], entity.url) == ("evil.example", "https://evil.example/x")
+
+
 def test_many_mentions_go_in_several_messages() -> None:
     assert len(parts(RichText.of("\n\n".join(["@somebody"] * 150)))) == 2
     assert len(parts(RichText.of(" ".join(["@somebody"] * 150)))) == 2
