@@ -127,7 +127,7 @@ class Line(HTTPXRequest):
 def _result(status: int, payload: bytes) -> Any:
     """What a 2xx brings. See https://core.telegram.org/bots/api#making-requests."""
     try:
-        answer = json.loads(payload.decode("utf-8", "replace"), parse_int=_number)
+        answer = json.loads(payload.decode("utf-8", "replace"), parse_int=whole_number)
     except (ValueError, RecursionError):
         answer = None
     if 200 <= status < 300:
@@ -140,7 +140,7 @@ def _result(status: int, payload: bytes) -> Any:
     raise _refused(status, answer if isinstance(answer, dict) else {})
 
 
-def _number(digits: str) -> int | str:
+def whole_number(digits: str) -> int | str:
     """One number that is too long must not cost the whole answer: it stays a text, which no field takes."""
     return int(digits) if len(digits) < 30 else digits
 

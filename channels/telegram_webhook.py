@@ -14,7 +14,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from channels.contract import Host, LeaseLost
-from channels.telegram_api import Api, said, wanted
+from channels.telegram_api import Api, said, wanted, whole_number
 from channels.telegram_intake import Intake
 from channels.telegram_settings import TelegramSettings
 from channels.telegram_updates import NAME, Read, Reader
@@ -102,7 +102,7 @@ class Door:
         except ClientDisconnect:
             return PlainTextResponse("it ended in the middle", 400)
         try:
-            update = json.loads(bytes(raw))
+            update = json.loads(bytes(raw), parse_int=whole_number)
         except (ValueError, RecursionError):
             return PlainTextResponse("that is no JSON", 400)
         if self._host is None or self._reader is None:

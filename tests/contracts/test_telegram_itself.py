@@ -305,6 +305,16 @@ class TestDoor:
         assert [kept.external_id for kept in host.quarantine] == ["update-5"]
         assert host.texts() == ["we are open"]
 
+    async def test_a_number_without_end_costs_no_words(self, pushed: TelegramHarness, host: FakeHost) -> None:
+        chat, user = '{"id": 5, "type": "private"}', '{"id": 5, "is_bot": false, "first_name": "Ada"}'
+        said = f'{{"message_id": 1, "date": {"9" * 6000}, "chat": {chat}, "from": {user}, "text": "still here"}}'
+        async with pushed.running(host):
+            await pushed.write("one")
+            await host.received(1)
+            body = f'{{"update_id": 900000001, "message": {said}}}'.encode()
+            assert await self.knock(pushed, body, {"x-telegram-bot-api-secret-token": SECRET}) == 200
+            assert host.texts() == ["one", "still here"]
+
     async def test_an_album_is_kept_in_one_go(self, pushed: TelegramHarness, host: FakeHost) -> None:
         async with pushed.running(host):
             for number in range(3):
