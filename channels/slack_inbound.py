@@ -245,6 +245,8 @@ def _said(
     words = slack_text.plain(raw, names, scene.us.user)
     if not raw.strip() and kind != "deletion":
         words = slack_text.plain(slack_text.of_blocks(inner), names, scene.us.user)
+    elif shared := slack_text.of_shared(inner):
+        words = f"{words}\n{slack_text.plain(shared, names)}".strip()
     named = event.get("type") == "app_mention" or slack_text.mentions(raw, scene.us.user)
     return InboundMessage(
         channel=NAME,

@@ -80,6 +80,18 @@ def of_blocks(message: Mapping[str, Any], *, at_most: int = 20_000) -> str:
     return "\n".join(part for part in found if part.strip())[:at_most]
 
 
+def of_shared(message: Mapping[str, Any], *, at_most: int = 20_000) -> str:
+    """The words of the messages that somebody has passed on with their own."""
+    found = [
+        f"[forwarded]\n{said}"
+        for attached in _dicts(message.get("attachments"))
+        if attached.get("is_share") is True
+        and isinstance(said := attached.get("text") or attached.get("fallback"), str)
+        and said.strip()
+    ]
+    return "\n".join(found)[:at_most]
+
+
 def _words(node: Any, *, depth: int) -> Iterator[str]:
     """The raw words in a block, in their order."""
     if depth > 8:
