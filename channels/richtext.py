@@ -6,6 +6,7 @@ so markup in a customer's or an article's words is never mistaken for ours.
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -92,8 +93,11 @@ _HOST: Final = re.compile(
 """What a reader takes for an address; without a scheme, too."""
 
 
+@functools.lru_cache(maxsize=512)  # it is asked anew at each measuring of a part
 def misleads(label: str, href: str) -> bool:
     """Does what is written on a link name another host than the one it leads to? Then the address is to be shown."""
+    if "." not in label and label.isascii():
+        return False
     target = unicodedata.normalize("NFKC", href).partition("://")[2].casefold().removeprefix("www.")
     host = re.split(r"[/?#\\]", target, maxsplit=1)[0].rpartition("@")[2].partition(":")[0]
     seen = "".join(sign for sign in unicodedata.normalize("NFKC", label) if unicodedata.category(sign) != "Cf")
