@@ -21,7 +21,7 @@ ME = "900000000000000001"
 NAMES = {"ada": "300000000000000001", "robo": "300000000000000002"}
 PLACES = {f"p{number}": f"50000000000000000{number}" for number in range(10)}
 BACK = {id_: name for name, id_ in (NAMES | PLACES).items()}
-TIMEOUT = 0.5
+TIMEOUT = 1.0
 
 
 class DiscordHost(FakeHost):

@@ -22,7 +22,7 @@ from tests.platforms.loopback_control import LoopbackControl
 from tests.platforms.loopback_push import TLS
 
 PATH = "tests.platforms.loopback_channel:make"
-TIMEOUT = 0.3
+TIMEOUT = 1.0
 SLOW = 0.1
 
 

@@ -31,7 +31,7 @@ from tests.platforms.telegram import TelegramControl, TelegramPlatform
 
 BOT = 7
 SECRET = "it-is_Telegram"
-TIMEOUT = 0.4
+TIMEOUT = 1.0
 SLOW = 0.1
 
 
@@ -135,7 +135,7 @@ class TelegramHarness(Harness):
             "mode": self.mode,
             "listen": "mentions",
             "timeout": TIMEOUT,
-            "connect_timeout": TIMEOUT,
+            "connect_timeout": 4.0,
             "poll_wait": 5,
             "retry_base": 0.02,
             "retry_cap": 0.1,

@@ -107,6 +107,8 @@ class LoopbackSettings:
 
 # --- what is wrong with an answer ------------------------------------------------------------
 
+CONNECT_WITHIN = 10.0
+"""Seconds, also where answers are given less: a busy machine is no platform that is away."""
 NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 """No byte of the request left. After any other failure on the way nobody knows."""
 
@@ -521,7 +523,7 @@ class LoopbackChannel:
         return httpx.AsyncClient(
             base_url=self._settings.url,
             headers={"authorization": f"Bearer {self._settings.token}"},
-            timeout=self._settings.timeout,
+            timeout=httpx.Timeout(self._settings.timeout, connect=CONNECT_WITHIN),
             verify=_certificates(),
             trust_env=False,
         )
@@ -530,7 +532,8 @@ class LoopbackChannel:
         return await self._request("POST", path, content=json.dumps(body).encode("ascii"))
 
     async def _ask(self, path: str, *, timeout: float | None = None, **query: str) -> httpx.Response:
-        return await self._request("GET", path, params=query, timeout=timeout or self._settings.timeout)
+        limit = httpx.Timeout(timeout or self._settings.timeout, connect=CONNECT_WITHIN)
+        return await self._request("GET", path, params=query, timeout=limit)
 
     async def _request(self, method: str, path: str, **options: Any) -> httpx.Response:
         """One request, one try. Raises the contract's errors only."""
