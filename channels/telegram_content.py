@@ -9,6 +9,8 @@ from typing import Any, Final
 Json = Mapping[str, Any]
 
 MOST_FILES: Final = 10
+DEEP: Final = 30
+"""Levels of an update that are looked into; Telegram's have about ten."""
 _LONGEST_NOTE: Final = 1000
 
 
@@ -73,6 +75,17 @@ _WORDS: Final = (("text", "entities"), ("caption", "caption_entities"))
 def object_(value: Any) -> Json:
     if not isinstance(value, dict):
         raise TypeError(f"an object is a {type(value).__name__}")
+    return value
+
+
+def without_nulls(value: Any, depth: int = 0) -> Any:
+    """A field that is null says what one that is not there says; some servers write all that they know of."""
+    if depth > DEEP:
+        return value
+    if isinstance(value, dict):
+        return {key: without_nulls(inner, depth + 1) for key, inner in value.items() if inner is not None}
+    if isinstance(value, list):
+        return [without_nulls(inner, depth + 1) for inner in value]
     return value
 
 

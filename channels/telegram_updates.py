@@ -12,7 +12,18 @@ from typing import Any, Final
 from channels.contract import Author, InboundMessage, Undecodable
 from channels.nesting import written
 from channels.telegram_api import Me
-from channels.telegram_content import SERVICE, FileRef, Json, content_of, name_of, number_in, object_, objects, text_in
+from channels.telegram_content import (
+    SERVICE,
+    FileRef,
+    Json,
+    content_of,
+    name_of,
+    number_in,
+    object_,
+    objects,
+    text_in,
+    without_nulls,
+)
 from channels.telegram_settings import Listen, TelegramSettings
 
 NAME: Final = "telegram"
@@ -89,7 +100,8 @@ class Reader:
 
     def decode(self, update: Any) -> Read:
         """Raises anything for an update that is not shaped as the documentation says."""
-        number = number_in(object_(update), "update_id")
+        update = without_nulls(object_(update))
+        number = number_in(update, "update_id")
         for kind in _KINDS:
             if kind in update:
                 return getattr(self, _KINDS[kind])(number, kind, object_(update[kind]))  # type: ignore[no-any-return]
@@ -123,14 +135,14 @@ class Reader:
             thread=_topic(message),
             author=author,
             external_id=str(number_in(message, "message_id")),
-            revision=_revision(number_in(message, "edit_date"), number) if edited else 0,
+            revision=_revision(_edited_at(message), number) if edited else 0,
             kind="edit" if edited else "message",
             text=content.text,
             addressed=private or listen == "all" or self._is_addressed(message, content.text),
             public=not private,
             automatic=message.get("is_automatic_forward") is True,
             reply_to=_replied(message),
-            platform_at=_moment(message.get("edit_date" if edited else "date")),
+            platform_at=_moment(_edited_at(message) if edited else message.get("date")),
             extra=_extra(message, chat),
         )
         group = message.get("media_group_id")
@@ -150,6 +162,8 @@ class Reader:
             stands_for = message["chat"]  # in a private one that is who writes; elsewhere it speaks for itself
         if isinstance(stands_for, dict) and (not isinstance(user, dict) or user.get("id") in _ANONYMOUS):
             return Author(external_id=str(number_in(stands_for, "id")), name=name_of(stands_for))
+        if user is None and _is_private(object_(message["chat"])):
+            user = message["chat"]  # alone with us there is nobody else
         user = object_(user)
         id_ = number_in(user, "id")
         us = id_ == self._me.id
@@ -274,6 +288,17 @@ def _is_private(chat: Json) -> bool:
     """By its kind; a server that leaves that out gives people positive numbers, as Telegram does."""
     kind = chat.get("type")
     return number_in(chat, "id") > 0 if kind is None else text_in(chat, "type") == "private"
+
+
+def _is_private(chat: Json) -> bool:
+    """Only people have numbers above 0: so it is known also where the kind is not said."""
+    kind = chat.get("type")
+    return kind == "private" if isinstance(kind, str) else number_in(chat, "id") > 0
+
+
+def _edited_at(message: Json) -> int:
+    """When; without it, when it was first said: the update's number still tells edits apart."""
+    return number_in(message, "edit_date" if "edit_date" in message else "date")
 
 
 def _revision(seconds: int, number: int) -> int:
