@@ -17,7 +17,7 @@ from starlette.routing import Route
 
 from channels.contract import Address, Capabilities, Host, InboundMessage, OutboundMessage, Receipt, TemporaryFailure
 from channels.richtext import RichText
-from channels.telegram_api import Api, Me, said
+from channels.telegram_api import Api, Me, id_in, said
 from channels.telegram_check import check
 from channels.telegram_files import Files
 from channels.telegram_intake import Intake
@@ -91,7 +91,7 @@ class TelegramChannel:
 
     def reread(self, external_id: str, raw: bytes) -> Sequence[InboundMessage]:
         """Files of it stay at Telegram: only the running desk can fetch them."""
-        me = Me(id=int(self._settings.token.partition(":")[0]))
+        me = Me(id=id_in(self._settings.token))
         try:
             message = Reader(self._settings, me).decode(json.loads(raw)).message
         except Exception as error:

@@ -131,8 +131,8 @@ def _result(status: int, payload: bytes) -> Any:
     except (ValueError, RecursionError):
         answer = None
     if 200 <= status < 300:
-        if isinstance(answer, dict) and answer.get("ok") is True and "result" in answer:
-            return answer["result"]
+        if isinstance(answer, dict) and answer.get("ok") is True:
+            return answer.get("result")
         if isinstance(answer, dict) and answer.get("ok") is False and isinstance(answer.get("error_code"), int):
             status = answer["error_code"]
         else:
@@ -146,7 +146,7 @@ def whole_number(digits: str) -> int | str:
 
 
 def _refused(status: int, answer: Mapping[str, Any]) -> Refused:
-    described, more = answer.get("description"), answer.get("parameters")
+    described, more = answer.get("description") or answer.get("message"), answer.get("parameters")
     more = more if isinstance(more, dict) else {}
     moved, wait = more.get("migrate_to_chat_id"), more.get("retry_after")
     return Refused(
@@ -235,6 +235,12 @@ def said(error: BaseException) -> str:
 # --- the bot ---------------------------------------------------------------------------------------
 
 
+def id_in(token: str) -> int:
+    """The bot's id, which a token begins with; 0 where it does not."""
+    number = token.partition(":")[0]
+    return int(number) if number.isascii() and number.isdigit() else 0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Me:
     """Who we are there."""
@@ -254,6 +260,8 @@ class Api:
             library = logging.getLogger(name)  # they write addresses, and the token stands in them
             library.setLevel(max(logging.WARNING, library.level))
         self._lines = (Line(settings, at_once=2, raw=True), Line(settings, at_once=AT_ONCE))
+        self._settings = settings
+        self._public = settings.is_public
         self._wait = settings.poll_wait
         self.closed = False
         self.bot = Bot(
@@ -270,6 +278,7 @@ class Api:
             await line.shutdown()
 
     async def me(self) -> Me:
+        """What the platform says of us. Raises what requests raise."""
         raw = await self._object(self.bot.get_me)
         if not isinstance(raw.get("id"), int):
             raise Garbled("it does not say who we are")
@@ -283,6 +292,17 @@ class Api:
     async def file(self, id_: str) -> Mapping[str, Any]:
         """Where a file lies, as the server tells it: `file_path`, under the address of files."""
         return await self._object(lambda: self.bot.get_file(id_))
+
+    async def who(self) -> tuple[Me, bool]:
+        """Who we are, and whether the platform has said so: a server of one's own may not be able to.
+
+        Raises what requests raise."""
+        try:
+            return await self.me(), True
+        except (Refused, Garbled) as error:
+            if self._public or (isinstance(error, Refused) and error.status in _NO_MEANS_NO):
+                raise
+            return Me(id=id_in(self._settings.token)), False
 
     async def _object(self, method: Callable[[], Awaitable[Any]]) -> Mapping[str, Any]:
         """The raw object that a method gives: a server of one's own may leave out what the library's model wants."""
@@ -306,9 +326,9 @@ class Api:
             await self.bot.get_updates(
                 offset=offset, limit=limit, timeout=int(self._wait) if wait else 0, allowed_updates=kinds
             )
-        if not isinstance(heard.result, list):
+        if not isinstance(heard.result, list | None):
             raise Garbled("the updates are no list")
-        return heard.result
+        return heard.result or []
 
     async def webhook(self) -> Mapping[str, Any]:
         """What Telegram knows of our webhook: url, pending_update_count, last_error_message…
@@ -317,12 +337,18 @@ class Api:
         try:
             return await self._object(self.bot.get_webhook_info)
         except Refused as error:
-            if error.status not in _NO_SUCH_METHOD:
+            if error.status in _NO_SUCH_METHOD or (not self._public and error.status not in _NO_MEANS_NO):
+                return {}
+            raise
+        except Garbled:
+            if self._public:
                 raise
             return {}
 
 
 _NO_SUCH_METHOD: Final = (404, 405, 501)
+_NO_MEANS_NO: Final = (401, 403, 409, 429)
+"""What is said of us, not of the method: with any other status a server of one's own may mean that it has no such."""
 UPDATES: Final = ("message", "edited_message", "callback_query", "my_chat_member")
 POSTS: Final = ("channel_post", "edited_channel_post")
 

@@ -28,6 +28,14 @@ it still has instead of naming an offset that might throw such updates away; wha
 NOTE_EVERY: Final = 300.0
 """Seconds between notes that we have asked, while nothing comes."""
 AFTER_LEASE_LOST: Final = 1.0
+BREATH: Final = 0.5
+"""Seconds that a poll without news takes at least: not every server holds one until there is some."""
+ASK_AGAIN: Final = 60.0
+"""Seconds after which a server that could not say who we are is asked again."""
+NAMELESS: Final = (
+    "%s %s: the server does not say who we are (getMe). It is read all the same; in groups no mention of the bot's "
+    "name is understood meanwhile."
+)
 CONFLICT_CAP: Final = 30.0
 ALBUM_ROUNDS: Final = 4
 _NUMBER: Final = re.compile(rb'"update_id"\s*:\s*([0-9]{1,15})(?![0-9.])')
@@ -86,10 +94,13 @@ class Poller:
         failures = conflicts = 0
         while True:
             try:
-                reader = Reader(self._settings, await self._api.me())
+                me, sure = await self._api.who()
+                if not sure:
+                    log.warning(NAMELESS, NAME, self._settings.account)
+                reader, asked = Reader(self._settings, me), self._clock()
                 async with host.alone(self._name) as tenure:
                     await self._begin(host)
-                    while True:
+                    while sure or 0 <= self._clock() - asked < ASK_AGAIN:
                         await self._once(host, reader, tenure.token)
                         failures = conflicts = 0
             except LeaseLost as error:
@@ -126,11 +137,12 @@ class Poller:
         await self._api.bot.delete_webhook(drop_pending_updates=False)
 
     async def _once(self, host: Host, reader: Reader, token: int) -> None:
-        now = self._clock()
-        reads = await self._read(reader, self._mark.offset(now), wait=True)
+        offset, began = self._mark.offset(self._clock()), time.monotonic()
+        reads = await self._read(reader, offset, wait=True)
         if not reads:
             if self._clock() - self._mark.asked > NOTE_EVERY:
                 await self._move(host, [], token)
+            await asyncio.sleep(max(0.0, BREATH - (time.monotonic() - began)))
             return
         if not any(read.number is not None for read in reads):
             await self._intake.take(host, reads)
@@ -140,6 +152,8 @@ class Poller:
             await self._move(host, portion, token)
         for portion in portions(await self._with_the_rest(reader, reads[begin:])):
             await self._move(host, portion, token)
+        if offset is not None and all(read.number is None or read.number < offset for read in reads):
+            await asyncio.sleep(BREATH)  # it takes no notice of offsets; what it brings again is no news
 
     async def _move(self, host: Host, reads: Sequence[Read], token: int) -> None:
         """Commit these and how far we are with them. Only then the next offset rises."""

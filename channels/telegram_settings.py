@@ -17,6 +17,8 @@ TELEGRAM_TAKES: Final = 20_000_000
 """Bytes of a file that Telegram's own server hands out; one of your own has no such limit."""
 
 _TOKEN: Final = re.compile(r"[0-9]{1,20}:[A-Za-z0-9_-]{1,200}")
+_ANY_TOKEN: Final = re.compile(r"[A-Za-z0-9_:.-]{1,220}")
+"""What a server of one's own may call one; it stands in an address."""
 _SECRET: Final = re.compile(r"[A-Za-z0-9_-]{1,256}")
 _ACCOUNT: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _CHAT: Final = re.compile(r"-?[0-9]{1,20}")
@@ -163,7 +165,7 @@ def _of_the_bot(made: TelegramSettings) -> list[str]:
     wrong = []
     if not made.token:
         wrong.append("token is missing; BotFather gives one")
-    elif not _TOKEN.fullmatch(made.token):
+    elif not (_TOKEN if made.is_public else _ANY_TOKEN).fullmatch(made.token):
         wrong.append("token is not shaped like one of BotFather's (digits, a colon, letters)")
     if not _ACCOUNT.fullmatch(made.account):
         wrong.append("account has other characters than letters, digits, _ . -")

@@ -49,7 +49,7 @@ class Door:
         while True:
             try:
                 if self._reader is None:
-                    self._reader = Reader(self._settings, await api.me())
+                    self._reader = Reader(self._settings, (await api.who())[0])
                     self._intake, self._host = intake, host
                 known = (await api.webhook()).get("url")
                 if not is_set or known == "":
