@@ -149,7 +149,7 @@ def _addressed(data: Any, scene: Scene, place: str, id_: str, guild: str) -> boo
     mode, said = scene.atlas.listening(place, guild)
     if mode == "all" or scene.me in {str(user.get("id")) for user in _list(data.get("mentions"))}:
         return True
-    if scene.atlas.ours & {str(role) for role in _list(data.get("mention_roles"))}:
+    if scene.atlas.ours & {str(role) for role in _list(data.get("mention_roles"))} or _is_named(data, scene):
         return True
     answered = data.get("referenced_message")
     if isinstance(answered, dict) and str((answered.get("author") or {}).get("id")) == scene.me:
@@ -162,6 +162,18 @@ def _addressed(data: Any, scene: Scene, place: str, id_: str, guild: str) -> boo
         and scene.atlas.is_thread(place)
         and (said or scene.knows(place, id_) or _opened(place, scene))
     )
+
+
+def _is_named(data: Any, scene: Scene) -> bool:
+    """The text alone tells it too, where the list of who is mentioned is left out."""
+    said = data.get("content")
+    names = _our_names(scene)
+    return bool(names) and isinstance(said, str) and re.search(rf"<(?:{names})>", said) is not None
+
+
+def _our_names(scene: Scene) -> str:
+    """As they stand in a text, for a pattern; empty: not known."""
+    return "|".join((f"@!?{scene.me}", *(f"@&{role}" for role in sorted(scene.atlas.ours)))) if scene.me else ""
 
 
 def _opened(thread: str, scene: Scene) -> bool:
@@ -196,8 +208,8 @@ def _text(data: Any, scene: Scene, guild: str | None) -> str:
 
 def _without_our_name(said: str, scene: Scene) -> str:
     """A text to us often begins with our name: that is the address on the letter, not the letter."""
-    names = "|".join((f"@!?{scene.me}", *(f"@&{role}" for role in sorted(scene.atlas.ours))))
-    return re.sub(rf"\A(?:\s*<(?:{names})>[\s,:]*)+", "", said) if scene.me else said
+    names = _our_names(scene)
+    return re.sub(rf"\A(?:\s*<(?:{names})>[\s,:]*)+", "", said) if names else said
 
 
 def _notes(data: Any, scene: Scene) -> list[str]:
@@ -331,12 +343,13 @@ def press(data: Any, scene: Scene) -> Press:
     if data.get("type") != 3:
         raise Ignored(f"interaction of type {data.get('type')}")
     user = (data.get("member") or {}).get("user") or data["user"]
-    custom_id, place = str(data["data"]["custom_id"]), snowflake(data["channel_id"])
+    where = data.get("channel_id") or (data.get("channel") or {}).get("id")
+    custom_id, place = str(data["data"]["custom_id"]), snowflake(where)
     mark, _, rest = custom_id.partition(":")
     allowed, colon, button = rest.partition(":")
     if mark != BUTTON or not colon:
         raise Ignored("a component that is not ours")
-    presser, shown = snowflake(user["id"]), data["message"]
+    presser, shown = snowflake(user["id"]), data.get("message") or {}
     name = (data.get("member") or {}).get("nick") or user.get("global_name") or user.get("username") or ""
     components = tuple(_list(shown.get("components")))
     said = InboundMessage(
@@ -348,13 +361,13 @@ def press(data: Any, scene: Scene) -> Press:
         kind="button",
         text=_label(components, custom_id),
         button=button,
-        public=data.get("guild_id") is not None,
-        reply_to=snowflake(shown["id"]),
+        public=data.get("guild_id") is not None or scene.atlas.guild_of(place) is not None,
+        reply_to=_optional(shown.get("id")),
         platform_at=moment_of(snowflake(data["id"])),
     )
     return Press(
         interaction=snowflake(data["id"]),
-        token=str(data["token"]),
+        token=str(data.get("token") or ""),
         said=said if allowed in ("", presser) else None,
         components=components,
         custom_id=custom_id,

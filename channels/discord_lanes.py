@@ -218,8 +218,10 @@ class Lanes:
         """Tell Discord that the press has arrived, within three seconds of it; only once it is kept."""
         if press.said is None:
             answer = {"type": 4, "data": {"content": "These buttons are for the person who asked.", "flags": 64}}
-        else:
+        elif press.components:
             answer = {"type": 7, "data": {"components": inbound.pressed(press.components, press.custom_id)}}
+        else:
+            answer = {"type": 6}  # we were not shown what to draw anew
         path = f"/interactions/{press.interaction}/{press.token}/callback"
         try:
             await self._rest.post(path, answer, token=False)
