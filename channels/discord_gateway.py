@@ -13,7 +13,6 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import Any, Final
 
 import aiohttp
@@ -30,6 +29,8 @@ log = logging.getLogger(__name__)
 CONNECT_WITHIN: Final = 12.0
 LOGIN_WITHIN: Final = 15.0
 CLOSE_WITHIN: Final = 0.5
+ANSWER_WITHIN: Final = 10.0
+"""Seconds from our asking for a session to its first event."""
 DEFAULT_GATEWAY: Final = str(DiscordWebSocket.DEFAULT_GATEWAY)
 RESUMABLE: Final = 4000
 """A close with this code leaves the session to whoever resumes it; 1000 would end it."""
@@ -59,6 +60,10 @@ class Refused(ChannelError):
 
 class Silent(Exception):
     """The link is up and nothing comes through it."""
+
+
+class Unanswered(Silent):
+    """What we asked for, a session to begin or to go on, was not heard."""
 
 
 AWAY: Final = (
@@ -125,6 +130,10 @@ class Gateway(discord.Client):
         self._room = room
         self._taken = 0
         self._heard = 0.0
+        self.me: Any = None
+        """Our profile, as far as it was told at login."""
+        self.answered = asyncio.Event()
+        """Set by whoever takes, at the first sign that the session has begun or goes on."""
         self.unread = 0
         """Payloads that the SDK could not read."""
 
@@ -136,22 +145,20 @@ class Gateway(discord.Client):
             self._taker(args[0] if isinstance(args[0], str) else bytes(args[0]).decode("utf-8", "replace"))
 
     async def login(self, token: str) -> None:
-        """Raises `Refused` for a token that is not valid, else what the SDK raises."""
+        """Less than the SDK's own, which gives up where a profile or an application is not described in full: who we
+        are comes with READY, too. Raises `Refused` for a token that is not valid, else what the SDK raises."""
         async with _bases.at(self._settings.api_url):
+            await self._async_setup_hook()
             try:
                 async with asyncio.timeout(LOGIN_WITHIN):
-                    await super().login(token)
+                    self.me = await self.http.static_login(token)
             except discord.LoginFailure:
                 raise Refused(4004, FATAL[4004]) from None
-
-    async def application_info(self) -> Any:
-        """What the SDK wants to know at login; an application that cannot be described is no reason not to listen."""
-        try:
-            return await super().application_info()
-        except (discord.Forbidden, discord.NotFound, KeyError, TypeError, ValueError) as error:
-            log.warning("the application is not described: %s", type(error).__name__)
-            id_ = self.user.id if self.user is not None else 0
-            return SimpleNamespace(id=id_, interactions_endpoint_url=None, flags=discord.ApplicationFlags())
+            except (discord.HTTPException, TimeoutError) as error:
+                if self._settings.is_public or getattr(error, "status", 0) == 429:
+                    raise
+                log.warning("what answers at api_url does not say who we are: %s", type(error).__name__)
+                self.http.token = token
 
     async def live(self, url: str, session: Session | None) -> None:
         """One connection, until it ends. Returns if it can be resumed or begun anew, whichever `take` has heard.
@@ -159,6 +166,7 @@ class Gateway(discord.Client):
         Raises `Refused`, `Silent`, and what sockets raise.
         """
         self._heard = asyncio.get_running_loop().time()
+        self.answered.clear()
         resume = {} if session is None else {"session": session.id, "sequence": session.seq, "resume": True}
         try:
             async with asyncio.timeout(CONNECT_WITHIN):
@@ -205,6 +213,15 @@ class Gateway(discord.Client):
                 log.warning("discord.py could not read a payload of the gateway: %s: %s", type(error).__name__, error)
 
     async def _watch(self, ws: DiscordWebSocket) -> None:
+        """A link may stand and be good for nothing."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(ANSWER_WITHIN):
+                await self.answered.wait()
+        if not self.answered.is_set():
+            raise Unanswered(f"the gateway neither began nor went on with a session within {ANSWER_WITHIN:.0f} s")
+        await self._watch_for_life(ws)
+
+    async def _watch_for_life(self, ws: DiscordWebSocket) -> None:
         """Ask for a sign of life long before the SDK would miss one."""
         silence = self._settings.silence
         loop = asyncio.get_running_loop()

@@ -100,6 +100,7 @@ class Missed:
             except PermanentFailure as error:
                 log.warning("%s: the bot's servers cannot be listed: %s", self._progress.lease, error)
                 return
+            guilds = _objects(guilds)
             for guild in guilds:
                 if self._atlas.listens_in(str(guild["id"])):
                     await self._survey_guild(str(guild["id"]))
@@ -108,14 +109,21 @@ class Missed:
             after = str(guilds[-1]["id"])
 
     async def _survey_guild(self, guild: str) -> None:
-        try:
-            channels = await self._rest.get(f"/guilds/{guild}/channels")
-            threads = await self._rest.get(f"/guilds/{guild}/threads/active")
-            roles = await self._rest.get(f"/guilds/{guild}/roles")
-        except PermanentFailure as error:
-            log.warning("%s: server %s cannot be looked at: %s", self._progress.lease, guild, error)
-            return
-        self._atlas.learn_guild(guild, channels, threads.get("threads") or (), roles, self._lanes.scene.me)
+        """Each by itself: who lacks one of them may have the others."""
+        told: dict[str, Any] = {}
+        for what in ("channels", "threads/active", "roles"):
+            try:
+                told[what] = await self._rest.get(f"/guilds/{guild}/{what}")
+            except PermanentFailure as error:
+                log.warning("%s: %s of server %s cannot be looked at: %s", self._progress.lease, what, guild, error)
+        threads = told.get("threads/active")
+        self._atlas.learn_guild(
+            guild,
+            _objects(told.get("channels")),
+            _objects(threads.get("threads") if isinstance(threads, dict) else threads),
+            _objects(told.get("roles")),
+            self._lanes.scene.me,
+        )
 
     async def _fetch_all(self, places: set[str], tenancy: Tenancy) -> dict[str, Exception]:
         """What could not be read, and why. Raises `LeaseLost`."""
@@ -149,7 +157,7 @@ class Missed:
             return  # nothing was said since
         after = kept
         while True:
-            page = await self._page(place, after=after)
+            page = [each for each in await self._page(place, after=after) if not 0 < id_of(each) <= after]
             newest = id_of(page[-1]) if page else 0
             if newest:
                 await self._keep_page("MESSAGE_CREATE", page, tenancy, self._progress.cursor(place, newest, tenancy))
@@ -195,3 +203,7 @@ class Missed:
             )
         results = await self._lanes.deliver(tenancy, items, cursor)
         self._found += sum(result.outcome == "new" for result in results)
+
+
+def _objects(value: Any) -> list[Any]:
+    return [each for each in value if isinstance(each, dict) and each.get("id")] if isinstance(value, list) else []

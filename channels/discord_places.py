@@ -4,6 +4,7 @@ said there. Losing it costs a name in a text, never a message."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -65,9 +66,11 @@ class Atlas:
         me: str,
     ) -> None:
         for channel in (*channels, *threads):
-            self._put(channel, guild)
+            with suppress(KeyError, TypeError, ValueError, AttributeError):  # a name less
+                self._put(channel, guild)
         for role in roles:
-            self._role(role, me)
+            with suppress(KeyError, TypeError, AttributeError):
+                self._role(role, me)
 
     def learn_channel(self, channel: Mapping[str, Any]) -> None:
         self._put(channel, None)
@@ -111,7 +114,7 @@ class Atlas:
         last = str(channel.get("last_message_id") or "0")
         self.places[id_] = Place(
             id=id_,
-            kind=int(channel["type"]),
+            kind=int(channel.get("type", 0 if said is not None else 1)),
             guild=None if said is None else str(said),
             parent=None if parent is None else str(parent),
             name=str(channel.get("name") or ""),

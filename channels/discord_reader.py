@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from channels import discord_inbound as inbound
-from channels.contract import Cursor, Host, LeaseLost, PermanentFailure, TemporaryFailure, Tenure
+from channels.contract import ChannelError, Cursor, Host, LeaseLost, PermanentFailure, TemporaryFailure, Tenure
 from channels.discord_files import Files
-from channels.discord_gateway import AWAY, DEFAULT_GATEWAY, Gateway, Refused, Session
+from channels.discord_gateway import AWAY, DEFAULT_GATEWAY, Gateway, Refused, Session, Unanswered
 from channels.discord_inbound import Memory, Scene
 from channels.discord_lanes import Lanes
 from channels.discord_missed import Missed
@@ -30,6 +30,8 @@ LEASE_SOON: Final = 1.0
 STEP_DOWN: Final = 2.0
 STABLE: Final = 60.0
 """A session that lived so long was no waste."""
+RESUMES_THERE: Final = 3
+"""Each so many tries in vain one goes not to the address that the session named, but to where Discord says now."""
 RESUMES_AT_MOST: Final = 8
 """In a row that come to nothing at once; then a new session is begun."""
 IDENTIFIES_LEFT: Final = 50
@@ -52,12 +54,16 @@ class Reader:
         """A connection stands, or it will take a while."""
         self._missed = Missed(
             rest=rest, lanes=self.lanes, progress=self.progress,
-            session=lambda: "" if self._session is None else self._session.id,
+            session=lambda: self._life if self._session is None else self._session.id,
         )  # fmt: skip
         self._settings = settings
         self._rest = rest
         self._gateway: Gateway | None = None
         self._session: Session | None = None
+        self._life = ""
+        """Of a connection whose session has no name and cannot be resumed: which one it is."""
+        self._lives = 0
+        self._elsewhere = False
         self._tenancy: Tenancy | None = None
         self._noted = ""
         self._identified_at = -1e9
@@ -128,12 +134,16 @@ class Reader:
                 wait = self._backoff(failures)
                 self.health.trouble = f"Discord's gateway cannot be reached or breaks off: {in_words(error)}"
                 log.warning("%s: the connection ended, trying again in %.1f s: %s", self.lease, wait, in_words(error))
+                if isinstance(error, Unanswered):
+                    self._session = None  # what stands there cannot go on with one
+                self._elsewhere = failures % RESUMES_THERE == 0
                 if not isinstance(error, AWAY):
                     if failures >= 3:
                         self._session = None  # what is replayed may be what it dies of; the history has it too
                     await self._drop_gateway()
             finally:
                 self.ready.clear()
+                self._life = ""
                 self.health.connected_since = None
             if wait:
                 self.tried.set()
@@ -148,9 +158,13 @@ class Reader:
                 await gateway.close()
                 raise
             self._gateway = gateway
-            self.scene.me = str(gateway.user.id) if gateway.user is not None else self.scene.me
+            self.scene.me = _id_in(gateway.me) or self.scene.me
+            if not self.scene.me:
+                self._session = None  # only a new one tells us
         session = self._session
-        url = await self._new_session() if session is None else session.url or await self._where({})
+        # Where an operator has said where the gateway is, it is there for a session that goes on as well.
+        there = self._settings.gateway_url or ("" if session is None or self._elsewhere else session.url)
+        url = await self._new_session() if session is None else there or await self._where({})
         await self._gateway.live(url, session)
 
     async def _new_session(self) -> str:
@@ -174,12 +188,21 @@ class Reader:
         """The gateway's address; what Discord said with it is put into `told`."""
         if self._settings.gateway_url:
             return self._settings.gateway_url
-        try:
-            said = await self._rest.get("/gateway/bot")
-        except PermanentFailure:
-            return DEFAULT_GATEWAY  # what stands between does not know it
-        told.update(said)
-        return str(said["url"])
+        for path in ("/gateway/bot", "/gateway"):
+            try:
+                said = await self._rest.get(path)
+            except TemporaryFailure:
+                raise
+            except ChannelError as error:
+                if self._settings.is_public and not isinstance(error, PermanentFailure):
+                    raise
+                continue  # what stands between does not know it
+            if isinstance(said, dict) and isinstance(said.get("url"), str) and said["url"]:
+                told.update(said)
+                return str(said["url"])
+        if self._settings.is_public:
+            return DEFAULT_GATEWAY
+        raise TemporaryFailure("what answers at api_url does not say where its gateway is: set gateway_url")
 
     def _refused(self, error: Refused, times: int) -> float:
         """How long to wait until the next try."""
@@ -219,6 +242,8 @@ class Reader:
                 self._queue("?", None, raw, 0)
 
     def _took(self, payload: Any, raw: bytes) -> None:
+        if self._gateway is not None and payload.get("op") == 0:
+            self._gateway.answered.set()
         if payload.get("op") == 9 and payload.get("d") is not True:
             self._session = None
         if payload.get("op") != 0:
@@ -244,8 +269,15 @@ class Reader:
             self.lanes.take(kind, data, raw, seq, self._tenancy)
 
     def _begun(self, data: Any, seq: Any) -> None:
-        self._session = Session(str(data["session_id"]), str(data.get("resume_gateway_url") or ""), int(seq or 0))
-        self.scene.me = str((data.get("user") or {}).get("id") or self.scene.me)
+        name = data.get("session_id")
+        self._session = (
+            Session(str(name), str(data.get("resume_gateway_url") or ""), seq if isinstance(seq, int) else 0)
+            if name
+            else None
+        )
+        self._lives += 1
+        self._life = f"life {self._lives}"
+        self.scene.me = _id_in(data.get("user")) or self.scene.me
         self.progress.fresh()
         self._connected()
 
@@ -311,3 +343,8 @@ class Reader:
             cursor = Cursor(name=self.progress.note_name, value=note, token=tenancy.token, lease=self.lease)
             await tenancy.host.deliver([], cursor=cursor)
             self._noted = note
+
+
+def _id_in(user: Any) -> str:
+    """Of somebody who is described; empty if they are not."""
+    return str(user.get("id") or "") if isinstance(user, dict) else ""

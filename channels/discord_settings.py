@@ -10,6 +10,7 @@ from typing import Any, Final, Literal, get_args
 from urllib.parse import urlsplit
 
 NAME: Final = "discord"
+PUBLIC: Final = "https://discord.com"
 
 Listen = Literal["mentions", "threads", "all"]
 """mentions: who names us or answers us. threads: also all that is said in a thread or forum post that a mention
@@ -22,7 +23,8 @@ class DiscordSettings:
 
     token: str = field(repr=False)
     account: str = "main"
-    api_url: str = "https://discord.com/api/v10"
+    api_url: str = f"{PUBLIC}/api/v10"
+    """With the version; one that ends in /api is taken as /api/v10."""
     gateway_url: str = ""
     """Where the gateway is; empty: Discord is asked."""
     cdn_url: str = "https://cdn.discordapp.com"
@@ -46,6 +48,11 @@ class DiscordSettings:
     """Between new sessions, at least; each counts against a thousand a day."""
     note_every: float = 1.0
     """So often it is kept where the session stands."""
+
+    @property
+    def is_public(self) -> bool:
+        """It is Discord's own."""
+        return self.api_url.startswith(f"{PUBLIC}/")
 
     @classmethod
     def parse(cls, settings: Mapping[str, Any]) -> DiscordSettings:
@@ -71,6 +78,8 @@ class DiscordSettings:
         for name in ("api_url", "cdn_url", "gateway_url", "proxy"):
             if name in values:
                 values[name] = values[name].rstrip("/")
+        if (address := values.get("api_url", "")).endswith("/api"):
+            values["api_url"] = f"{address}/v10"
         ids = {str(place): mode for place, mode in places.items()}
         return cls(**values, token=token, guilds=frozenset(map(str, guilds)), places=ids)
 
