@@ -12,6 +12,8 @@ from handoff.proof import ASKS, PROOF
 from store.journey import Burst, MessageRow
 
 ANSWER_COUNTS_FOR: Final = timedelta(hours=24)
+UNDECIDED: Final = (None, "superseded", "ignored")
+"""Ends of a first version after which an edit is the first thing that we hear: it may be that which names us."""
 
 
 def situation(burst: Burst, reading: Reading | None, now: datetime) -> Situation:
@@ -82,7 +84,7 @@ def _said(message: MessageRow, burst: Burst) -> Said:
         bot=bool(message.meta.get("bot")),
         automatic=bool(message.meta.get("automatic")),
         addressed=not message.meta.get("aside"),
-        edits_decided=message.kind == "edit" and any(row.end not in (None, "superseded") for row in earlier),
+        edits_decided=message.kind == "edit" and any(row.end not in UNDECIDED for row in earlier),
         before_return=message.seq <= burst.conversation.returned_seq,
         link="code" if PROOF in message.meta else message.meta.get(ASKS),
     )

@@ -206,7 +206,7 @@ async def _insert(
             end, end_reason = "superseded", "a later revision was here first"
         if end is None and item.kind == "edit":
             before = originals.get(item.origin)
-            if before is not None and before["body"] == item.text and not _is_for_the_desk_alone(item.meta):
+            if before is not None and before["body"] == item.text and not _is_news(before["meta"], item.meta):
                 end, end_reason = "noted", "the edit changed no word"
             elif before is not None and before["end"] is None:
                 superseded.append({"message_id": before["id"], "reason": "edited before it was decided"})
@@ -312,6 +312,12 @@ def _asks_us(row: Mapping[str, Any]) -> bool:
 def _is_for_the_desk_alone(meta: Mapping[str, Any] | None) -> bool:
     """A code, or a request for one: no question, and what is kept of its words says nothing."""
     return meta is not None and any(meta.get(flag) for flag in ("proof", "asks_link"))
+
+
+def _is_news(before: Mapping[str, Any] | None, now: Mapping[str, Any] | None) -> bool:
+    """The same words once more: they may say more than they did, where they were said to others before."""
+    to_others = bool(before and before.get("aside")) and not (now and now.get("aside"))
+    return to_others or _is_for_the_desk_alone(now)
 
 
 async def _flag(connection: AsyncConnection, rows: list[dict[str, Any]], ids: dict[tuple[int, int], int]) -> None:
@@ -508,12 +514,12 @@ async def _owners(connection: AsyncConnection, people: list[_Who]) -> dict[int, 
 
 
 async def _latest_revisions(connection: AsyncConnection, items: list[Incoming]) -> dict[str, dict[str, Any]]:
-    """The newest kept revision before each edit: `{origin: {"id", "body", "end", "revision"}}`."""
+    """The newest kept revision before each edit: `{origin: {"id", "body", "end", "revision", "meta"}}`."""
     edits = {item.origin for item in items if item.kind in ("edit", "deletion")}
     if not edits:
         return {}
     query = (
-        select(message.c.origin, message.c.id, message.c.body, message.c.end, message.c.revision)
+        select(message.c.origin, message.c.id, message.c.body, message.c.end, message.c.revision, message.c.meta)
         .where(message.c.origin.in_(edits), message.c.kind != "deletion")
         .order_by(message.c.revision)
     )
