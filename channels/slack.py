@@ -41,7 +41,7 @@ from channels.contract import (
 )
 from channels.nesting import written
 from channels.richtext import RichText
-from channels.slack_api import TOKEN_CODES, Api, Refused, quiet
+from channels.slack_api import MISSING, TOKEN_CODES, Api, Refused, quiet
 from channels.slack_catchup import CatchUp, Fenced
 from channels.slack_checks import Findings, findings
 from channels.slack_door import Door, payload_of
@@ -102,6 +102,8 @@ class SlackChannel:
         self._orders: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self.trouble: str | None = None
         """Why Slack does not take our token; None: it does, or was not asked yet."""
+        self.nameless: str | None = None
+        """Slack takes our token, and does not say whose it is."""
 
     # --- life ------------------------------------------------------------------------------------
 
@@ -166,6 +168,9 @@ class SlackChannel:
                 self._is_us(answer, headers)
             except ChannelError as error:
                 failures += 1
+                if isinstance(error, Refused) and error.code in MISSING:
+                    self._is_us({}, {})
+                    failures = 0
                 if isinstance(error, Refused) and error.code in TOKEN_CODES:
                     if self.trouble is None:
                         log.error("slack account %s: %s", self.account, error)
@@ -174,9 +179,21 @@ class SlackChannel:
             await asyncio.sleep(pause if failures else GREET_EVERY)
 
     def _is_us(self, answer: Mapping[str, Any], headers: Mapping[str, str]) -> None:
-        told = {name: answer.get(key) for name, key in (("user", "user_id"), ("bot", "bot_id"), ("team", "team_id"))}
-        known = {name: value for name, value in told.items() if isinstance(value, str)}
-        self._reader.is_known_as(Us(**known, app=self._reader.us.app))
+        told = {
+            name: answer.get(key)
+            for name, key in (("user", "user_id"), ("bot", "bot_id"), ("team", "team_id"), ("name", "user"))
+        }
+        known = {name: value for name, value in told.items() if isinstance(value, str) and value}
+        us = self._reader.us
+        self._reader.is_known_as(replace(us, **known))
+        if not self._reader.us.user and self.nameless is None:
+            self.nameless = (
+                f"Slack does not say who we are (auth.test at {self._settings.base}): mentions are not known"
+            )
+            log.warning("slack account %s: %s", self.account, self.nameless)
+            self._reader.is_not_told_who()
+        elif self._reader.us.user:
+            self.nameless = None
         self._outbound.granted(headers.get("x-oauth-scopes"))
         if self.trouble is not None:
             log.info("slack account %s: our token is good again", self.account)
@@ -379,7 +396,10 @@ class SlackChannel:
         if not message.text.plain().strip():
             raise PermanentFailure("the message has no words; write some")
         try:
-            return await self._outbound.send(message)
+            receipt, said = await self._outbound.send(message)
+            address = message.address
+            self._reader.has_said(address.place, address.thread, receipt.external_id, said)
+            return receipt
         except Refused as refused:
             raise refused.error from None
 
@@ -403,7 +423,7 @@ class SlackChannel:
     @property
     def troubles(self) -> list[str]:
         """What we have met with while running, and is not over yet."""
-        met = (self.trouble, self._sockets.trouble, self._catch_up.trouble)
+        met = (self.trouble, self.nameless, self._sockets.trouble, self._catch_up.trouble)
         return [f"Account {self.account}: {trouble}." for trouble in met if trouble is not None]
 
 

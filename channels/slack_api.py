@@ -49,9 +49,23 @@ REFUSALS: Mapping[str, tuple[type[ChannelError], str]] = MappingProxyType(
 TOKEN_CODES: Final = frozenset(code for code, meaning in REFUSALS.items() if meaning is _TOKEN)
 UNREADABLE: Final = frozenset(
     {"channel_not_found", "not_in_channel", "is_archived", "missing_scope", "thread_not_found", "no_permission",
-     "method_not_supported_for_channel_type", "invalid_channel", "access_denied", "unknown_method"}
+     "method_not_supported_for_channel_type", "invalid_channel", "access_denied", "unknown_method", "not_implemented",
+     "http_404", "http_405", "http_501"}
 )  # fmt: skip
 """What a place says that we may not read: another try is no use."""
+NO_SUCH_ROUTE: Final = frozenset({"http_404", "http_405", "http_501"})
+MISSING: Final = NO_SUCH_ROUTE | {"unknown_method", "not_implemented"}
+"""What a server says that has not all of Slack's methods."""
+ASKED_BY_GET: Mapping[str, str] = MappingProxyType(
+    {
+        "conversations_history": "conversations.history",
+        "conversations_list": "conversations.list",
+        "conversations_replies": "conversations.replies",
+        "users_conversations": "users.conversations",
+        "users_info": "users.info",
+    }
+)
+"""Those of our methods for which the SDK uses GET, by its names."""
 WAIT_AT_MOST: Final = 300.0
 
 
@@ -78,6 +92,8 @@ class Api:
             token=settings.bot_token, base_url=settings.base, timeout=30, logger=quiet, retry_handlers=[]
         )
         self.client.proxy = settings.proxy or None  # the environment's is none of ours
+        self._by_post: set[str] = set()
+        """Methods that are asked for by POST: Slack takes either, not every other server does."""
 
     @property
     def is_open(self) -> bool:
@@ -112,9 +128,27 @@ class Api:
 
     async def ask(self, method: str, **arguments: Any) -> tuple[Mapping[str, Any], Mapping[str, str]]:
         """The same with the headers of the answer, their names in lower case."""
+        try:
+            return await self._ask(method, arguments)
+        except Refused as refused:
+            if method not in ASKED_BY_GET or method in self._by_post or refused.code not in NO_SUCH_ROUTE:
+                raise
+            answer = await self._ask(method, arguments, by_post=True)
+            self._by_post.add(method)
+            return answer
+
+    async def _ask(
+        self, method: str, arguments: Mapping[str, Any], *, by_post: bool = False
+    ) -> tuple[Mapping[str, Any], Mapping[str, str]]:
         _ = self.session  # the SDK would open one of its own
         try:
-            answer = await getattr(self.client, method)(**arguments)
+            if by_post or method in self._by_post:
+                given = {
+                    name: str(value).lower() if value in (True, False) else value for name, value in arguments.items()
+                }
+                answer = await self.client.api_call(ASKED_BY_GET[method], data=given)
+            else:
+                answer = await getattr(self.client, method)(**arguments)
             data, headers = answer.data, answer.headers
         except SlackApiError as error:
             raise _refused(error) from None

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any, Final
 
 from channels import slack_text
@@ -40,6 +41,8 @@ class Us:
     bot: str = ""
     team: str = ""
     app: str = ""
+    name: str = ""
+    """Of the bot's user, as one types it behind an @."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +117,7 @@ def us_of(body: Mapping[str, Any], known: Us) -> Us:
     for each in authorizations if isinstance(authorizations, list) else ():
         if isinstance(each, dict) and each.get("is_bot") and isinstance(each.get("user_id"), str) and not user:
             user = each["user_id"]
-    return Us(user=user, bot=known.bot, team=known.team, app=app if isinstance(app, str) else known.app)
+    return replace(known, user=user, app=app if isinstance(app, str) else known.app)
 
 
 def message_event(body: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -141,7 +144,8 @@ def where(event: Mapping[str, Any], us: Us) -> Where:
         ts=_word(ts),
         thread_ts=_word(thread_ts) if thread_ts is not None else None,
         direct=_direct(event),
-        names_us=event.get("type") == "app_mention" or (isinstance(raw, str) and slack_text.mentions(raw, us.user)),
+        names_us=event.get("type") == "app_mention"
+        or (isinstance(raw, str) and slack_text.mentions(raw, us.user, us.name)),
     )
 
 
@@ -242,12 +246,12 @@ def _said(
     direct = _is_direct(event, scene)
     raw = _text(inner.get("text"))
     names = {user: person.name for user, person in scene.people.items()}
-    words = slack_text.plain(raw, names, scene.us.user)
+    words = slack_text.plain(raw, names, scene.us.user, scene.us.name)
     if not raw.strip() and kind != "deletion":
-        words = slack_text.plain(slack_text.of_blocks(inner), names, scene.us.user)
+        words = slack_text.plain(slack_text.of_blocks(inner), names, scene.us.user, scene.us.name)
     elif shared := slack_text.of_shared(inner):
         words = f"{words}\n{slack_text.plain(shared, names)}".strip()
-    named = event.get("type") == "app_mention" or slack_text.mentions(raw, scene.us.user)
+    named = event.get("type") == "app_mention" or slack_text.mentions(raw, scene.us.user, scene.us.name)
     return InboundMessage(
         channel=NAME,
         account=scene.account,
@@ -347,11 +351,16 @@ def presser(body: Mapping[str, Any]) -> str:
     return _word(body["user"]["id"])
 
 
-def read_presses(body: Mapping[str, Any], scene: Scene) -> list[InboundMessage]:
-    """Presses of our buttons under a message. Raises `Ignored`, or anything for what is not shaped as documented."""
+def read_presses(
+    body: Mapping[str, Any], scene: Scene, *, threads: Mapping[tuple[str, str], str | None] = MappingProxyType({})
+) -> list[InboundMessage]:
+    """Presses of our buttons under a message. Raises `Ignored`, or anything for what is not shaped as documented.
+
+    `threads`: where messages of ours stand, by place and time stamp, should the payload not say it."""
     container = body.get("container")
     channel = body.get("channel")
-    if not isinstance(channel, dict) or not isinstance(container, dict) or container.get("type") == "view":
+    container = container if isinstance(container, dict) else {}
+    if not isinstance(channel, dict) or container.get("type") == "view":
         raise Ignored("block_actions outside of a message")
     actions = [action for action in body["actions"] if action.get("type", "button") == "button"]
     if not actions:
@@ -359,8 +368,14 @@ def read_presses(body: Mapping[str, Any], scene: Scene) -> list[InboundMessage]:
     message = body.get("message")
     message = message if isinstance(message, dict) else {}
     ts = _word(container.get("message_ts") or message["ts"])
-    thread = message.get("thread_ts") or container.get("thread_ts")
-    return [_pressed(body, scene, _button(action), ts, thread, _word(action["action_ts"])) for action in actions]
+    thread = message.get("thread_ts") or container.get("thread_ts") or threads.get((_word(channel["id"]), ts))
+    return [_pressed(body, scene, _button(action), ts, thread, _when(action, body, ts)) for action in actions]
+
+
+def _when(action: Mapping[str, Any], body: Mapping[str, Any], ts: str) -> str:
+    """What tells this press from the next one, and stays the same when it is brought again."""
+    told = (action.get("action_ts"), body.get("action_ts"), body.get("trigger_id"))
+    return next((each for each in told if isinstance(each, str) and each), f"once-{ts}")
 
 
 def _button(action: Mapping[str, Any]) -> str:

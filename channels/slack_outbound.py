@@ -41,8 +41,8 @@ class Outbound:
         if self._settings.names == "auto" and scopes is not None:
             self._customizes = CUSTOMIZE in {scope.strip() for scope in scopes.split(",")}
 
-    async def send(self, message: OutboundMessage) -> Receipt:
-        """Post once. Raises a `ChannelError`."""
+    async def send(self, message: OutboundMessage) -> tuple[Receipt, Mapping[str, Any]]:
+        """Post once; with the message as Slack has it, as far as it shows it. Raises a `ChannelError`."""
         self._tried[message.key] = time.time()
         while len(self._tried) > REMEMBERED:
             self._tried.popitem(last=False)
@@ -50,7 +50,8 @@ class Outbound:
         ts = answer.get("ts")
         if not isinstance(ts, str) or not ts:
             raise UnknownOutcome("Slack's answer makes no sense: it names no message; look before it is sent again")
-        return Receipt(external_id=ts, parts=(ts,))
+        stored = answer.get("message")
+        return Receipt(external_id=ts, parts=(ts,)), stored if isinstance(stored, dict) else {}
 
     def _post(self, message: OutboundMessage) -> dict[str, Any]:
         text, shown = message.text, {}

@@ -30,6 +30,9 @@ RAW_AT_MOST: Final = 200_000
 FIRST_AT_MOST: Final = 5000
 """Messages whose sender's own name for them is remembered."""
 
+SAID_AT_MOST: Final = 2000
+"""Messages that are remembered: our own, and those to others."""
+
 Item = InboundMessage | Undecodable
 
 
@@ -43,6 +46,10 @@ class Reader:
         self.us = Us()
         self._introduced = asyncio.Event()
         self._first: OrderedDict[str, str] = OrderedDict()
+        self._said: OrderedDict[tuple[str, str], str | None] = OrderedDict()
+        """Our own messages, and the threads that they stand in."""
+        self._asides: OrderedDict[tuple[str, str], None] = OrderedDict()
+        """What was said to others, as far as we knew."""
         self.direct: dict[str, bool] = {}
         """What is known of places: is it a direct message?"""
         self.ignored: Counter[str] = Counter()
@@ -53,6 +60,25 @@ class Reader:
         self.us = us
         if us.user:
             self._introduced.set()
+
+    def is_not_told_who(self) -> None:
+        """Slack answers, and does not say who we are: nobody waits for it any longer."""
+        self._introduced.set()
+
+    def has_said(self, place: str, thread: str | None, ts: str, stored: Mapping[str, Any]) -> None:
+        """A message of ours was taken; what Slack shows of it also tells who we are."""
+        self._said[place, ts] = thread
+        while len(self._said) > SAID_AT_MOST:
+            self._said.popitem(last=False)
+        user, bot = stored.get("user"), stored.get("bot_id")
+        if not self.us.user and isinstance(user, str) and user:
+            self.is_known_as(replace(self.us, user=user, bot=bot if isinstance(bot, str) else self.us.bot))
+
+    def _is_ours(self, message: InboundMessage) -> InboundMessage:
+        """Our own words that came back, where nothing else in them says so."""
+        if message.author.is_us or (message.place, message.external_id) not in self._said:
+            return message
+        return replace(message, author=replace(message.author, is_us=True))
 
     async def knows_us(self, within: float) -> bool:
         """Wait until it is known who we are: before that nobody can tell who is spoken to."""
@@ -90,8 +116,22 @@ class Reader:
         event = inbound.message_event(body)
         where = inbound.where(event, us)
         scene = await self._scene(inbound.people_in(event), us, addressed=self.listens(where, mark))
-        message = self._first_of(inbound.read_message(event, scene), event.get("client_msg_id"))
-        return [await self._with_files(message, event)]
+        message = self._first_of(self._is_ours(inbound.read_message(event, scene)), event.get("client_msg_id"))
+        return [await self._with_files(self._now_meant(message, event), event)]
+
+    def _now_meant(self, message: InboundMessage, event: Mapping[str, Any]) -> InboundMessage:
+        """A mention comes twice, as a message and as a mention. Where the first was not known to be one, the second
+        says no other words, but that they are for us: a revision of the first."""
+        if message.kind != "message":
+            return message
+        key = (message.place, message.external_id)
+        if not message.addressed:
+            self._asides[key] = None
+            while len(self._asides) > SAID_AT_MOST:
+                self._asides.popitem(last=False)
+        elif event.get("type") == "app_mention" and key in self._asides:
+            return replace(message, kind="edit", revision=1)
+        return message
 
     def _first_of(self, message: InboundMessage, client_id: Any) -> InboundMessage:
         """Slack has been seen to bring one message under two time stamps: it counts under the first."""
@@ -107,7 +147,7 @@ class Reader:
         """Buttons under a message, or the shortcut at one. Raises `Ignored`."""
         scene = await self._scene([inbound.presser(body)], inbound.us_of(body, self.us))
         if body["type"] == "block_actions":
-            return list(inbound.read_presses(body, scene))
+            return list(inbound.read_presses(body, scene, threads=self._said))
         return [inbound.read_shortcut(body, scene, None)]
 
     async def shortcut(self, body: Mapping[str, Any], place: str) -> list[Item]:
@@ -123,7 +163,7 @@ class Reader:
             event = {**message, "channel": place}
             where = inbound.where(event, self.us)
             scene = await self._scene(inbound.people_in(event), self.us, addressed=self.listens(where, mark))
-            found = inbound.read_history(message, place, scene)
+            found = [self._is_ours(each) for each in inbound.read_history(message, place, scene)]
             if not found or found[0].author.is_us:
                 return [], where
             self._first_of(found[0], message.get("client_msg_id"))

@@ -12,6 +12,9 @@ from urllib.parse import urlsplit
 Listen = Literal["mentions", "threads", "all"]
 LISTEN: Final = ("mentions", "threads", "all")
 NAMES: Final = ("auto", "username", "prefix", "none")
+PUBLIC: Final = "https://slack.com/api/"
+_OURS: Final = (".localhost", ".local", ".internal", ".test")
+"""Names that nobody outside of a network of one's own can have."""
 _ACCOUNT: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -26,7 +29,7 @@ class SlackSettings:
     """Of HTTP events."""
     mode: Literal["socket", "http"] = "socket"
     account: str = "main"
-    api_url: str = "https://slack.com/api/"
+    api_url: str = PUBLIC
     file_hosts: tuple[str, ...] = ("files.slack.com", "slack.com")
     """Where files may be fetched with the bot's token, besides the host of an `api_url` of one's own."""
     proxy: str = ""
@@ -74,8 +77,9 @@ class SlackSettings:
 
     @property
     def base(self) -> str:
-        """The address of the web API, with a slash at its end."""
-        return self.api_url if self.api_url.endswith("/") else f"{self.api_url}/"
+        """The address of the web API, with a slash at its end; /api/ where a server is named without a path."""
+        bare = urlsplit(self.api_url).path in ("", "/")
+        return f"{self.api_url.rstrip('/')}/{'api/' if bare else ''}"
 
     def may_see_token(self, url: str) -> bool:
         """May a file be fetched from there with the bot's token?"""
@@ -93,6 +97,7 @@ class SlackSettings:
 
 
 def _secrets(given: Mapping[str, Any]) -> list[str]:
+    slacks = str(given.get("api_url", PUBLIC)).startswith(PUBLIC)  # another server calls them as it likes
     needed = {"bot_token", "signing_secret" if given["mode"] == "http" else "app_token"}
     wrong = []
     for name in ("bot_token", "app_token", "signing_secret"):
@@ -101,7 +106,7 @@ def _secrets(given: Mapping[str, Any]) -> list[str]:
             wrong.append(f"{name} is no token: it has other characters than letters, digits and dashes")
         elif name in needed and not value:
             wrong.append(f"{name} is missing")
-        elif name != "signing_secret" and value and not value.startswith(("xox", "xapp-")):
+        elif name != "signing_secret" and value and slacks and not value.startswith(("xox", "xapp-")):
             wrong.append(f"{name} does not begin with {'xoxb-' if name == 'bot_token' else 'xapp-'}")
     return wrong
 
@@ -145,7 +150,7 @@ def _private(host: str | None) -> bool:
     try:
         return ipaddress.ip_address(host or "").is_private
     except ValueError:
-        return "." not in (host or ".")
+        return "." not in (host or ".") or (host or "").endswith(_OURS)
 
 
 def _listen(value: Any) -> tuple[Mapping[str, Listen], list[str]]:

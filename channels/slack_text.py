@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 _MARK: Final = re.compile(r"<([^<>]*)>")
-_USER: Final = re.compile(r"<@([A-Za-z0-9]{1,40})(?:\|[^<>]*)?>")
+_USER: Final = re.compile(r"<@([A-Za-z0-9_.-]{1,40})(?:\|[^<>]*)?>")
 _LINK: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,20}:")
 _BROADCASTS: Final = ("here", "channel", "everyone")
 MENTIONS_AT_MOST: Final = 20
@@ -27,17 +27,23 @@ def mentioned(text: str) -> list[str]:
     return list(dict.fromkeys(match[1] for match in _USER.finditer(text)))[:MENTIONS_AT_MOST]
 
 
-def mentions(text: str, user: str) -> bool:
-    """Does a raw text name this one?"""
-    return bool(user) and any(match[1] == user for match in _USER.finditer(text))
+def mentions(text: str, user: str, name: str = "") -> bool:
+    """Does a raw text name this one? `name`: as it stands where the mention did not become a mark."""
+    if user and any(match[1] == user for match in _USER.finditer(text)):
+        return True
+    return bool(name) and re.search(rf"(?<![\w@<]){_typed(name)}", text, re.IGNORECASE) is not None
 
 
-def plain(text: str, names: Mapping[str, str], us: str = "") -> str:
-    """A raw text as a reader sees it. A mention of `us` at its beginning is left out: it is how one speaks to us."""
-    if us:
-        opening = re.match(rf"\s*<@{re.escape(us)}(?:\|[^<>]*)?>[\s,:]*", text)
-        if opening is not None:
-            text = text[opening.end() :]
+def _typed(name: str) -> str:
+    return rf"@{re.escape(name)}(?![\w-])"
+
+
+def plain(text: str, names: Mapping[str, str], us: str = "", name: str = "") -> str:
+    """A raw text as a reader sees it. A mention of us at its beginning is left out: it is how one speaks to us."""
+    ours = [rf"<@{re.escape(us)}(?:\|[^<>]*)?>"] * bool(us) + [_typed(name)] * bool(name)
+    opening = re.match(rf"\s*(?:{'|'.join(ours)})[\s,:]*", text, re.IGNORECASE) if ours else None
+    if opening is not None:
+        text = text[opening.end() :]
     return unescaped(_MARK.sub(lambda match: _shown(match[1], names) or match[0], text))
 
 

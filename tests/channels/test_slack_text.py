@@ -44,6 +44,18 @@ def test_speaking_to_us_is_no_part_of_it(raw: str) -> None:
     assert plain(raw, {}, "U0") == "hello"
 
 
+@pytest.mark.parametrize("raw", ["@Warmline hello", " @warmline: hello"])
+def test_a_name_that_was_only_typed_counts(raw: str) -> None:
+    assert mentions(raw, "U0", "warmline")
+    assert plain(raw, {}, "U0", "warmline") == "hello"
+
+
+@pytest.mark.parametrize("raw", ["@warmline-two hello", "me@warmline hello", "warmline hello", "<@warmline"])
+def test_other_words_are_no_name(raw: str) -> None:
+    assert not mentions(raw, "U0", "warmline")
+    assert plain(raw, {}, "U0", "warmline") == raw
+
+
 def test_only_at_the_beginning() -> None:
     assert plain("hello <@U0>", {"U0": "Desk"}, "U0") == "hello @Desk"
 
@@ -51,6 +63,7 @@ def test_only_at_the_beginning() -> None:
 def test_who_is_named() -> None:
     assert mentioned("<@U1> <@U2|b> <@U1> &lt;@U3&gt;") == ["U1", "U2"]
     assert mentions("x <@U1|a>", "U1")
+    assert mentions("<@U_one-2>", "U_one-2")
     assert not mentions("<@U1>", "")
     assert not mentions("&lt;@U1&gt;", "U1")
     assert len(mentioned(" ".join(f"<@U{n}>" for n in range(1000)))) == 20

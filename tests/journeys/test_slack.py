@@ -188,3 +188,14 @@ async def test_an_answer_whose_receipt_was_lost_is_found_and_not_sent_again(town
 
     await until(settled, within=60)
     assert len(await town.heard("D10", 1)) == 1
+
+
+async def test_a_mention_that_comes_behind_its_message_is_answered(town: Town) -> None:
+    """Who does not know yet what they are called learns of a mention by the event of that name alone."""
+    text = f"<@U0SOMEBODY> {ALIAS}"
+    ts = town.write(text, "C11", public=True, raw=True)
+    await town.ends("C11", 1)
+    event = {"type": "app_mention", "user": "uC11", "text": text, "ts": ts, "channel": "C11"}
+    town.slack.space.bring("C11", ts, "events_api", {"type": "event_callback", "event_id": "Ev11", "event": event})
+    assert "alias" in (await town.heard("C11", 1))[0]["text"]
+    assert await town.ends("C11", 2) == [("text", "ignored"), ("edit", "answered")]
