@@ -15,6 +15,7 @@ import binascii
 import contextlib
 import json
 import logging
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -50,6 +51,7 @@ ROWS: Final = 5
 FILES_AT_MOST: Final = 10
 ID_AT_MOST: Final = 100
 LABEL_AT_MOST: Final = 80
+REMEMBERED: Final = 5000
 FIRST_CONNECTION: Final = 5.0
 """Seconds that a start waits for its connection."""
 LAST_WORD: Final = 0.5
@@ -87,6 +89,10 @@ class DiscordChannel:
         self._reader = Reader(settings, self._rest, self._files)
         self._reader.scene.me = _owner(settings.token)
         self._task: asyncio.Task[None] | None = None
+        self._tried: OrderedDict[str, int] = OrderedDict()
+        """By key: the newest message that we knew of when it was sent first."""
+        self._arrived: OrderedDict[str, None] = OrderedDict()
+        """Messages of ours of which it is known what they are."""
 
     @property
     def health(self) -> Health:
@@ -133,26 +139,44 @@ class DiscordChannel:
         address = message.address
         said = message.reply_to or self._reader.scene.memory.latest(address.place, address.recipient)
         body = _body(message, said if address.public else None)
+        self._tried.setdefault(message.key, self._reader.progress.newest)
         answer = await self._rest.post(_messages(message.address), body, files=message.attachments)
         try:
-            return Receipt(external_id=inbound.snowflake(answer["id"]))
+            return self._received(answer["id"])
         except (KeyError, TypeError, ValueError) as error:
             raise UnknownOutcome("Discord's answer makes no sense; look before it is sent again") from error
 
+    def _received(self, id_: Any) -> Receipt:
+        """Raises `ValueError`."""
+        receipt = Receipt(external_id=inbound.snowflake(id_))
+        self._arrived[receipt.external_id] = None
+        for each in (self._arrived, self._tried):
+            while len(each) > REMEMBERED:
+                each.popitem(last=False)
+        return receipt
+
     async def reconcile(self, message: OutboundMessage) -> Receipt | None:
-        """By its nonce: as it came back over the gateway, or in the channel's history."""
+        """By its nonce, as it came back over the gateway or in the channel's history; where the history tells none, by
+        its words, if they stand there since we sent them and as nothing else of ours."""
         if (seen := self._reader.lanes.echo_of(message.key)) is not None:
-            return Receipt(external_id=seen)
+            return self._received(seen)
         try:
             ours, all_of_it = await self._ours(_messages(message.address))
             for each in ours:
-                if str(each.get("nonce") or "") == message.key:
-                    return Receipt(external_id=inbound.snowflake(each["id"]))
+                if str(each.get("nonce") or "") == message.key or self._reads_like(each, message):
+                    return self._received(each["id"])
         except (ChannelError, KeyError, TypeError, ValueError, AttributeError) as error:
             raise UnknownOutcome(f"Discord cannot say whether it arrived: {error}") from error
         if all_of_it and all(each.get("nonce") for each in ours):
             return None  # that is all that was ever said there, and none of it is this
         raise UnknownOutcome("Discord does not say which of our messages this is; the same again would not double it")
+
+    def _reads_like(self, found: Any, message: OutboundMessage) -> bool:
+        since = self._tried.get(message.key)
+        if since is None or found.get("nonce") or str(found["id"]) in self._arrived or int(found["id"]) <= since:
+            return False
+        content = found.get("content")
+        return isinstance(content, str) and content.strip() == markdown.render(message.text).strip() != ""
 
     async def _ours(self, path: str) -> tuple[list[Any], bool]:
         """What we said last in a channel, and whether that is all of it."""

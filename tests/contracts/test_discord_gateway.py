@@ -439,6 +439,26 @@ class TestSending:
                 await channel.send(harness.outbound(f"{number}", key=f"k{number}"))
         assert [sent["content"] for sent in state(harness)["sends"]] == list("01234")
 
+    async def test_found_by_its_words_where_nothing_tells_a_nonce(
+        self, harness: DiscordHarness, host: DiscordHost
+    ) -> None:
+        await harness.platform.control("knobs", {"history_nonce": False, "echo": False})
+        async with harness.running(host) as channel:
+            assert isinstance(channel, DiscordChannel)
+            await harness.write("one")
+            await host.received(1)
+            known = await channel.send(harness.outbound("Again, *please*.", key="k0"))
+            await harness.fault("cut_after")
+            message = harness.outbound("Again, *please*.", key="k1")
+            with pytest.raises(UnknownOutcome):
+                await channel.send(message)
+            receipt = await channel.reconcile(message)
+            assert receipt is not None
+            assert receipt != known
+            with pytest.raises(UnknownOutcome):
+                await channel.reconcile(harness.outbound("Again, *please*.", key="k2"))
+        assert len(await harness.arrived()) == 2
+
     async def test_reconciled_by_the_echo_where_the_history_has_no_nonce(
         self, harness: DiscordHarness, host: DiscordHost
     ) -> None:
