@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -12,6 +12,7 @@ from channels import slack_render as render
 from channels.contract import ChannelError, OutboundMessage, Receipt, UnknownOutcome
 from channels.richtext import Block, RichText, Span
 from channels.slack_api import Api
+from channels.slack_inbound import Us, micros
 from channels.slack_settings import SlackSettings
 
 EVENT_TYPE: Final = "warmline_message"
@@ -20,6 +21,8 @@ CUSTOMIZE: Final = "chat:write.customize"
 NAME_AT_MOST: Final = 80
 PAGE: Final = 100
 PAGES_AT_MOST: Final = 8
+CLOCKS_APART: Final = 60.0
+"""Seconds, where the same words alone must do."""
 MARGIN: Final = 86_400.0
 """Seconds that our clock and Slack's may differ, generously, when a message is looked for."""
 REMEMBERED: Final = 5000
@@ -30,11 +33,15 @@ SPOKEN_BY_PEOPLE: Final = frozenset({"text"})
 class Outbound:
     """Posts, and looks what became of a post."""
 
-    def __init__(self, api: Api, settings: SlackSettings) -> None:
+    def __init__(self, api: Api, settings: SlackSettings, us: Callable[[], Us]) -> None:
+        """`us`: who we are, as far as it is known now."""
         self._api = api
+        self._us = us
         self._settings = settings
         self._customizes = settings.names == "username"
         self._tried: OrderedDict[str, float] = OrderedDict()
+        self._arrived: OrderedDict[tuple[str, str], None] = OrderedDict()
+        """Messages of ours of which it is known what they are, by place and time stamp."""
 
     def granted(self, scopes: str | None) -> None:
         """What our token may do, as Slack says with its answers."""
@@ -43,15 +50,20 @@ class Outbound:
 
     async def send(self, message: OutboundMessage) -> tuple[Receipt, Mapping[str, Any]]:
         """Post once; with the message as Slack has it, as far as it shows it. Raises a `ChannelError`."""
-        self._tried[message.key] = time.time()
-        while len(self._tried) > REMEMBERED:
-            self._tried.popitem(last=False)
+        self._tried.setdefault(message.key, time.time())
         answer = await self._api.call("chat_postMessage", **self._post(message))
         ts = answer.get("ts")
         if not isinstance(ts, str) or not ts:
             raise UnknownOutcome("Slack's answer makes no sense: it names no message; look before it is sent again")
         stored = answer.get("message")
-        return Receipt(external_id=ts, parts=(ts,)), stored if isinstance(stored, dict) else {}
+        return self._received(message, ts), stored if isinstance(stored, dict) else {}
+
+    def _received(self, message: OutboundMessage, ts: str) -> Receipt:
+        self._arrived[message.address.place, ts] = None
+        for each in (self._arrived, self._tried):
+            while len(each) > REMEMBERED:
+                each.popitem(last=False)
+        return Receipt(external_id=ts, parts=(ts,))
 
     def _post(self, message: OutboundMessage) -> dict[str, Any]:
         text, shown = message.text, {}
@@ -78,10 +90,11 @@ class Outbound:
     async def find(self, message: OutboundMessage) -> Receipt | None:
         """None only if it certainly is not there: everything since we tried was looked at.
 
+        A server that keeps no metadata has our words alone: those that we sent then and nothing else accounts for.
         Raises `UnknownOutcome` where Slack does not let us look, or there is too much to look at."""
         tried = self._tried.get(message.key)
         since = {"oldest": f"{tried - MARGIN:.6f}"} if tried is not None else {}
-        cursor = ""
+        cursor, alike = "", list[str]()
         for _ in range(PAGES_AT_MOST):
             page = await self._page(message, {**since, **({"cursor": cursor} if cursor else {})})
             messages = page.get("messages")
@@ -89,15 +102,34 @@ class Outbound:
                 raise UnknownOutcome("Slack's history makes no sense; whether it arrived is not known")
             for found in messages:
                 if (ts := _is_it(found, message.key)) is not None:
-                    return Receipt(external_id=ts, parts=(ts,))
+                    return self._received(message, ts)
+                alike += self._alike(found, message)
             meta = page.get("response_metadata")
             following = meta.get("next_cursor") if isinstance(meta, dict) else None
             if not following and not page.get("has_more"):
-                return None
+                return self._of_the_alike(message, alike)
             if not isinstance(following, str) or not following or following == cursor:
                 break
             cursor = following
         raise UnknownOutcome("there is more history than we look at; whether it arrived is not known")
+
+    def _alike(self, found: Any, message: OutboundMessage) -> list[str]:
+        """The time stamp of a message with the same words and no key, which may be ours."""
+        if not isinstance(found, dict) or _has_key(found) or not isinstance(ts := found.get("ts"), str):
+            return []
+        us, text = self._us(), found.get("text")
+        ours = not us.user or found.get("user") == us.user or bool(us.bot and found.get("bot_id") == us.bot)
+        same = isinstance(text, str) and text.strip() == str(self._post(message)["text"]).strip()
+        return [ts] if ours and same and (message.address.place, ts) not in self._arrived else []
+
+    def _of_the_alike(self, message: OutboundMessage, alike: list[str]) -> Receipt | None:
+        tried = self._tried.get(message.key)
+        since = [ts for ts in alike if tried is None or micros(ts) >= (tried - CLOCKS_APART) * 1_000_000]
+        if not since:
+            return None
+        if tried is None or not self._us().user:
+            raise UnknownOutcome("the same words stand there, and nothing says whether it is this message")
+        return self._received(message, min(since, key=micros))
 
     async def _page(self, message: OutboundMessage, more: Mapping[str, Any]) -> Mapping[str, Any]:
         thread = message.address.thread
@@ -109,6 +141,11 @@ class Outbound:
             )
         except ChannelError as error:
             raise UnknownOutcome(f"Slack cannot say whether it arrived: {error}") from error
+
+
+def _has_key(found: Mapping[str, Any]) -> bool:
+    metadata = found.get("metadata")
+    return isinstance(metadata, dict) and metadata.get("event_type") == EVENT_TYPE
 
 
 def _is_it(found: Any, key: str) -> str | None:

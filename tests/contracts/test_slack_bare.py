@@ -15,13 +15,13 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from channels.contract import Address, OutboundMessage
+from channels.contract import Address, OutboundMessage, UnknownOutcome
 from channels.registry import load
 from channels.richtext import RichText
 from channels.slack import SlackChannel
 from tests.contracts.fake_host import FakeHost
 from tests.house import until
-from tests.platforms.plain_http import PlainServer, Reply, Request
+from tests.platforms.plain_http import Cut, PlainServer, Reply, Request
 
 SECRET = "hush"
 ME = "U_me"
@@ -40,6 +40,10 @@ class Bare:
         self.knows: dict[str, Any] = {}
         self.asked: list[tuple[str, str]] = []
         self.sent: list[dict[str, Any]] = []
+        self.drops = False
+        """The answer to the next post is lost."""
+        self.kept: list[dict[str, Any]] = []
+        """Messages of a history without metadata."""
         self.server = PlainServer(self._answer)
         self._stamps = itertools.count(1)
 
@@ -52,6 +56,10 @@ class Bare:
         if method == "chat.postMessage":
             post = asked.json()
             self.sent.append(post)
+            if self.drops:
+                self.drops = False
+                self.kept.append({"user": ME, "text": post["text"], "ts": self.stamp()})
+                raise Cut(reset=True)
             stored = {"user": ME, "text": post["text"]}
             return Reply.of({"ok": True, "channel": post["channel"], "ts": self.stamp(), "message": stored})
         if asked.method == "POST" and method in self.knows:
@@ -165,3 +173,23 @@ async def test_a_press_in_a_thread_that_it_does_not_name() -> None:
         await push.brings(press)
         (got,) = await host.received(1)
     assert (got.thread, got.reply_to) == ("1795375540.4463", receipt.external_id)
+
+
+async def test_a_post_whose_answer_was_lost_is_known_by_its_words_where_no_metadata_is_kept() -> None:
+    host, bare = FakeHost(), Bare(NOT_THERE[1].values[0])  # type: ignore[arg-type]
+    bare.knows = {"auth.test": {"user_id": ME, "user": "warmline"}, "conversations.history": {"messages": bare.kept}}
+    address = Address(account="main", place="D_ada", recipient="U_ada")
+    lost, never = (OutboundMessage(key=key, address=address, text=RichText.of("Hello")) for key in ("m1", "m2"))
+    async with running(bare, host) as push:
+        await push.says("one")
+        await host.received(1)
+        bare.drops = True
+        with pytest.raises(UnknownOutcome):
+            await push.channel.send(lost)
+        with pytest.raises(UnknownOutcome, match="the same words"):
+            await push.channel.reconcile(never)  # another process may have sent it
+        receipt = await push.channel.reconcile(lost)
+        assert receipt is not None
+        assert receipt.external_id == bare.kept[0]["ts"]
+        assert await push.channel.reconcile(never) is None
+    assert len(bare.sent) == 1
