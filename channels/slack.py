@@ -85,7 +85,7 @@ class SlackChannel:
         self._catch_up = CatchUp(
             api=self._api, reader=self._reader, marks=self._marks, settings=settings, take=self._take
         )
-        self._outbound = Outbound(self._api, settings, lambda: self._reader.us)
+        self._outbound = Outbound(self._api, settings)
         self._app = AsyncApp(
             client=self._api.client, name="warmline", logger=quiet, signing_secret=settings.signing_secret or "-",
             request_verification_enabled=False,  # our door does it, and better

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -12,7 +12,7 @@ from channels import slack_render as render
 from channels.contract import ChannelError, OutboundMessage, Receipt, UnknownOutcome
 from channels.richtext import Block, RichText, Span
 from channels.slack_api import Api
-from channels.slack_inbound import Us, micros
+from channels.slack_inbound import micros
 from channels.slack_settings import SlackSettings
 
 EVENT_TYPE: Final = "warmline_message"
@@ -33,10 +33,8 @@ SPOKEN_BY_PEOPLE: Final = frozenset({"text"})
 class Outbound:
     """Posts, and looks what became of a post."""
 
-    def __init__(self, api: Api, settings: SlackSettings, us: Callable[[], Us]) -> None:
-        """`us`: who we are, as far as it is known now."""
+    def __init__(self, api: Api, settings: SlackSettings) -> None:
         self._api = api
-        self._us = us
         self._settings = settings
         self._customizes = settings.names == "username"
         self._tried: OrderedDict[str, float] = OrderedDict()
@@ -117,8 +115,8 @@ class Outbound:
         """The time stamp of a message with the same words and no key, which may be ours."""
         if not isinstance(found, dict) or _has_key(found) or not isinstance(ts := found.get("ts"), str):
             return []
-        us, text = self._us(), found.get("text")
-        ours = not us.user or found.get("user") == us.user or bool(us.bot and found.get("bot_id") == us.bot)
+        text = found.get("text")
+        ours = bool(found.get("bot_id")) or found.get("user") != message.address.recipient
         same = isinstance(text, str) and text.strip() == str(self._post(message)["text"]).strip()
         return [ts] if ours and same and (message.address.place, ts) not in self._arrived else []
 
@@ -127,7 +125,7 @@ class Outbound:
         since = [ts for ts in alike if tried is None or micros(ts) >= (tried - CLOCKS_APART) * 1_000_000]
         if not since:
             return None
-        if tried is None or not self._us().user:
+        if tried is None:
             raise UnknownOutcome("the same words stand there, and nothing says whether it is this message")
         return self._received(message, min(since, key=micros))
 
