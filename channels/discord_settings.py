@@ -24,7 +24,7 @@ class DiscordSettings:
     token: str = field(repr=False)
     account: str = "main"
     api_url: str = f"{PUBLIC}/api/v10"
-    """With the version; one that ends in /api is taken as /api/v10."""
+    """With the version; without a path, or with /api alone, /api/v10 is meant."""
     gateway_url: str = ""
     """Where the gateway is; empty: Discord is asked."""
     cdn_url: str = "https://cdn.discordapp.com"
@@ -78,8 +78,9 @@ class DiscordSettings:
         for name in ("api_url", "cdn_url", "gateway_url", "proxy"):
             if name in values:
                 values[name] = values[name].rstrip("/")
-        if (address := values.get("api_url", "")).endswith("/api"):
-            values["api_url"] = f"{address}/v10"
+        address = values.get("api_url", "")
+        if address and urlsplit(address).path in ("", "/api"):
+            values["api_url"] = address.removesuffix("/api") + "/api/v10"
         ids = {str(place): mode for place, mode in places.items()}
         return cls(**values, token=token, guilds=frozenset(map(str, guilds)), places=ids)
 

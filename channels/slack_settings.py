@@ -76,6 +76,11 @@ class SlackSettings:
         return cls(**given)
 
     @property
+    def is_public(self) -> bool:
+        """It is Slack's own."""
+        return self.api_url.startswith(PUBLIC.rstrip("/"))
+
+    @property
     def base(self) -> str:
         """The address of the web API, with a slash at its end; /api/ where a server is named without a path."""
         bare = urlsplit(self.api_url).path in ("", "/")

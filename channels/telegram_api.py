@@ -66,6 +66,8 @@ class Heard:
     """What came back, as it came."""
 
     result: Any = None
+    came: bool = False
+    """It was a yes, with whatever result."""
 
 
 _heard: ContextVar[Heard | None] = ContextVar("telegram_heard", default=None)
@@ -120,7 +122,7 @@ class Line(HTTPXRequest):
         )
         result = _result(status, payload)
         if (heard := _heard.get()) is not None:
-            heard.result = result
+            heard.result, heard.came = result, True
         return status, b'{"ok":true,"result":[]}' if self._raw else payload
 
 
@@ -261,7 +263,7 @@ class Api:
             library.setLevel(max(logging.WARNING, library.level))
         self._lines = (Line(settings, at_once=2, raw=True), Line(settings, at_once=AT_ONCE))
         self._settings = settings
-        self._public = settings.is_public
+        self.is_public = settings.is_public
         self._wait = settings.poll_wait
         self.closed = False
         self.bot = Bot(
@@ -300,7 +302,7 @@ class Api:
         try:
             return await self.me(), True
         except (Refused, Garbled) as error:
-            if self._public or (isinstance(error, Refused) and error.status in _NO_MEANS_NO):
+            if self.is_public or (isinstance(error, Refused) and error.status in _NO_MEANS_NO):
                 raise
             return Me(id=id_in(self._settings.token)), False
 
@@ -337,11 +339,11 @@ class Api:
         try:
             return await self._object(self.bot.get_webhook_info)
         except Refused as error:
-            if error.status in _NO_SUCH_METHOD or (not self._public and error.status not in _NO_MEANS_NO):
+            if error.status in _NO_SUCH_METHOD or (not self.is_public and error.status not in _NO_MEANS_NO):
                 return {}
             raise
         except Garbled:
-            if self._public:
+            if self.is_public:
                 raise
             return {}
 

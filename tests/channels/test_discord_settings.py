@@ -71,3 +71,10 @@ def test_a_desk_without_it_imports_nothing_of_it() -> None:
 
 def test_the_invitation_asks_for_what_is_checked() -> None:
     assert f"permissions={INVITED_WITH}" in GUIDE
+
+
+@pytest.mark.parametrize("given", ["http://127.0.0.1:1", "http://127.0.0.1:1/", "http://127.0.0.1:1/api/"])
+def test_an_address_without_a_version_has_ours(given: str) -> None:
+    made = DiscordSettings.parse({"token": "x", "api_url": given})
+    assert made.api_url == "http://127.0.0.1:1/api/v10"
+    assert not made.is_public

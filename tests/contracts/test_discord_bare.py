@@ -26,6 +26,7 @@ class Bare:
 
     def __init__(self, other: int) -> None:
         self.other = other
+        self.numbers = True
         self.identified = 0
         self.resumes = 0
         self.sent: list[dict[str, Any]] = []
@@ -48,7 +49,7 @@ class Bare:
             return await self._gateway(request)
         if request.path == f"/api/v10/channels/{ROOM}/messages" and request.method == "POST":
             self.sent.append(await request.json())
-            return web.json_response({"id": str(next(self._ids))})
+            return web.json_response({"id": str(next(self._ids))} if self.numbers else {"id": "not-a-number"})
         return web.Response(status=self.other, text="no such thing")
 
     async def _gateway(self, request: web.Request) -> web.StreamResponse:
@@ -166,3 +167,11 @@ async def test_without_an_address_of_the_gateway_it_is_said_what_to_set() -> Non
             return "set gateway_url" in str(channel.health.trouble)
 
         await until(told)
+
+
+async def test_a_yes_with_another_kind_of_number_is_a_yes() -> None:
+    async with opened() as bare, running(bare, FakeHost()) as channel:
+        bare.numbers = False
+        address = Address(account="main", place=ROOM, recipient="300000000000000001", public=True)
+        receipt = await channel.send(OutboundMessage(key="m1", address=address, text=RichText.of("Hello")))
+    assert receipt.external_id == "sent-m1"

@@ -40,6 +40,7 @@ class Bare:
         self.knows: dict[str, Any] = {}
         self.asked: list[tuple[str, str]] = []
         self.sent: list[dict[str, Any]] = []
+        self.stamps = True
         self.drops = False
         """The answer to the next post is lost."""
         self.kept: list[dict[str, Any]] = []
@@ -61,7 +62,8 @@ class Bare:
                 self.kept.append({"user": ME, "text": post["text"], "ts": self.stamp()})
                 raise Cut(reset=True)
             stored = {"user": ME, "text": post["text"]}
-            return Reply.of({"ok": True, "channel": post["channel"], "ts": self.stamp(), "message": stored})
+            stamped = {"ts": self.stamp(), "message": stored} if self.stamps else {}
+            return Reply.of({"ok": True, "channel": post["channel"], **stamped})
         if asked.method == "POST" and method in self.knows:
             return Reply.of({"ok": True, **self.knows[method]})
         return self.other
@@ -193,3 +195,12 @@ async def test_a_post_whose_answer_was_lost_is_known_by_its_words_where_no_metad
         assert receipt.external_id == bare.kept[0]["ts"]
         assert await push.channel.reconcile(never) is None
     assert len(bare.sent) == 1
+
+
+async def test_a_yes_without_a_time_stamp_is_a_yes() -> None:
+    bare = Bare(NOT_THERE[0].values[0])  # type: ignore[arg-type]
+    bare.stamps = False
+    address = Address(account="main", place="D_ada", recipient="U_ada")
+    async with running(bare, FakeHost()) as push:
+        receipt = await push.channel.send(OutboundMessage(key="m1", address=address, text=RichText.of("Hello")))
+    assert receipt.external_id == "sent-m1"

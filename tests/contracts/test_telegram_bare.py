@@ -28,6 +28,7 @@ class Bare:
         self.other = other
         self.pending: list[dict[str, Any]] = []
         self.minds_offsets = True
+        self.numbers = True
         self.sent: list[dict[str, str]] = []
         self.polls = 0
         self.server = PlainServer(self._answer)
@@ -48,7 +49,7 @@ class Bare:
                 return Reply.of({"ok": True, "result": self.pending or None})
             case "sendMessage":
                 self.sent.append(given)
-                return Reply.of({"ok": True, "result": {"message_id": next(self._numbers)}})
+                return Reply.of({"ok": True, "result": {"message_id": next(self._numbers)} if self.numbers else True})
         return self.other
 
 
@@ -121,3 +122,12 @@ async def test_a_token_that_is_refused_is_still_refused() -> None:
         assert "does not accept the token" in told
         assert json.dumps(bare.sent) == "[]"
     assert host.texts() == []
+
+
+async def test_a_yes_without_a_number_is_a_yes() -> None:
+    async with opened(Reply.of({"ok": True, "result": True})) as bare, running(bare, FakeHost()) as channel:
+        bare.numbers = False
+        address = Address(account="main", place="1001", recipient="1001")
+        receipt = await channel.send(OutboundMessage(key="m1", address=address, text=RichText.of("Hello")))
+    assert receipt.external_id == "sent-m1"
+    assert len(bare.sent) == 1
