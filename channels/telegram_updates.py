@@ -285,12 +285,6 @@ def _number(update: Any) -> int | None:
 
 
 def _is_private(chat: Json) -> bool:
-    """By its kind; a server that leaves that out gives people positive numbers, as Telegram does."""
-    kind = chat.get("type")
-    return number_in(chat, "id") > 0 if kind is None else text_in(chat, "type") == "private"
-
-
-def _is_private(chat: Json) -> bool:
     """Only people have numbers above 0: so it is known also where the kind is not said."""
     kind = chat.get("type")
     return kind == "private" if isinstance(kind, str) else number_in(chat, "id") > 0
