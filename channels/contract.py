@@ -525,6 +525,37 @@ class Checks(Protocol):
         ...
 
 
+Connected = Literal["yes", "partly", "no", "standby"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """How our link to a platform stands. People read it: plain words, and never a token or another secret."""
+
+    connected: Connected
+    """partly: it works but for what `troubles` names. standby: another process has what only one may have, and this
+    one follows it. Where the platform calls us, connected means that it answers us and knows where we are."""
+    since: datetime | None = None
+    """Since when that is so."""
+    troubles: tuple[str, ...] = ()
+    """A sentence each: what is wrong, what to do, and where in the platform's settings. Empty while it is connected
+    and nothing is wrong; may be empty for the moment in which a link is made anew."""
+    called: str = ""
+    """Who we are there, as people see it: `@acme_help`. Empty: the platform has not said so yet."""
+    lease: str = ""
+    """The lease (`Host.alone`) without which this process does not read; empty: none is needed."""
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """What came by since the start, by kind: above all what was ignored, and why."""
+
+
+@runtime_checkable
+class Reports(Protocol):
+    def report(self) -> Report:
+        """How it stands now, from memory: asked every second, so it asks nobody and never waits or raises. A link that
+        is cut or silent shows within half a minute, and so does one that is back. See `channels.logbook`."""
+        ...
+
+
 ChannelFactory = Callable[[Mapping[str, Any]], Channel]
 """Makes a channel from its settings: its table `[channels.NAME]` without `use`. Raises `ValueError` naming every
 setting that is wrong, and never the value of one.

@@ -30,13 +30,13 @@ from channels.contract import (
     InboundMessage,
     OutboundMessage,
     Receipt,
+    Report,
     UnknownOutcome,
     Unsupported,
 )
 from channels.discord_checks import faults
 from channels.discord_files import Files, unfetched
 from channels.discord_inbound import BUTTON, Ignored
-from channels.discord_progress import Health
 from channels.discord_reader import Reader
 from channels.discord_rest import Rest
 from channels.discord_settings import NAME, DiscordSettings
@@ -94,10 +94,8 @@ class DiscordChannel:
         self._arrived: OrderedDict[str, None] = OrderedDict()
         """Messages of ours of which it is known what they are."""
 
-    @property
-    def health(self) -> Health:
-        """How it goes."""
-        return self._reader.health
+    def report(self) -> Report:
+        return self._reader.logbook.report()
 
     async def start(self, host: Host) -> None:
         self._rest.open()
@@ -199,7 +197,7 @@ class DiscordChannel:
             log.debug("typing was not shown: %s", error)
 
     async def check(self) -> list[str]:
-        trouble = self._reader.health.trouble if self._task is not None else None
+        trouble = self._reader.logbook.trouble if self._task is not None else None
         if self._rest.is_open:
             return await faults(self._settings, self._rest, trouble)
         rest = Rest(self._settings)

@@ -8,7 +8,6 @@ from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from channels import discord_inbound as inbound
@@ -23,8 +22,9 @@ from channels.contract import (
 )
 from channels.discord_files import Files
 from channels.discord_inbound import Ignored, Scene
-from channels.discord_progress import Health, Progress, Tenancy, id_of, in_words, to_the_end
+from channels.discord_progress import Progress, Tenancy, id_of, in_words, to_the_end
 from channels.discord_rest import Rest
+from channels.logbook import Logbook
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ class Event:
 class Lanes:
     """Reads events and keeps what they say."""
 
-    def __init__(self, *, scene: Scene, rest: Rest, files: Files, progress: Progress, health: Health) -> None:
+    def __init__(self, *, scene: Scene, rest: Rest, files: Files, progress: Progress, logbook: Logbook) -> None:
         self.scene = scene
         self.room = asyncio.Event()
         """Cleared while so much waits to be kept that no more is read."""
@@ -63,7 +63,7 @@ class Lanes:
         self._rest = rest
         self._files = files
         self._progress = progress
-        self._health = health
+        self._logbook = logbook
         self._lanes: dict[str, deque[Event]] = {}
         self._came = 0
         self._echoes: dict[str, str] = {}
@@ -145,8 +145,7 @@ class Lanes:
             self._progress.kept(cursor)
         for item in items:
             if isinstance(item, InboundMessage):
-                self._health.counts[f"kept {item.kind}"] += 1
-                self._health.last_in = datetime.now(UTC)
+                self._logbook.count(f"kept {item.kind}")
         return results
 
     def _moved(self, batch: Sequence[Event], tenancy: Tenancy) -> Cursor | None:
@@ -162,10 +161,10 @@ class Lanes:
             await self._look_up(event)
             return [await self._files.fetched(each) for each in self._decoded(event.kind, event.data, presses)]
         except Ignored as why:
-            self._health.counts[f"ignored {why}"] += 1
+            self._logbook.count(f"ignored {why}")
             return []
         except Exception as error:
-            self._health.counts["quarantined"] += 1
+            self._logbook.count("quarantined")
             shown = {"t": event.kind, "d": event.data}
             return [inbound.kept(self.scene.account, shown, event.raw, error)]
 

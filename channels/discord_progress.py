@@ -12,9 +12,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections import Counter
 from collections.abc import Coroutine, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -27,18 +26,6 @@ FLOOR_MARGIN: Final = 60_000 << 22
 """A minute, in ids: servers of Discord's do not tell their news in one order."""
 COMMIT_WITHIN: Final = 3.0
 """Seconds that a running commit gets when we are stopped; the contract allows five for everything."""
-
-
-@dataclass(slots=True)
-class Health:
-    """How it goes, for whoever asks."""
-
-    trouble: str | None = None
-    """What is wrong, and what to do about it."""
-    connected_since: datetime | None = None
-    last_in: datetime | None = None
-    counts: Counter[str] = field(default_factory=Counter)
-    """What was taken, and what was ignored and why."""
 
 
 @dataclass(slots=True)

@@ -8,7 +8,6 @@ import logging
 import random
 import time
 from contextlib import suppress
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from channels import discord_inbound as inbound
@@ -19,9 +18,10 @@ from channels.discord_inbound import Memory, Scene
 from channels.discord_lanes import Lanes
 from channels.discord_missed import Missed
 from channels.discord_places import Atlas
-from channels.discord_progress import Health, Progress, Tenancy, in_words, lost
+from channels.discord_progress import Progress, Tenancy, in_words, lost
 from channels.discord_rest import Rest
 from channels.discord_settings import NAME, DiscordSettings
+from channels.logbook import Logbook
 
 log = logging.getLogger(__name__)
 
@@ -43,11 +43,11 @@ class Reader:
     """One account's stream."""
 
     def __init__(self, settings: DiscordSettings, rest: Rest, files: Files) -> None:
-        self.health = Health()
         self.progress = Progress(settings.account)
+        self.logbook = Logbook(lease=self.progress.lease)
         self.lease = self.progress.lease
         self.scene = Scene(account=settings.account, me="", atlas=Atlas(settings), memory=Memory(), known={})
-        self.lanes = Lanes(scene=self.scene, rest=rest, files=files, progress=self.progress, health=self.health)
+        self.lanes = Lanes(scene=self.scene, rest=rest, files=files, progress=self.progress, logbook=self.logbook)
         self.ready = asyncio.Event()
         """A connection stands."""
         self.tried = asyncio.Event()
@@ -68,13 +68,15 @@ class Reader:
         self._noted = ""
         self._identified_at = -1e9
         self._short_lives = 0
+        self._lacking: str | None = None
+        """What Discord withholds while all else works."""
 
     # --- the lease -------------------------------------------------------------------------------
 
     async def run(self, host: Host) -> None:
         """Read whenever we hold the lease, until cancelled."""
-        asyncio.get_running_loop().call_later(LEASE_SOON, self._others_hold_it)
         while True:
+            asyncio.get_running_loop().call_later(LEASE_SOON, self._others_hold_it)
             try:
                 async with host.alone(self.lease) as tenure:
                     await self._hold(host, tenure)
@@ -89,9 +91,11 @@ class Reader:
 
     def _others_hold_it(self) -> None:
         if self._tenancy is None:
+            self.logbook.waits()
             self.tried.set()
 
     async def _hold(self, host: Host, tenure: Tenure) -> None:
+        self.logbook.down()
         self.scene.known = dict.fromkeys(await host.known_places(NAME, self._settings.account), 0)
         self._noted = await host.cursor(self.progress.note_name) or ""
         self._session = self.progress.read_note(self._noted)
@@ -112,7 +116,7 @@ class Reader:
         self.progress.forget()
         self.ready.clear()
         self.tried.set()
-        self.health.connected_since = None
+        self.logbook.down()
 
     # --- the connection --------------------------------------------------------------------------
 
@@ -132,7 +136,7 @@ class Reader:
             except Exception as error:
                 failures = 1 if time.monotonic() - began > STABLE else failures + 1
                 wait = self._backoff(failures)
-                self.health.trouble = f"Discord's gateway cannot be reached or breaks off: {in_words(error)}"
+                self.logbook.down(f"Discord's gateway cannot be reached or breaks off: {in_words(error)}")
                 log.warning("%s: the connection ended, trying again in %.1f s: %s", self.lease, wait, in_words(error))
                 if isinstance(error, Unanswered):
                     self._session = None  # what stands there cannot go on with one
@@ -144,7 +148,7 @@ class Reader:
             finally:
                 self.ready.clear()
                 self._life = ""
-                self.health.connected_since = None
+                self.logbook.down()
             if wait:
                 self.tried.set()
             await asyncio.sleep(wait)
@@ -161,6 +165,8 @@ class Reader:
             self.scene.me = _id_in(gateway.me) or self.scene.me
             if not self.scene.me:
                 self._session = None  # only a new one tells us
+            if isinstance(gateway.me, dict) and isinstance(gateway.me.get("username"), str):
+                self.logbook.called = f"@{gateway.me['username'][:80]}"
         session = self._session
         # Where an operator has said where the gateway is, it is there for a session that goes on as well.
         there = self._settings.gateway_url or ("" if session is None or self._elsewhere else session.url)
@@ -176,8 +182,8 @@ class Reader:
         limit = told.get("session_start_limit")
         if isinstance(limit, dict) and int(limit.get("remaining", 1000)) < IDENTIFIES_LEFT:
             wait = max(wait, min(float(limit.get("reset_after", 0)) / 1000, 3600.0))
-            self.health.trouble = "Discord allows few new sessions today; waiting, so that the token is not reset"
-            log.error("%s: %s", self.lease, self.health.trouble)
+            self.logbook.down("Discord allows few new sessions today; waiting, so that the token is not reset")
+            log.error("%s: %s", self.lease, self.logbook.trouble)
         await asyncio.sleep(wait)
         lived = time.monotonic() - self._identified_at
         self._short_lives = 0 if lived > STABLE else self._short_lives + 1
@@ -206,7 +212,7 @@ class Reader:
 
     def _refused(self, error: Refused, times: int) -> float:
         """How long to wait until the next try."""
-        self.health.trouble = str(error)
+        self.logbook.down(str(error))
         log.error("%s: %s", self.lease, error)
         self._session = None
         gateway, self._gateway = self._gateway, None
@@ -215,6 +221,7 @@ class Reader:
         if error.code == 4014 and self.scene.content:
             # Direct messages and mentions come with their text all the same: better than nothing.
             self.scene.content = False
+            self._lacking = str(error)
             return self._backoff(1)
         return float(self._settings.refused_wait * min(2**times, 10))
 
@@ -237,7 +244,7 @@ class Reader:
             payload = json.loads(text)
             self._took(payload, raw)
         except Exception:
-            self.health.counts["unreadable"] += 1
+            self.logbook.count("unreadable")
             if any(kind.encode() in raw for kind in inbound.MESSAGES):
                 self._queue("?", None, raw, 0)
 
@@ -257,10 +264,10 @@ class Reader:
             case "RESUMED":
                 self._connected()
             case _ if kind in inbound.MESSAGES:
-                self.health.counts[kind] += 1
+                self.logbook.count(kind)
                 self._queue(kind, data, raw, seq if isinstance(seq, int) else 0)
             case _:
-                self.health.counts[f"ignored {str(kind)[:60]}"] += 1
+                self.logbook.count(f"ignored {str(kind)[:60]}")
                 with suppress(Exception):  # a name less, whatever it was
                     self.scene.atlas.learn(str(kind), data, self.scene.me)
 
@@ -284,8 +291,8 @@ class Reader:
     def _connected(self) -> None:
         if not self.progress.swept:
             self._missed.soon.set()
-        self.health.connected_since = datetime.now(UTC)
-        self.health.trouble = None if self.scene.content else self.health.trouble
+        self.logbook.up()
+        self.logbook.trouble = self._lacking
         self.ready.set()
         self.tried.set()
         log.info("%s: connected", self.lease)

@@ -35,15 +35,17 @@ from channels.contract import (
     OutboundMessage,
     PermanentFailure,
     Receipt,
+    Report,
     TemporaryFailure,
     UnknownOutcome,
     Unsupported,
 )
+from channels.logbook import Logbook
 from channels.nesting import written
 from channels.richtext import RichText
 from channels.slack_api import MISSING, TOKEN_CODES, Api, Refused, quiet
 from channels.slack_catchup import CatchUp, Fenced
-from channels.slack_checks import Findings, findings
+from channels.slack_checks import Findings, findings, token_fault
 from channels.slack_door import Door, payload_of
 from channels.slack_inbound import NAME, Ignored, Us
 from channels.slack_marks import Marks
@@ -91,9 +93,11 @@ class SlackChannel:
             request_verification_enabled=False,  # our door does it, and better
             before_authorize=_Keeping(self._kept_or_not),
         )  # fmt: skip
+        self._logbook = Logbook()
         self._sockets = Sockets(
-            app=self._app, api=self._api, settings=settings, odd=self._odd, connected=self._connected
-        )
+            app=self._app, api=self._api, settings=settings, odd=self._odd, connected=self._connected,
+            logbook=self._logbook,
+        )  # fmt: skip
         self._door = Door(settings.signing_secret, self._pushed) if settings.mode == "http" else None
         self._linked = asyncio.Event()
         self._host: Host | None = None
@@ -132,6 +136,7 @@ class SlackChannel:
         if self._host is not None:
             log.warning("slack account %s closes its door: %s", self.account, error)
         self._host = None
+        self._logbook.waits()
         for task in self._tasks:
             task.cancel()
         self._tasks.append(asyncio.create_task(self._sockets.close()))  # what comes now goes to the others' sockets
@@ -159,9 +164,10 @@ class SlackChannel:
         return self._linked.is_set()
 
     async def _greet(self) -> None:
-        """Learn who we are, and see it when our token is revoked or mended."""
+        """Learn who we are, and see it when our token is revoked or mended, or when Slack is away."""
         failures = 0
         while True:
+            self._api.doubt.clear()
             try:
                 answer, headers = await self._api.ask("auth_test")
                 failures = 0
@@ -174,9 +180,20 @@ class SlackChannel:
                 if isinstance(error, Refused) and error.code in TOKEN_CODES:
                     if self.trouble is None:
                         log.error("slack account %s: %s", self.account, error)
-                    self.trouble = str(error)
+                    self.trouble = token_fault(error, self._settings)
+                elif self._door is not None and not isinstance(error, Refused):
+                    self._logbook.down(str(error))
             pause = min(self._settings.retry_base * 2 ** min(failures, 20), self._settings.retry_cap)
-            await asyncio.sleep(pause if failures else GREET_EVERY)
+            await self._pause(pause if failures else GREET_EVERY, heed_doubt=not failures)
+
+    async def _pause(self, seconds: float, *, heed_doubt: bool) -> None:
+        """Where no socket tells that Slack is away, the first request that does not reach it does."""
+        if self._door is None or not heed_doubt:
+            await asyncio.sleep(seconds)
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._api.doubt.wait()
 
     def _is_us(self, answer: Mapping[str, Any], headers: Mapping[str, str]) -> None:
         told = {
@@ -195,6 +212,10 @@ class SlackChannel:
         elif self._reader.us.user:
             self.nameless = None
         self._outbound.granted(headers.get("x-oauth-scopes"))
+        names = [str(answer[key])[:80] for key in ("user", "team") if isinstance(answer.get(key), str) and answer[key]]
+        self._logbook.called = " in ".join([f"@{names[0]}", *names[1:]]) if names else ""
+        if self._door is not None:
+            self._logbook.up()
         if self.trouble is not None:
             log.info("slack account %s: our token is good again", self.account)
             self.trouble = None
@@ -418,13 +439,12 @@ class SlackChannel:
         finally:
             if api is not self._api:
                 await api.close()
-        return list(found) or self.troubles
+        return list(found) or [f"Account {self.account}: {trouble}" for trouble in self.report().troubles]
 
-    @property
-    def troubles(self) -> list[str]:
-        """What we have met with while running, and is not over yet."""
-        met = (self.trouble, self.nameless, self._sockets.trouble, self._catch_up.trouble)
-        return [f"Account {self.account}: {trouble}." for trouble in met if trouble is not None]
+    def report(self) -> Report:
+        missed = self._catch_up.trouble
+        unread = f"What was missed cannot be fetched yet: {missed}" if missed is not None else None
+        return self._logbook.report(beside=(self.trouble, self.nameless, unread), counts=self._reader.ignored)
 
 
 class _Keeping(AsyncMiddleware):

@@ -88,6 +88,8 @@ class Api:
     def __init__(self, settings: SlackSettings) -> None:
         self._settings = settings
         self._session: aiohttp.ClientSession | None = None
+        self.doubt = asyncio.Event()
+        """A request has met with no Slack; who looks after the link clears it."""
         self.client = AsyncWebClient(
             token=settings.bot_token, base_url=settings.base, timeout=30, logger=quiet, retry_handlers=[]
         )
@@ -153,9 +155,11 @@ class Api:
         except SlackApiError as error:
             raise _refused(error) from None
         except NOT_SENT as error:
+            self.doubt.set()
             reason = f"Slack cannot be reached: {type(error).__name__} {_told(error)}"
             raise TemporaryFailure(reason, everywhere=True) from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            self.doubt.set()
             raise UnknownOutcome(f"no answer came back from Slack: {type(error).__name__} {_told(error)}") from error
         except (SlackClientError, AttributeError, ValueError, KeyError, TypeError, RuntimeError) as error:
             raise UnknownOutcome(f"Slack's answer makes no sense: {type(error).__name__}") from error

@@ -41,7 +41,7 @@ async def findings(api: Api, settings: SlackSettings) -> Findings:
     try:
         answer, headers = await api.ask("auth_test")
     except Refused as refused:
-        return [_token(refused, settings)]
+        return [token_fault(refused, settings)]
     except (TemporaryFailure, UnknownOutcome, ChannelError) as error:
         return [f"Nothing answers as it should at {settings.base}: check api_url of channel slack ({error})."]
     found = [*_identity(answer), *_scopes(headers, settings), *_clock(headers, settings)]
@@ -50,7 +50,8 @@ async def findings(api: Api, settings: SlackSettings) -> Findings:
     return found
 
 
-def _token(refused: Refused, settings: SlackSettings) -> str:
+def token_fault(refused: Refused, settings: SlackSettings) -> str:
+    """What Slack has against our bot token, and where it is mended."""
     if refused.code in TOKEN_CODES or refused.code in ("missing_scope", "not_allowed_token_type"):
         return (
             f"Slack does not take the bot token of {settings.account} ({refused.code}): install the app again,"

@@ -24,6 +24,7 @@ from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.socket_mode.response import SocketModeResponse
 
 from channels.contract import TemporaryFailure, UnknownOutcome
+from channels.logbook import Logbook
 from channels.slack_api import Api, Refused, quiet
 from channels.slack_settings import SlackSettings
 
@@ -35,6 +36,12 @@ LINGER: Final = 5.0
 """Seconds that a connection that is followed by another may still bring and acknowledge something."""
 FORETOLD: Final = frozenset({"warning", "refresh_requested"})
 """Reasons to end for which the connection is still good for some seconds."""
+ENDINGS: Final = {
+    "too_many_websockets": "Slack closed the connection: the app has too many (10 at most); stop other programs that "
+    "use this app",
+    "link_disabled": "Slack closed the connection: turn on Socket Mode (https://api.slack.com/apps, Socket Mode)",
+}
+"""Reasons to end after which the same again is no use for a while."""
 
 Odd = Callable[[str, Mapping[str, Any]], Awaitable[bool]]
 """Keeps a frame that is no request bolt can read; whether it is kept."""
@@ -125,7 +132,14 @@ class Sockets:
     """Sees to it that there is always a connection."""
 
     def __init__(
-        self, *, app: AsyncApp, api: Api, settings: SlackSettings, odd: Odd, connected: Callable[[bool], None]
+        self,
+        *,
+        app: AsyncApp,
+        api: Api,
+        settings: SlackSettings,
+        odd: Odd,
+        connected: Callable[[bool], None],
+        logbook: Logbook,
     ) -> None:
         """`connected` is called at each new connection; with True if there was a time without one before."""
         self._app = app
@@ -137,8 +151,7 @@ class Sockets:
         self._lingering: set[asyncio.Task[None]] = set()
         self.doing: set[asyncio.Task[Any]] = set()
         """What is being kept and acknowledged now."""
-        self.trouble: str | None = None
-        """Why there is no connection; None: there is one."""
+        self._logbook = logbook
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -152,7 +165,8 @@ class Sockets:
                 self._told(error)
                 await asyncio.sleep(self._pause(error, failures))
                 continue
-            failures, self.trouble = 0, None
+            failures = 0
+            self._logbook.up()
             self._connected(old is None or not old.is_alive)
             if old is not None:
                 self._linger(old)
@@ -160,9 +174,10 @@ class Sockets:
             log.info("slack account %s: a connection ends (%s)", self._settings.account, new.reason)
             old = new if new.reason in FORETOLD and new.is_alive else None
             if old is None:
+                self._logbook.down()
                 await self._close(new)
-            if new.reason in ("too_many_websockets", "link_disabled"):
-                self.trouble = f"Slack closed the connection: {new.reason}"
+            if new.reason in ENDINGS:
+                self._logbook.down(ENDINGS[new.reason])
                 await asyncio.sleep(self._pause(None, 4))
 
     async def close(self) -> None:
@@ -221,9 +236,9 @@ class Sockets:
 
     def _told(self, error: Exception) -> None:
         reason = str(error) or type(error).__name__
-        if self.trouble != reason:
+        if self._logbook.trouble != reason:
             log.warning("slack account %s: no connection, trying again: %s", self._settings.account, reason)
-        self.trouble = reason
+        self._logbook.down(reason)
 
     def _pause(self, error: Exception | None, failures: int) -> float:
         """Half fixed, half random, so that many of us do not come back at the same moment."""

@@ -15,14 +15,24 @@ from typing import Any
 
 from starlette.routing import Route
 
-from channels.contract import Address, Capabilities, Host, InboundMessage, OutboundMessage, Receipt, TemporaryFailure
+from channels.contract import (
+    Address,
+    Capabilities,
+    Host,
+    InboundMessage,
+    OutboundMessage,
+    Receipt,
+    Report,
+    TemporaryFailure,
+)
+from channels.logbook import Logbook
 from channels.richtext import RichText
 from channels.telegram_api import Api, Me, id_in, said
 from channels.telegram_check import check
 from channels.telegram_files import Files
 from channels.telegram_intake import Intake
 from channels.telegram_memory import Memory
-from channels.telegram_polling import Poller
+from channels.telegram_polling import Poller, lease_of
 from channels.telegram_rendering import LONGEST, parts
 from channels.telegram_sending import Sender
 from channels.telegram_settings import TelegramSettings
@@ -47,7 +57,8 @@ class TelegramChannel:
             sends_per_second_in_place=1,
         )
         self._settings = settings
-        self._door = Door(settings)
+        self._logbook = Logbook(lease=lease_of(settings) if settings.mode == "polling" else "")
+        self._door = Door(settings, self._logbook)
         self._api: Api | None = None
         self._files: Files | None = None
         self._intake: Intake | None = None
@@ -65,7 +76,7 @@ class TelegramChannel:
         self._files = files = Files(self._settings, api)
         self._intake = intake = Intake(api, files, self._memory)
         self._sender = Sender(api, self._memory, host)
-        poller = Poller(self._settings, api, intake)
+        poller = Poller(self._settings, api, intake, self._logbook)
         reading = (
             poller.run(host) if self._settings.mode == "polling" else self._door.run(host, api, intake, poller.backoff)
         )
@@ -112,6 +123,9 @@ class TelegramChannel:
                 await self._sender.typing(address)
         except Exception as error:
             log.debug("typing was not shown: %s", said(error))
+
+    def report(self) -> Report:
+        return self._logbook.report(counts=self.ignored)
 
     async def check(self) -> list[str]:
         api = self._api or Api(self._settings)

@@ -234,6 +234,21 @@ def said(error: BaseException) -> str:
     return f"{type(error).__name__} ({type(cause).__name__})" if isinstance(error, TelegramError) else repr(error)[:300]
 
 
+def refused(error: Refused, settings: TelegramSettings) -> str:
+    """A no to whatever we ask, for who can mend it."""
+    if error.status in (401, 404):
+        return (
+            f"Telegram does not accept the token of account {settings.account}: take it from BotFather (/mybots > "
+            "the bot > API Token) and set token of channel telegram; check api_url if it is not Telegram's own."
+        )
+    return f"Telegram cannot be asked for account {settings.account}: {failure(error)}"
+
+
+def in_words(error: BaseException) -> str:
+    """Why the link is down, for people: of Telegram's failures what they mean, of ours what they were."""
+    return str(failure(error)) if isinstance(error, TelegramError) else said(error)
+
+
 # --- the bot ---------------------------------------------------------------------------------------
 
 
@@ -252,6 +267,10 @@ class Me:
     reads_all: bool = False
     """Privacy mode is off: everything said in groups is delivered to us."""
     joins_groups: bool = True
+
+    @property
+    def shown(self) -> str:
+        return f"@{self.username}" if self.username else ""
 
 
 class Api:

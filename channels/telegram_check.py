@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from telegram.error import TelegramError
 
-from channels.telegram_api import Api, Me, Refused, failure
+from channels.telegram_api import Api, Me, Refused, failure, refused
 from channels.telegram_polling import origin_of
 from channels.telegram_settings import TelegramSettings
 
@@ -20,12 +20,7 @@ async def check(settings: TelegramSettings, api: Api) -> list[str]:
     try:
         me, webhook = await api.me(), await api.webhook()
     except Refused as error:
-        if error.status in (401, 404):
-            return [
-                f"Telegram does not accept the token of account {settings.account}: take it from BotFather (/mybots > "
-                "the bot > API Token) and set token of channel telegram; check api_url if it is not Telegram's own."
-            ]
-        return [f"Telegram cannot be asked for account {settings.account}: {failure(error)}"]
+        return [refused(error, settings)]
     except TelegramError as error:
         return [
             f"Nothing answers as it should at the api_url of channel telegram, account {settings.account}: "

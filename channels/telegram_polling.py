@@ -7,12 +7,14 @@ import logging
 import random
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Final
 
-from channels.contract import Cursor, Host, LeaseLost
-from channels.telegram_api import Api, Garbled, Refused, failure, said, wanted
+from channels.contract import Cursor, Host, LeaseLost, Tenure
+from channels.logbook import Logbook
+from channels.telegram_api import Api, Garbled, Refused, failure, in_words, refused, said, wanted
 from channels.telegram_intake import Intake, portions
 from channels.telegram_settings import TelegramSettings
 from channels.telegram_updates import NAME, Read, Reader
@@ -27,6 +29,8 @@ NUMBERS_LAST: Final = 3 * 24 * 3600.0
 it still has instead of naming an offset that might throw such updates away; what came before is no news to us."""
 NOTE_EVERY: Final = 300.0
 """Seconds between notes that we have asked, while nothing comes."""
+LEASE_SOON: Final = 1.0
+"""Seconds after which another process holds the lease, if we have not got it."""
 AFTER_LEASE_LOST: Final = 1.0
 BREATH: Final = 0.5
 """Seconds that a poll without news takes at least: not every server holds one until there is some."""
@@ -78,13 +82,19 @@ class Poller:
     """One account's."""
 
     def __init__(
-        self, settings: TelegramSettings, api: Api, intake: Intake, clock: Callable[[], float] = time.time
+        self,
+        settings: TelegramSettings,
+        api: Api,
+        intake: Intake,
+        logbook: Logbook,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._settings = settings
         self._api = api
         self._intake = intake
+        self._logbook = logbook
         self._clock = clock
-        self._name = f"{NAME}:{settings.account}:updates"
+        self._name = lease_of(settings)
         self._mark = Mark()
         self._careful = False
         """Something could not be kept: updates are taken one by one, so that it holds back none before it."""
@@ -97,14 +107,17 @@ class Poller:
                 me, sure = await self._api.who()
                 if not sure:
                     log.warning(NAMELESS, NAME, self._settings.account)
+                self._logbook.called = me.shown
                 reader, asked = Reader(self._settings, me), self._clock()
-                async with host.alone(self._name) as tenure:
+                async with self._turn(host) as tenure:
                     await self._begin(host)
+                    self._logbook.up()
                     while sure or 0 <= self._clock() - asked < ASK_AGAIN:
                         await self._once(host, reader, tenure.token)
                         failures = conflicts = 0
             except LeaseLost as error:
                 log.warning("%s %s stops reading and waits for its turn: %s", NAME, self._settings.account, error)
+                self._logbook.waits()
                 await asyncio.sleep(AFTER_LEASE_LOST)
             except Refused as error:
                 if error.status == 409:
@@ -112,12 +125,25 @@ class Poller:
                     await self._step_down(error, conflicts)
                 else:
                     failures += 1
+                    self._logbook.down(refused(error, self._settings))
                     log.error("%s %s cannot be read: %s", NAME, self._settings.account, failure(error))
                     await asyncio.sleep(max(self.backoff(failures), error.retry_after or 0))
             except Exception as error:
                 failures += 1
+                self._logbook.down(in_words(error))
                 log.warning("%s %s cannot be read, trying again: %s", NAME, self._settings.account, said(error))
                 await asyncio.sleep(self.backoff(failures))
+
+    @asynccontextmanager
+    async def _turn(self, host: Host) -> AsyncIterator[Tenure]:
+        """The lease. Who has to wait for it stands by."""
+        waiting = asyncio.get_running_loop().call_later(LEASE_SOON, self._logbook.waits)
+        try:
+            async with host.alone(self._name) as tenure:
+                waiting.cancel()
+                yield tenure
+        finally:
+            waiting.cancel()
 
     async def _begin(self, host: Host) -> None:
         if not self._careful:  # else nobody knows whether it was kept: it is brought again
@@ -200,8 +226,9 @@ class Poller:
 
     async def _step_down(self, error: Refused, conflicts: int) -> None:
         told = error.description
-        log.error("%s %s: %s", NAME, self._settings.account,
-                  told if told.startswith("Telegram pushes") else COLLISION.format(why=told))  # fmt: skip
+        trouble = told if told.startswith("Telegram pushes") else COLLISION.format(why=told)
+        self._logbook.down(trouble)
+        log.error("%s %s: %s", NAME, self._settings.account, trouble)
         ceiling = min(self._settings.conflict_wait * 2 ** min(conflicts - 1, 10), CONFLICT_CAP)
         await asyncio.sleep(ceiling * (0.5 + random.random() / 2))  # noqa: S311 - so that two do not meet again
 
@@ -209,6 +236,11 @@ class Poller:
         """Half fixed, half random, so that many of us do not come back at the same moment."""
         ceiling: float = min(self._settings.retry_base * 2 ** min(failures - 1, 20), self._settings.retry_cap)
         return ceiling * (0.5 + random.random() / 2)  # noqa: S311 - no secret
+
+
+def lease_of(settings: TelegramSettings) -> str:
+    """The lease of whoever polls, which is called like its cursor."""
+    return f"{NAME}:{settings.account}:updates"
 
 
 def _last_album(reads: Sequence[Read]) -> int:

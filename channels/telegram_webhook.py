@@ -14,7 +14,8 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from channels.contract import Host, LeaseLost
-from channels.telegram_api import Api, said, wanted, whole_number
+from channels.logbook import Logbook
+from channels.telegram_api import Api, Refused, in_words, refused, said, wanted, whole_number
 from channels.telegram_intake import Intake
 from channels.telegram_settings import TelegramSettings
 from channels.telegram_updates import NAME, Read, Reader
@@ -25,13 +26,18 @@ BODY_AT_MOST: Final = 4_000_000
 """Bytes of one update."""
 CONNECTIONS: Final = 40
 """How many of Telegram's pushes we take at the same time."""
+TAKEN: Final = (
+    "Somebody has set the webhook elsewhere, and Telegram calls us no more. Stop that program, or give this desk a bot "
+    "of its own (BotFather, /newbot); then restart."
+)
 
 
 class Door:
     """One account's webhook."""
 
-    def __init__(self, settings: TelegramSettings) -> None:
+    def __init__(self, settings: TelegramSettings, logbook: Logbook) -> None:
         self._settings = settings
+        self._logbook = logbook
         self._host: Host | None = None
         self._reader: Reader | None = None
         self._intake: Intake | None = None
@@ -49,7 +55,9 @@ class Door:
         while True:
             try:
                 if self._reader is None:
-                    self._reader = Reader(self._settings, (await api.who())[0])
+                    me, _ = await api.who()
+                    self._logbook.called = me.shown
+                    self._reader = Reader(self._settings, me)
                     self._intake, self._host = intake, host
                 known = (await api.webhook()).get("url")
                 if not is_set or known == "":
@@ -58,14 +66,18 @@ class Door:
                                     NAME, self._settings.account)  # fmt: skip
                     await self._set(api)
                     is_set = True
+                    self._logbook.up()
                 elif known is not None and known != self._settings.webhook:
-                    log.error("%s %s: somebody has set the webhook elsewhere, and Telegram calls us no more. Stop that "
-                              "program, or give this desk a bot of its own; then restart.",
-                              NAME, self._settings.account)  # fmt: skip
+                    self._logbook.down(TAKEN)
+                    log.error("%s %s: %s", NAME, self._settings.account, TAKEN)
+                else:
+                    self._logbook.up()
                 failures = 0
                 await asyncio.sleep(self._settings.heal_after)
             except Exception as error:
                 failures += 1
+                trouble = refused(error, self._settings) if isinstance(error, Refused) else in_words(error)
+                self._logbook.down(trouble)
                 log.warning("%s %s: the webhook cannot be looked after, trying again: %s",
                             NAME, self._settings.account, said(error))  # fmt: skip
                 await asyncio.sleep(backoff(failures))
@@ -116,6 +128,7 @@ class Door:
         try:
             await (self._together(read) if read.album is not None else self._take([read]))
         except LeaseLost as error:
+            self._logbook.waits()
             self._host = None  # the house stops us and starts another
             log.warning("%s %s closes its door: %s", NAME, self._settings.account, error)
         except Exception as error:

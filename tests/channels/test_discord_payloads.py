@@ -74,7 +74,7 @@ async def test_ignored_and_counted(item: dict[str, Any]) -> None:
     mine = reader()
     event = Event(kind=item["t"], data=item["d"], raw=b"{}", number=0, seq=0)
     assert await mine.lanes.read(event, []) == []
-    assert sum(count for name, count in mine.health.counts.items() if name.startswith("ignored")) == 1
+    assert sum(count for name, count in mine.logbook.counts.items() if name.startswith("ignored")) == 1
 
 
 @pytest.mark.parametrize("item", named(payloads("broken")))
@@ -111,7 +111,7 @@ async def test_all_of_them_over_the_real_sdk() -> None:
 
         await until(all_read)
         assert len(harness.platform.world.identifies) == 1
-        counts = channel.health.counts  # type: ignore[attr-defined]
+        counts = channel.report().counts  # type: ignore[attr-defined]
     assert len({(m.external_id, m.revision) for m in host.messages}) == len(host.messages)
     kept = sum(count for name, count in counts.items() if name.startswith("kept "))
     assert kept >= len(good)

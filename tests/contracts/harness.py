@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import pytest
 
@@ -19,12 +20,14 @@ from channels.contract import (
     Host,
     OutboundMessage,
     PermanentFailure,
+    Report,
+    Reports,
     ServesRoutes,
     TemporaryFailure,
     UnknownOutcome,
 )
 from channels.richtext import RichText
-from tests.contracts.fake_host import FakeHost
+from tests.contracts.fake_host import PATIENCE, FakeHost
 from tests.contracts.serving import free_port, served
 
 Ability = Literal[
@@ -95,6 +98,16 @@ class Harness(ABC):
     @abstractmethod
     def make(self) -> Channel:
         """A fresh instance with the same settings, as after a restart of our process."""
+
+    def settings(self) -> dict[str, Any]:
+        """What `make` makes it from."""
+        return {}
+
+    def secrets(self) -> list[str]:
+        """Values of those settings that nobody may read."""
+        found = [str(value) for name, value in self.settings().items() if name.endswith(("token", "secret"))]
+        assert found, f"{self.channel} has no secret"
+        return found
 
     @asynccontextmanager
     async def running(self, host: Host, channel: Channel | None = None) -> AsyncIterator[Channel]:
@@ -215,6 +228,24 @@ def need(harness: Harness, *abilities: Ability) -> None:
 def need_fault(harness: Harness, name: str) -> None:
     if name not in harness.send_faults:
         pytest.skip(f"{harness.channel} cannot inject {name}")
+
+
+async def reported(harness: Harness, channel: Channel, *states: str, about: str = "") -> Report:
+    """How the link stands, once it is one of these; if it is down, with the reason. A word of `about` must be in it."""
+    assert isinstance(channel, Reports)
+    async with asyncio.timeout(PATIENCE):
+        for number in itertools.count():
+            found = channel.report()
+            if (
+                found.connected in states
+                and about in " ".join(found.troubles)
+                and (found.troubles or "no" not in states)
+            ):
+                return found
+            with suppress(ChannelError):  # who is called by the platform learns of an outage when it calls itself
+                await channel.send(harness.outbound("are you there?", key=f"there{number}"))
+            await asyncio.sleep(0.05)
+    raise AssertionError
 
 
 async def settled(harness: Harness) -> None:

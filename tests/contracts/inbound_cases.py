@@ -7,9 +7,9 @@ import time
 
 import pytest
 
-from channels.contract import Backfills, Button, Rereads
+from channels.contract import Backfills, Button, Reports, Rereads
 from tests.contracts.fake_host import FakeHost, storable
-from tests.contracts.harness import Cases, Harness, need, settled
+from tests.contracts.harness import Cases, Harness, need, need_fault, reported, settled
 
 TEXTS = {
     "latin": "My drone won't arm — it beeps 3\u00d7.",
@@ -256,6 +256,37 @@ class InboundCases(Cases):
             await harness.write("after")
             await host.received(3)
         assert sorted(host.texts()) == ["after", "before", "meanwhile"]
+
+    async def test_a_channel_says_how_its_link_stands(self, harness: Harness, host: FakeHost) -> None:
+        need(harness, "away")
+        channel = harness.make()
+        assert isinstance(channel, Reports)
+        assert channel.report().connected == "no"
+        async with harness.running(host, channel):
+            up = await reported(harness, channel, "yes")
+            await harness.away()
+            down = await reported(harness, channel, "no")
+            await harness.back()
+            again = await reported(harness, channel, "yes")
+        assert up.called.startswith("@")
+        assert up.troubles == again.troubles == ()
+        for words in down.troubles:
+            assert len(words) > 20
+            assert words[-1] in ".!?"
+        moments = [report.since for report in (up, down, again)]
+        assert None not in moments
+        assert moments == sorted(moments, key=lambda at: at.timestamp() if at else 0.0)
+        told = repr((up, down, again))
+        assert [secret for secret in harness.secrets() if secret in told] == []
+
+    async def test_a_token_that_is_refused_is_said(self, harness: Harness, host: FakeHost) -> None:
+        """Where to mend it, and never what it is."""
+        need_fault(harness, "bad_token")
+        await harness.fault("bad_token")
+        async with harness.running(host) as channel:
+            assert isinstance(channel, Reports)
+            report = await reported(harness, channel, "no", "partly", about="token")
+        assert [secret for secret in harness.secrets() if secret in repr(report)] == []
 
     async def test_a_platform_that_is_away_at_start_is_waited_for(self, harness: Harness, host: FakeHost) -> None:
         need(harness, "away")

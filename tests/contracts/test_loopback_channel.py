@@ -37,7 +37,7 @@ class LoopbackHarness(Harness):
         super().__init__()
         self.platform = platform
         self.control = control
-        self.token = "secret-main"
+        self.token = self._given = "secret-main"
         self._updates: dict[str, int] = {}
         self._places: dict[str, str] = {}
         self._made: list[LoopbackChannel] = []
@@ -53,7 +53,7 @@ class LoopbackHarness(Harness):
         public = {"public_url": f"http://127.0.0.1:{self.public_port}", "secret": "s3cret"}
         return {
             "url": self.platform.url,
-            "token": self.token,
+            "token": self._given,
             "account": self.account,
             "mode": self.mode,
             "idempotent": self.idempotent,
@@ -120,7 +120,7 @@ class LoopbackHarness(Harness):
             case "blocked":
                 await self.control.block("p1")
             case "bad_token":
-                self._set_token("wrong")
+                self._set_token("secret-of-nobody")
             case "over":
                 if not self.platform.server.is_open:
                     await self.platform.server.open()
@@ -130,6 +130,7 @@ class LoopbackHarness(Harness):
                 await self.control.faults("send", {"fault": name, "seconds": SLOW})
 
     def _set_token(self, token: str) -> None:
+        self._given = token
         for channel in self._made:
             if channel._client is not None:
                 channel._client.headers["authorization"] = f"Bearer {token}"

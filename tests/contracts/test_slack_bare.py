@@ -121,7 +121,7 @@ async def test_methods_that_are_not_there_hold_up_nothing(other: Reply) -> None:
         got = await host.received(4)
 
         async def told() -> bool:
-            return any("does not say who we are" in trouble for trouble in push.channel.troubles)
+            return any("does not say who we are" in trouble for trouble in push.channel.report().troubles)
 
         assert await told() or push.channel._reader.us.user == ME
     assert [message.text for message in got if not message.author.is_us] == ["one", "two", "three"]

@@ -358,7 +358,7 @@ async def test_a_greeting_that_never_comes_is_not_waited_for_long(slack: SlackHa
     slack.slack.silent = True
     async with slack.running(host) as channel:
         assert isinstance(channel, SlackChannel)
-        await until(lambda: channel._sockets.trouble)
+        await until(lambda: channel.report().troubles)
         slack.slack.silent = False
         await until(lambda: slack.slack.sockets)
         await slack.write("hello")
@@ -393,7 +393,7 @@ async def test_a_revoked_token_loses_nothing_and_mends_itself(harness_type: type
         await slack.write("after")
         await host.received(3)
         await settled(slack)
-        await until(lambda: not channel.troubles)
+        await until(lambda: not channel.report().troubles)
         assert await channel.check() == []
     assert sorted(host.texts()) == ["after", "before", "meanwhile"]
 

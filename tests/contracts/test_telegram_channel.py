@@ -86,7 +86,7 @@ class Named:
         self.inner = inner
         self.name, self.account, self.capabilities = inner.name, inner.account, inner.capabilities
         self.stop, self.routes, self.check = inner.stop, inner.routes, inner.check
-        self.parts, self.reread = inner.parts, inner.reread
+        self.parts, self.reread, self.report = inner.parts, inner.reread, inner.report
         self._harness = harness
 
     async def start(self, host: Host) -> None:

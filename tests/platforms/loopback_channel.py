@@ -41,12 +41,14 @@ from channels.contract import (
     OutboundMessage,
     PermanentFailure,
     Receipt,
+    Report,
     TemporaryFailure,
     Undecodable,
     UnknownOutcome,
     Unsupported,
 )
 from channels.fitting import split_text
+from channels.logbook import Logbook
 from channels.richtext import RichText
 
 log = logging.getLogger(__name__)
@@ -262,6 +264,10 @@ class LoopbackChannel:
         self._host: Host | None = None
         self._client: httpx.AsyncClient | None = None
         self._task: asyncio.Task[None] | None = None
+        self._logbook = Logbook()
+
+    def report(self) -> Report:
+        return self._logbook.report()
 
     async def start(self, host: Host) -> None:
         self._mark = Watermark(int(await host.cursor(self._cursor) or 0))
@@ -336,6 +342,7 @@ class LoopbackChannel:
         try:
             await (self._poll(host) if self._settings.mode == "poll" else self._keep_pushed(host))
         except LeaseLost as error:
+            self._logbook.waits()
             log.warning("%s of %s stops: another process reads it now (%s)", NAME, self.account, error)
 
     def reread(self, external_id: str, raw: bytes) -> Sequence[InboundMessage]:
@@ -354,14 +361,22 @@ class LoopbackChannel:
         failures = 0
         while True:
             try:
+                if not self._logbook.is_up:
+                    await self._introduce()
                 await self._poll_once(host, PAGE if failures == 0 else 1)
                 failures = 0
             except LeaseLost:
                 raise
             except Exception as error:
                 failures += 1
+                self._logbook.down(f"{error}; look whether the platform runs, and at url and token of this account")
                 log.warning("%s of %s: reading failed, trying again: %s", NAME, self.account, error)
                 await asyncio.sleep(self._backoff(failures))
+
+    async def _introduce(self) -> None:
+        """Who are we? An answer says that the link is up, long before the first news would."""
+        self._logbook.called = f"@{(await self._ask('/me')).json()['account']}"
+        self._logbook.up()
 
     async def _poll_once(self, host: Host, limit: int) -> None:
         wait = self._settings.poll_wait
@@ -430,14 +445,18 @@ class LoopbackChannel:
                     url = self._settings.public_url.rstrip("/") + self._path
                     await self._post("/webhook", {"url": url, "secret": self._settings.secret})
                     registered = True
+                    await self._introduce()
                 elif self._mark.gap:
                     await self.backfill(host)
+                else:
+                    await self._introduce()
                 failures = 0
                 await asyncio.sleep(self._settings.heal_after)
             except LeaseLost:
                 raise
             except Exception as error:
                 failures += 1
+                self._logbook.down(f"{error}; look whether the platform runs, and at url and token of this account")
                 log.warning("%s of %s: the platform is away, trying again: %s", NAME, self.account, error)
                 await asyncio.sleep(self._backoff(failures))
 
