@@ -120,7 +120,7 @@ class LoopbackHarness(Harness):
             case "blocked":
                 await self.control.block("p1")
             case "bad_token":
-                self._set_token("secret-of-nobody")
+                self._set_token("hunter2")
             case "over":
                 if not self.platform.server.is_open:
                     await self.platform.server.open()
