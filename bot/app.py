@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import socket
 import time
 from collections.abc import AsyncIterator, Callable, Collection
@@ -19,6 +20,7 @@ from starlette.types import ASGIApp
 
 from bot import metrics, presences
 from bot.chance import chance
+from bot.channel_tables import hider
 from bot.clock import Clock
 from bot.courier import Courier
 from bot.gatekeeper import Gatekeeper, rule_of
@@ -31,6 +33,7 @@ from bot.router import Router
 from bot.settings import Settings, public_url, read_secret
 from bot.typist import Typist
 from bot.understanding import Reader
+from bot.watch import Watch
 from bot.web import front as front_page
 from bot.web import pages
 from bot.web.api import Office
@@ -54,7 +57,7 @@ from intents.classifier import Classifier
 from intents.promise import Terms
 from models.encoder import Encoder, load_encoder
 from models.vectors import VectorCache
-from store import agents, leases, quarantine, sessions
+from store import agents, leases, quarantine, sessions, standings
 from store import settings as kept
 from store.bus import Bus
 from store.database import Database, is_in, open_database, sqlite_url
@@ -100,6 +103,7 @@ class Warmline:
     api: FastAPI
     pages: Pages
     frame: Frame
+    watch: Watch
 
     async def note_address(self, base: str) -> None:
         """Keep where this desk is reached: a command beside it makes links that lead here, whatever its own port."""
@@ -180,6 +184,7 @@ async def warmline(
             # The lock says that nobody else is at it: a desk that was killed need not be waited for.
             async with database.write("lease.void") as connection:
                 await leases.void_all(connection)
+                await standings.alone(connection, datetime.now(UTC))
         redis_url = (
             settings.redis_url.get_secret_value()
             if settings.redis_url is not None
@@ -213,21 +218,33 @@ async def warmline(
             mail_after=timedelta(minutes=settings.mail_after) if postman is not None else None,
         )
         holder = f"{socket.gethostname()[:20]}-{os.getpid()}"
+        process = f"{holder}-{secrets.token_hex(2)}"
         codes = Codes(secret)
         linking = Linking(codes=codes, bot=settings.voice.bot, pull=lambda name: capabilities(name).pull)
 
         async def published(conversations: Collection[int], cases: Collection[int]) -> None:
+            watch.touched(conversations)
             await live.publish(conversations, cases)
 
         def find(name: str, account: str) -> Channel | None:
             return channels.get((name, account))
 
         courier = Courier(database=database, bus=bus, find=find, holder=holder, published=published)
+
+        async def read_again(item: int) -> str | None:
+            return await _reread(item, database, channels, house)
+
+        watch = Watch(
+            database=database, channels=channels, rates=courier.rates, process=process,
+            changed=lambda: live.signal("channels", conversation=0), reread=read_again,
+            hide=hider(settings.channels.values()),
+        )  # fmt: skip
         typist = Typist(database=database, bus=bus, live=live, find=find)
 
         async def acted(conversation: int, case: int) -> None:
             await bus.hint("courier", [conversation])
             courier.wake()
+            watch.touched([conversation])
             await live.publish([conversation], [case])
 
         desk = Desk(
@@ -252,7 +269,7 @@ async def warmline(
             file_at_most=settings.web_file_max_mb * 1_000_000,
             mail_after=rules.mail_after,
         )
-        house = House(intake=intake, database=database, live=live, bus=bus, front=front, holder=holder)
+        house = House(intake=intake, database=database, live=live, bus=bus, front=front, holder=process)
         base = public_url(settings)
         router = Router(
             database=database,
@@ -300,11 +317,12 @@ async def warmline(
             bus=bus,
             live=live,
             wake_courier=courier.wake,
-            requeue=lambda item: _reread(item, database, channels, house),
+            requeue=read_again,
             base=base,
             is_demo=lambda: shelf.is_demo,
             nearest=reader.nearest,
             gate=gate,
+            watch=watch,
         )
         routes = [
             route for channel in channels.values() if isinstance(channel, ServesRoutes) for route in channel.routes()
@@ -333,7 +351,8 @@ async def warmline(
                 *desk_pages.routes(frame),
                 *pages.routes(
                     ready=lambda: {"database": router.healthy, "bus": bus.alive, "router": not router.stuck},
-                    measure=lambda: metrics.measure(database, gate),
+                    links=watch.states,
+                    measure=lambda: metrics.measure(database, gate, watch.accounts),
                     page=shelf.page,
                     pages=shelf.pages,
                     company=settings.company,
@@ -360,10 +379,11 @@ async def warmline(
                     await channel.start(house)
                     if isinstance(channel, Backfills):
                         running.append(tasks.create_task(_backfill(channel, house)))
+                running.append(tasks.create_task(watch.run(), name="watch"))
                 yield Warmline(
                     settings=settings, database=database, bus=bus, desk=desk, house=house, router=router,
                     courier=courier, clock=clock, shelf=shelf, gate=gate, channels=channels, app=app, api=api,
-                    pages=shown, frame=frame,
+                    pages=shown, frame=frame, watch=watch,
                 )  # fmt: skip
             finally:
                 frame.stop()
@@ -372,6 +392,7 @@ async def warmline(
                     await channel.stop()
                 for task in running:
                     task.cancel()
+                await watch.goodbye()
 
 
 async def _gatekeeper(
@@ -431,22 +452,26 @@ def _capabilities(channels: dict[tuple[str, str], Channel]) -> Callable[[str], C
     return of
 
 
-async def _reread(item: int, database: Database, channels: dict[tuple[str, str], Channel], house: House) -> bool:
-    """Let a channel decode a quarantined payload again; whether it could."""
+async def _reread(item: int, database: Database, channels: dict[tuple[str, str], Channel], house: House) -> str | None:
+    """Let a channel decode a quarantined payload again; why it could not, or None."""
     async with database.read() as connection:
         kept = await quarantine.read(connection, item)
     if kept is None:
-        return False
+        return "It is not in quarantine any more."
     channel = channels.get((kept.channel, kept.account))
-    released = False
-    if isinstance(channel, Rereads):
+    why: str | None = None
+    if channel is None:
+        why = f"This desk has no channel {kept.channel} with the account {kept.account}."
+    elif not isinstance(channel, Rereads):
+        why = f"The channel {kept.channel} cannot read anything again."
+    else:
         try:
             messages = channel.reread(kept.external_id, kept.raw)
         except ValueError as error:
             log.info("still unreadable", item=item, error=str(error))
+            why = str(error)
         else:
             await house.deliver(list(messages))
-            released = True
     async with database.write("quarantine") as connection:
-        await quarantine.tried(connection, item, datetime.now(UTC), released=released)
-    return released
+        await quarantine.tried(connection, item, datetime.now(UTC), released=why is None, reason=why)
+    return why

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -111,3 +111,15 @@ def without_secrets(text: str, table: Mapping[str, Any]) -> str:
         if is_secret(option) and isinstance(value, str) and len(value) >= 4:
             text = text.replace(value, HIDDEN)
     return text
+
+
+def hider(tables: Iterable[Mapping[str, Any]]) -> Callable[[str], str]:
+    """Takes the secrets of all these tables out of whatever an adapter says."""
+    given = list(tables)
+
+    def hidden(text: str) -> str:
+        for table in given:
+            text = without_secrets(text, table)
+        return text
+
+    return hidden

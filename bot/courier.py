@@ -76,7 +76,7 @@ class Courier:
         self._sending: dict[int, asyncio.Task[None]] = {}
         self._down_since: dict[Account, float] = {}
         self._probing: set[Account] = set()
-        self._rates = Rates(bus, find=find)
+        self.rates = Rates(bus, find=find)
         self._paused: OrderedDict[int, None] = OrderedDict()
         self._claiming = asyncio.Lock()
         self._draining = False
@@ -138,7 +138,7 @@ class Courier:
         if (left := (next_at - self._clock()).total_seconds()) > 0:
             return min(SWEEP_EVERY, max(0.02, left))
         line = self._one_of_each_that_is_down(line)
-        passed, busy = await self._rates.let_through(line), set(self._sending)
+        passed, busy = await self.rates.let_through(line), set(self._sending)
 
         async def claim(connection: AsyncConnection) -> tuple[list[Parcel], float]:
             now, claimed = self._clock(), time.monotonic()
@@ -157,12 +157,12 @@ class Courier:
             return 0.0  # there may be more, or others who need not wait
         if parcels:
             return 0.005
-        soonest = self._rates.soonest()
+        soonest = self.rates.soonest()
         return BLOCKED if soonest is None else min(BLOCKED, soonest + 0.001)
 
     async def _line(self) -> tuple[list[Line], datetime | None]:
         """Who stands in line, without those who have to wait, and when the next row of all is due."""
-        now, busy, (accounts, places) = self._clock(), set(self._sending), self._rates.waiting()
+        now, busy, (accounts, places) = self._clock(), set(self._sending), self.rates.waiting()
         accounts |= self._probing
 
         async def look(connection: AsyncConnection) -> tuple[list[Line], datetime | None]:
@@ -218,7 +218,7 @@ class Courier:
         if settlement.status != "queued" or settlement.part_ids is None or self._draining:
             return False
         # The first has taken its turn when the row was claimed; where turns are few the others stand in line again.
-        return not settlement.part_ids or await self._rates.is_free((parcel.channel, parcel.account, parcel.place))
+        return not settlement.part_ids or await self.rates.is_free((parcel.channel, parcel.account, parcel.place))
 
     async def _begin_part(self, parcel: Parcel, settlement: Settlement) -> Parcel | None:
         """The fence once more. A database that is away for longer leaves the row `sending`: it becomes `unknown`."""
@@ -354,7 +354,7 @@ class Courier:
             return Settlement(id=parcel.id, status="parked", error=f"{reason} (waited {waited / 60:.0f} minutes)")
         account, now = (parcel.channel, parcel.account), time.monotonic()
         down_for = now - self._down_since.setdefault(account, now)
-        self._rates.rest(account, seconds=min(max(1.0, down_for / 2), REST))
+        self.rates.rest(account, seconds=min(max(1.0, down_for / 2), REST))
         return Settlement(id=parcel.id, status="queued", error=reason, counted=False, next_try_at=since)
 
     async def _pause(self, parcel: Parcel, reason: str, asked: TemporaryFailure, since: datetime) -> Settlement:
@@ -363,7 +363,7 @@ class Courier:
         One that is refused again and again goes behind the others, or they would never come to their turn.
         """
         seconds = asked.retry_after or 0.0
-        await self._rates.hold(
+        await self.rates.hold(
             (parcel.channel, parcel.account, parcel.place), seconds=seconds, only_there=asked.only_there
         )
         again = parcel.id in self._paused

@@ -12,6 +12,7 @@ from typing import Final
 from prometheus_client import Counter, Gauge, Histogram
 
 from bot.gatekeeper import Gatekeeper
+from bot.standings import Standing, all_standings
 from store import cases
 from store.database import Database
 from store.errors import DatabaseAway
@@ -39,6 +40,18 @@ GATE_PROMISED: Final = Gauge(
 )
 GATE_TO_LABEL: Final = Gauge("warmline_gate_to_label", "Messages that wait for a person's label.")
 
+LINKS: Final = Gauge(
+    "warmline_channel_connected", "1: connected; 0.5: in part; 0: not, or not running.", ["channel", "account"]
+)
+LAST_IN: Final = Gauge(
+    "warmline_channel_last_in_seconds", "When something last came in, since 1970.", ["channel", "account"]
+)
+LAST_OUT: Final = Gauge(
+    "warmline_channel_last_out_seconds", "When something last left, since 1970.", ["channel", "account"]
+)
+QUARANTINE: Final = Gauge("warmline_quarantine", "What came in and could not be read.", ["channel", "account"])
+_CONNECTED: Final = {"yes": 1.0, "untold": 1.0, "partly": 0.5}
+
 
 def kept(outcomes: Iterable[tuple[str, str]]) -> None:
     """Count deliveries after their commit, each a channel and what became of it."""
@@ -54,18 +67,23 @@ def decided(*, channel: str, act: str, tier: str, ends: Iterable[tuple[str, floa
         SECONDS_TO_DECISION.observe(max(0.0, seconds))
 
 
-async def measure(database: Database, gate: Gatekeeper) -> None:
-    """Read the gauges. Of a database that is away the last numbers stand; /readyz tells that it is."""
+async def measure(database: Database, gate: Gatekeeper, accounts: Iterable[tuple[str, str]]) -> None:
+    """Read the gauges; `accounts`: the channels of this process.
+
+    Of a database that is away the last numbers stand; /readyz tells that it is.
+    """
     try:
         async with database.read() as connection:
             found = await cases.stats(connection, datetime.now(UTC))
             classes = await cases.by_class(connection)
+            links = await all_standings(connection, datetime.now(UTC), here=accounts)
         report = await gate.report()
     except DatabaseAway:
         return
     CASES.clear()
     for (urgent, status), count in classes.items():
         CASES.labels("first" if urgent else "second", status).set(count)
+    _of_channels(links)
     OUTBOX.clear()
     for status, count in found["outbox"].items():
         OUTBOX.labels(status).set(count)
@@ -77,3 +95,15 @@ async def measure(database: Database, gate: Gatekeeper) -> None:
     GATE_BREACHES.set(report.standing.rung(report.threshold).breaches)
     GATE_PROMISED.set(report.standing.promised)
     GATE_TO_LABEL.set(report.counts.to_label)
+
+
+def _of_channels(links: Iterable[Standing]) -> None:
+    for gauge in (LINKS, LAST_IN, LAST_OUT, QUARANTINE):
+        gauge.clear()
+    for link in links:
+        account = (link.channel, link.account)
+        LINKS.labels(*account).set(_CONNECTED.get(link.state, 0.0))
+        QUARANTINE.labels(*account).set(link.quarantined)
+        for gauge, at in ((LAST_IN, link.last_in), (LAST_OUT, link.last_out)):
+            if at is not None:
+                gauge.labels(*account).set(at.timestamp())

@@ -7,7 +7,9 @@ the rows behind it that need not wait are not held up.
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from channels.contract import Capabilities, Channel
@@ -15,6 +17,9 @@ from store.inbox import digest
 from store.memorybus import BusProtocol
 from store.outbox import Account, Line, Place
 
+LATELY: Final = 60.0
+"""Seconds of which it is said how much was sent."""
+COUNTED_AT_MOST: Final = 6000
 FOREVER: Final = 86_400.0
 """Seconds; a platform that asks for more is asked again after that."""
 
@@ -31,6 +36,21 @@ class Rates:
         self._clock = clock
         self._accounts: dict[Account, float] = {}
         self._places: dict[Place, float] = {}
+        self._paused: dict[Account | Place, datetime] = {}
+        self._sent: dict[Account, deque[float]] = {}
+
+    # --- what people are told ----------------------------------------------------------------------
+
+    def paused(self) -> dict[tuple[str, ...], datetime]:
+        """Accounts and places of which a platform has told this process to pause, and until when."""
+        now = datetime.now(UTC)
+        self._paused = {who: until for who, until in self._paused.items() if until > now}
+        return {(*who,): until for who, until in self._paused.items()}
+
+    def sent_lately(self, account: Account) -> int:
+        """How many messages of it this process has let through within the last minute."""
+        since = self._clock() - LATELY
+        return sum(1 for at in self._sent.get(account, ()) if at > since)
 
     # --- what waits ------------------------------------------------------------------------------
 
@@ -49,7 +69,9 @@ class Rates:
     async def hold(self, place: Place, *, seconds: float, only_there: bool) -> None:
         """The platform asks for a pause: of this place alone, or of the whole account."""
         seconds = min(max(seconds, 0.05), FOREVER) if seconds == seconds else 1.0  # not a number: one second
-        self._remember(place[:2] if not only_there else place, seconds)
+        who = place if only_there else place[:2]
+        self._remember(who, seconds)
+        self._paused[who] = datetime.now(UTC) + timedelta(seconds=seconds)
         await self._bus.hold(_key(place if only_there else place[:2]), seconds=seconds)
 
     def rest(self, account: Account, *, seconds: float) -> None:
@@ -72,6 +94,7 @@ class Rates:
                 continue
             if row.place in free or await self._turn(row.place):
                 passed.append(row.id)
+                self._sent.setdefault(account, deque(maxlen=COUNTED_AT_MOST)).append(now)
         return passed
 
     async def _turn(self, place: Place) -> bool:

@@ -38,6 +38,7 @@ from store.tables import (
     attachment,
     case,
     conversation,
+    customer,
     is_one_of,
     message,
 )
@@ -462,6 +463,7 @@ async def undelivered(
             message.c.created_at,
             message.c.attempts,
             conversation.c.channel,
+            conversation.c.account,
         )
         .join(conversation, conversation.c.id == message.c.conversation_id)
         .where(is_one_of(message.c.status, UNDELIVERED))
@@ -471,6 +473,54 @@ async def undelivered(
     if before is not None:
         query = query.where(message.c.id < before)
     return [dict(row) for row in (await connection.execute(query)).mappings()]
+
+
+async def shown_with(connection: AsyncConnection, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+    """What a person needs to recognise messages: how the text begins, whose it is, and their newest case."""
+    if not ids:
+        return {}
+    newest = select(func.max(case.c.id)).where(case.c.conversation_id == message.c.conversation_id).scalar_subquery()
+    query = (
+        select(
+            message.c.id,
+            func.substr(message.c.body, 1, 300).label("text"),
+            message.c.author_name,
+            customer.c.name.label("customer_name"),
+            newest.label("case_id"),
+        )
+        .join(conversation, conversation.c.id == message.c.conversation_id)
+        .join(customer, customer.c.id == conversation.c.customer_id)
+        .where(message.c.id.in_(ids))
+    )
+    return {row["id"]: dict(row) for row in (await connection.execute(query)).mappings()}
+
+
+async def by_account(connection: AsyncConnection, *, at_most: int) -> dict[tuple[str, str], dict[str, int]]:
+    """How many rows of each (channel, account) are on their way, or stuck: `{status: count}`.
+
+    Counted are the `at_most` that are most due and the `at_most` newest undelivered ones, however many there are.
+    """
+    on_the_way = select(message.c.id).where(_LEAVING).order_by(message.c.next_try_at).limit(at_most)
+    stuck = (
+        select(message.c.id)
+        .where(is_one_of(message.c.status, UNDELIVERED))
+        .order_by(message.c.id.desc())
+        .limit(at_most)
+    )
+    found: dict[tuple[str, str], dict[str, int]] = {}
+    for some, states in ((on_the_way, UNSETTLED), (stuck, UNDELIVERED)):
+        ids = some.subquery()
+        rows = await connection.execute(
+            select(conversation.c.channel, conversation.c.account, message.c.status, func.count())
+            .select_from(ids)
+            .join(message, message.c.id == ids.c.id)
+            .join(conversation, conversation.c.id == message.c.conversation_id)
+            .group_by(conversation.c.channel, conversation.c.account, message.c.status)
+        )
+        for channel, account, status, count in rows:
+            if status in states:
+                found.setdefault((channel, account), {})[status] = count
+    return found
 
 
 async def send_again(connection: AsyncConnection, message_id: int, now: datetime) -> bool:

@@ -7,7 +7,7 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store import dues, keys, links, sessions, settings
+from store import dues, keys, links, probes, sessions, settings, standings
 
 EVERY: Final = timedelta(days=1)
 KEYS_FOR: Final = timedelta(hours=24)
@@ -16,6 +16,10 @@ DUES_FOR: Final = timedelta(days=7)
 """So long a due row that has run can be looked at."""
 CODES_FOR: Final = timedelta(days=1)
 """So long codes and wrong tries are kept; both count for an hour."""
+PROCESSES_FOR: Final = timedelta(days=7)
+"""So long it is remembered how a process that is gone saw its channels."""
+PROBES_FOR: Final = timedelta(days=30)
+"""So long it is remembered what came of a test message."""
 BITE: Final = 500
 """About so many rows of each kind in one transaction: others write in between."""
 _SWEPT: Final = "sweep.done"
@@ -34,7 +38,9 @@ async def bite(connection: AsyncConnection, now: datetime) -> bool:
     done = await dues.purge(connection, now - DUES_FOR, limit=BITE)
     ended = await sessions.purge(connection, now, limit=BITE)
     coded = await links.purge(connection, now - CODES_FOR, limit=BITE)
-    if max(gone, done, ended, coded) >= BITE:
+    await standings.purge(connection, now - PROCESSES_FOR)
+    tested = await probes.purge(connection, now - PROBES_FOR, limit=BITE)
+    if max(gone, done, ended, coded, tested) >= BITE:
         return True
     await settings.write(connection, _SWEPT, now.isoformat(), now)
     return False

@@ -335,8 +335,12 @@ quarantine = Table(
     Column("created_at", Moment, nullable=False),
     Column("retried_at", Moment),
     Column("released_at", Moment),  # it could be read after all
+    Column("set_aside_at", Moment),  # a person has looked, and nothing is to be done
+    Column("asked_at", Moment),  # somebody at the command line wants it tried again
 )
-_partial("ix_quarantine_waiting", quarantine, "id", where="released_at IS NULL")
+IN_QUARANTINE: Final = "released_at IS NULL AND set_aside_at IS NULL"
+_partial("ix_quarantine_waiting", quarantine, "id", where=IN_QUARANTINE)
+_partial("ix_quarantine_asked", quarantine, "id", where="asked_at IS NOT NULL")
 
 verdict = Table(
     "verdict",
@@ -528,6 +532,45 @@ lease = Table(
     Column("token", BigInteger, nullable=False),
     Column("until", Moment, nullable=False),
 )
+
+channel_state = Table(  # how one process says that one account's link stands; each process has a row of its own
+    "channel_state",
+    metadata,
+    Column("channel", String(40), primary_key=True),
+    Column("account", Text, primary_key=True),
+    Column("process", String(60), primary_key=True),
+    Column("connected", String(8), nullable=False),  # yes | partly | no | standby
+    Column("since", Moment),
+    Column("told", JSON(none_as_null=True), nullable=False),  # what else it says, in the words of bot.watch
+    Column("at", Moment, nullable=False),  # also a sign of life: a row that is not renewed is a dead process's
+    Column("stopped_at", Moment),
+)
+
+channel_traffic = Table(  # when something last left, kept so that nobody has to search history for it
+    "channel_traffic",
+    metadata,
+    Column("channel", String(40), primary_key=True),
+    Column("account", Text, primary_key=True),
+    Column("last_out_at", Moment, nullable=False),
+)
+
+probe = Table(  # a test message: of no conversation, sent once, with what came of it
+    "probe",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("channel", String(40), nullable=False),
+    Column("account", Text, nullable=False),
+    Column("place", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("agent_id", ForeignKey("agent.id")),  # who asked; None: somebody at the command line
+    Column("key", String(32), unique=True),  # of the request: the same request again is the same test
+    Column("status", String(8), nullable=False),  # queued | sending | sent | refused | unclear
+    Column("said", Text),  # the platform's words, or ours
+    Column("created_at", Moment, nullable=False, index=True),
+    Column("ended_at", Moment),
+)
+Index("ix_probe_account", probe.c.channel, probe.c.account, probe.c.id)
+_partial("ix_probe_queued", probe, "id", where="status = 'queued'")
 
 article = Table(
     "article",

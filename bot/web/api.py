@@ -17,6 +17,7 @@ from starlette.responses import Response
 from bot.gatekeeper import Gatekeeper
 from bot.intake import clean
 from bot.live import Live
+from bot.watch import Watch
 from bot.web import gate
 from bot.web.who import agent_of
 from channels.contract import Content
@@ -24,7 +25,7 @@ from channels.web_files import served
 from handoff.context import context, described
 from handoff.desk import OUTCOMES, Desk, Once
 from handoff.errors import NoSuchCase
-from store import cases, dues, outbox, quarantine, transcripts
+from store import cases, dues, outbox, transcripts
 from store.agents import Agent, find_agent, record
 from store.bus import Bus
 from store.database import Database
@@ -43,7 +44,8 @@ class Office:
     bus: Bus
     live: Live
     wake_courier: Callable[[], None]
-    requeue: Callable[[int], Awaitable[bool]]
+    requeue: Callable[[int], Awaitable[str | None]]
+    """Lets a channel read what is in quarantine again; why it still cannot, or None."""
     base: str
     """How the desk is reached, for links."""
     is_demo: Callable[[], bool]
@@ -51,6 +53,7 @@ class Office:
     nearest: Callable[[str], Awaitable[list[dict[str, Any]]]]
     """The utterances that a text is closest to, for a person who wants to see why."""
     gate: Gatekeeper
+    watch: Watch
 
 
 def no_controls(text: str) -> str:
@@ -515,25 +518,3 @@ async def run_again(due: Annotated[int, Field(ge=1, le=2**53)], agent: Me, offic
             raise NoSuchCase(f"Due row {due} is not among the dead.")
         await record(connection, action="run again", subject=f"due {due}", now=now, agent_id=agent.id)
     return {"due": due, "status": "waiting"}
-
-
-@api.get("/quarantine", tags=["house"])
-async def quarantined(agent: Me, office: There) -> dict[str, Any]:
-    """What arrived and could not be read. Nothing is thrown away."""
-    async with office.database.read() as connection:
-        return {"items": await quarantine.waiting(connection)}
-
-
-@api.post("/quarantine/{item}/retry", tags=["house"])
-async def retry(item: Annotated[int, Field(ge=1, le=2**53)], agent: Me, office: There) -> dict[str, Any]:
-    """Let the channel read it again, after an upgrade say."""
-    gate.allow(agent, "repair")
-    async with office.database.read() as connection:
-        if await quarantine.read(connection, item) is None:
-            raise NoSuchCase(f"Item {item} is not in quarantine.")
-    done = await office.requeue(item)
-    async with office.database.write("quarantine.retry") as connection:
-        await record(
-            connection, action="retry quarantined", subject=str(item), now=datetime.now(UTC), agent_id=agent.id
-        )
-    return {"item": item, "released": done}

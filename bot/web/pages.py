@@ -21,6 +21,7 @@ _TAGS = {"paragraph": "p", "heading": "h3", "quote": "blockquote"}
 def routes(
     *,
     ready: Callable[[], dict[str, bool]],
+    links: Callable[[], dict[str, str]],
     measure: Callable[[], Awaitable[None]],
     page: Callable[[str], Article | None],
     pages: Callable[[], Iterable[Article]],
@@ -33,7 +34,9 @@ def routes(
 
     async def readyz(_: Request) -> Response:
         parts = ready()
-        return JSONResponse({"ready": all(parts.values()), "parts": parts}, 200 if all(parts.values()) else 503)
+        # A platform that is away is told, but makes no desk unready: all others still come and go through it.
+        told = {"ready": all(parts.values()), "parts": parts, "channels": links()}
+        return JSONResponse(told, 200 if told["ready"] else 503)
 
     async def metrics(_: Request) -> Response:
         await measure()

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bot.web import look, reference
 from bot.web.api import BadCursor, Office, api
+from bot.web.channels import channels
 from bot.web.faults import breaks_at, faults
 from bot.web.gate import Forbidden
 from bot.web.labels import labels
@@ -46,6 +47,7 @@ def application(
     inner.include_router(api)
     inner.include_router(people)
     inner.include_router(labels)
+    inner.include_router(channels)
     inner.add_route("/api/docs", lambda _: _reference(inner))
     inner.add_exception_handler(RequestValidationError, _invalid)
     inner.add_exception_handler(HTTPException, _http)
