@@ -38,6 +38,7 @@ WORDS: Final[Mapping[State, str]] = {
     "stopped": "Not running",
     "untold": "Does not say",
 }
+DOWN: Final = frozenset({"no", "stopped", "partly"})
 ORPHANED: Final = (
     "Every process waits for another that reads this account. If that lasts, a desk that was stopped hard has left "
     "its lease: it runs out by itself."
@@ -125,6 +126,13 @@ async def all_standings(connection: AsyncConnection, now: datetime, *, here: Ite
     ]  # fmt: skip
     order = ("no", "stopped", "partly", "untold", "yes")
     return sorted(found, key=lambda each: (order.index(each.state), each.channel, each.account))
+
+
+async def links_down(connection: AsyncConnection, now: datetime, *, here: Iterable[Account]) -> int:
+    """Of the accounts `here`, how many are not connected or not in every part; one small query."""
+    rows = await standings.read(connection)
+    mine = [[row for row in rows if (row.channel, row.account) == account] for account in here]
+    return sum(stands((some[0].channel, some[0].account), some, now).state in DOWN for some in mine if some)
 
 
 def stands(

@@ -19,6 +19,8 @@ BUNDLES: Final[Mapping[str, Sequence[str]]] = {
     "desk/team.all.js": ("desk/frame.js", "desk/team.js"),
     "desk/team.all.css": ("tokens.css", "desk/desk.css", "desk/team.css"),
     "desk/gate.all.js": ("desk/frame.js", "desk/gate.js"),
+    "desk/channels.all.js": ("desk/frame.js", "desk/channels.js"),
+    "desk/channels.all.css": ("tokens.css", "desk/desk.css", "desk/team.css", "desk/channels.css"),
     "desk/gate.all.css": ("tokens.css", "desk/desk.css", "desk/team.css", "desk/gate.css"),
 }
 """What is served under which name; where a part does not exist there is no bundle of it."""

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from bot.live import Live
+from bot.standings import links_down
 from bot.web import gate
 from bot.web.api import Office
 from bot.web.desk.due import due_of
@@ -32,6 +33,7 @@ Plain = Callable[[Request], Awaitable[Response]]
 NAV: Final = (
     ("queue", "/desk", "queue", "Queue"),
     ("team", "/desk/team", "people", "Team"),
+    ("channels", "/desk/channels", "plug", "Channels"),
     ("gate", "/desk/gate", "check", "Gate"),
 )
 """Name, address, icon, word of each page that the frame leads to. `nav` in a template is the name of its own."""
@@ -132,12 +134,14 @@ class Frame:
         async with self.database.read() as connection:
             counts = await board.counts(connection, now, end_of_day=self.end_of_day(now), agent_id=agent.id)
             mine = await board.of_agent(connection, agent.id)
+            down = await links_down(connection, now, here=self.office.watch.accounts)
         return {
             "agent": agent,
             "role": agent.role,
             "may_answer": self.may_answer(agent),
             "counts": counts,
             "mine": mine,
+            "links_down": down,
             "nav": "",
             "base": self.office.base,  # as customers reach us: for links that go to them
             "nav_links": NAV,

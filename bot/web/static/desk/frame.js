@@ -59,6 +59,7 @@ on("signal", async signal => {
 
 on("cases", side)
 on("gap", side)
+on("signal", signal => { if (signal.kind === "channels") side() })
 
 // --- the connection ----------------------------------------------------------------------------
 
@@ -123,5 +124,6 @@ bind({
   "g q": [go("/desk"), "Go to the queue"],
   "g m": [go("/desk?view=mine"), "Go to my cases"],
   "g t": [go("/desk/team"), "Go to the team"],
+  "g h": [go("/desk/channels"), "Go to the channels"],
   "g l": [go("/desk/gate"), "Go to labelling and the gate"],
 })
