@@ -5,12 +5,12 @@ queued ──one process takes it──> sending ──> sent | refused | unclea
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import delete, func, select, tuple_, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.inbox import upsert
@@ -84,15 +84,15 @@ async def settle(connection: AsyncConnection, id_: int, outcome: Outcome, said: 
     )
 
 
-async def latest(connection: AsyncConnection, accounts: Collection[Account]) -> dict[Account, Probe]:
+async def latest(connection: AsyncConnection, accounts: Iterable[Account]) -> dict[Account, Probe]:
     """The last one of each."""
-    newest = (
-        select(func.max(probe.c.id))
-        .where(tuple_(probe.c.channel, probe.c.account).in_(list(accounts)))
-        .group_by(probe.c.channel, probe.c.account)
-    )
-    rows = await connection.execute(select(*_PROBE).where(probe.c.id.in_(newest)))
-    return {(row["channel"], row["account"]): Probe(**row) for row in rows.mappings()}
+    found: dict[Account, Probe] = {}
+    for channel, account in accounts:
+        query = select(*_PROBE).where(probe.c.channel == channel, probe.c.account == account)
+        row = (await connection.execute(query.order_by(probe.c.id.desc()).limit(1))).mappings().one_or_none()
+        if row is not None:
+            found[channel, account] = Probe(**row)
+    return found
 
 
 async def purge(connection: AsyncConnection, before: datetime, *, limit: int) -> int:

@@ -29,8 +29,10 @@ from store import (
     line,
     links,
     outbox,
+    probes,
     quarantine,
     samples,
+    standings,
     transcripts,
     unread,
     visits,
@@ -51,9 +53,11 @@ from store.tables import (
     link_code,
     link_try,
     message,
+    probe,
     promise,
     sample,
 )
+from store.tables import quarantine as quarantined
 from tests.rows import NOW, incoming
 
 BIG = (
@@ -72,6 +76,8 @@ BIG = (
     "link",
     "link_code",
     "link_try",
+    "quarantine",
+    "probe",
 )
 ROWS = 3000
 LATER = NOW + timedelta(days=1)
@@ -179,6 +185,23 @@ async def _fill(url: str) -> None:
         await connection.execute(
             insert(link_try), [{"identity_id": n, "at": NOW + timedelta(seconds=n)} for n in people]
         )
+        await connection.execute(
+            insert(quarantined),
+            [
+                {"channel": "web", "account": "d", "external_id": f"e{n}", "dedupe": f"d{n}", "reason": "r",
+                 "raw": b"x", "created_at": NOW, "released_at": NOW if n % 3 else None,
+                 "set_aside_at": NOW if n % 5 else None, "asked_at": NOW if n % 500 == 1 else None}
+                for n in people
+            ],
+        )  # fmt: skip
+        await connection.execute(
+            insert(probe),
+            [
+                {"channel": "web", "account": f"d{n % 5}", "place": "p", "body": "b", "status": "sent" if n % 500 else
+                 "queued", "created_at": NOW + timedelta(seconds=n)}
+                for n in people
+            ],
+        )  # fmt: skip
     await database.close()
 
 
@@ -234,7 +257,7 @@ def faults(statement: str, plan: str, *, ordered: bool) -> list[str]:
 
 PARTIAL = re.compile(
     r"INDEX (ix_message_(undecided|outbox|unsettled|undelivered)|ix_case_(unresolved|resolved|answered)\w*"
-    r"|uq_case_unresolved|ix_promise_open|ix_due_(waiting|failed|done)|ix_quarantine_waiting"
+    r"|uq_case_unresolved|ix_promise_open|ix_due_(waiting|failed|done)|ix_quarantine_(waiting|asked)|ix_probe_queued"
     r"|ix_sample_(to_label|labelled|judged))"
 )
 
@@ -313,6 +336,9 @@ ORDERED: dict[str, Query] = {
     "more that is not delivered": lambda c: outbox.undelivered(c, before=900),
     "unclear sends": lambda c: outbox.unclear(c, NOW - timedelta(days=9), limit=10),
     "quarantine": lambda c: quarantine.waiting(c),
+    "more of the quarantine": lambda c: quarantine.waiting(c, before=900),
+    "what is to be read again": lambda c: quarantine.asked_for(c),
+    "tests to send": lambda c: probes.queued(c),
     "open promises": lambda c: cases.promises(c, 7),
     "next to label": lambda c: samples.next_to_label(c),
     "judged by another rule": lambda c: samples.judged_otherwise(c, "r1", after=7, limit=20),
@@ -375,6 +401,19 @@ LOOKED_UP: dict[str, Query] = {
     "codes lately": lambda c: links.codes_lately(c, 7, NOW - timedelta(hours=1)),
     "wrong tries lately": lambda c: links.tries_lately(c, 7, NOW - timedelta(hours=1)),
     "articles": lambda c: articles.state(c),
+    "what was not delivered, for people": lambda c: outbox.shown_with(c, [3, 9, 153]),
+    "what is stuck, by account": lambda c: outbox.by_account(c, at_most=1000),
+    "what could not be read, by account": lambda c: quarantine.by_account(c, at_most=1000),
+    "how payloads begin": lambda c: quarantine.raw_of(c, [1, 2, 3], at_most=100),
+    "a payload": lambda c: quarantine.read(c, 15),
+    "what became of a payload": lambda c: quarantine.after(c, 15),
+    "how links stand": lambda c: standings.read(c),
+    "who holds leases": lambda c: standings.holders(c, ["a", "b"], NOW),
+    "when something last came": lambda c: standings.last_in(c, [("web", "d"), ("slack", "main")]),
+    "when something last left": lambda c: standings.last_out(c, [("web", "d"), ("slack", "main")]),
+    "what has left just now": lambda c: standings.left_lately(c, [7, 8, 9]),
+    "a test": lambda c: probes.read(c, 7),
+    "the last tests": lambda c: probes.latest(c, [("web", "d1"), ("slack", "main")]),
     "places": lambda c: inbox.known_places(c, "web", "d"),
 }
 
@@ -413,6 +452,14 @@ WRITES: dict[str, Query] = {
     ),
     "end a code": lambda c: links.end_code(c, 9, NOW),
     "purge codes": lambda c: links.purge(c, NOW, limit=500),
+    "a process stops": lambda c: standings.stopped(c, "p", NOW),
+    "take a test": lambda c: probes.take(c, 500),
+    "settle a test": lambda c: probes.settle(c, 500, "sent", "x", NOW),
+    "purge tests": lambda c: probes.purge(c, NOW, limit=500),
+    "try a payload again": lambda c: quarantine.tried(c, 15, NOW, released=False, reason="r"),
+    "ask for a payload": lambda c: quarantine.ask(c, 15, NOW),
+    "set a payload aside": lambda c: quarantine.set_aside(c, 15, NOW),
+    "bring a payload back": lambda c: quarantine.bring_back(c, 16),
     "consume": lambda c: dues.consume(c, 10, NOW),
     "purge dues": lambda c: dues.purge(c, NOW, limit=500),
     "purge keys": lambda c: keys.purge(c, NOW, limit=500),

@@ -56,6 +56,11 @@ FILL = (
     "link_code (hash, identity_id, conversation_id, seq, made_at, expires_at) SELECT 'h' || n, n, n, 2, {T} + n, {T}"
     " FROM n",
     "link_try (identity_id, at) SELECT n, {T} + n FROM n",
+    "quarantine (channel, account, external_id, dedupe, reason, raw, created_at, released_at, set_aside_at, asked_at)"
+    " SELECT 'web', 'd', 'e' || n, 'd' || n, 'r', 'x', {T}, CASE WHEN n % 3 > 0 THEN {T} END,"
+    " CASE WHEN n % 5 > 0 THEN {T} END, CASE WHEN n % 500 = 1 THEN {T} END FROM n",
+    "probe (channel, account, place, body, status, created_at) SELECT 'web', 'd' || n % 5, 'p', 'b',"
+    " CASE WHEN n % 500 > 0 THEN 'sent' ELSE 'queued' END, {T} + n FROM n",
     "attachment (message_id, name, media_type, size, created_at) SELECT n, 'a', 'x', 1, {T} FROM n",
 )
 
