@@ -1,7 +1,7 @@
 """Tells the house how our links to platforms stand, and does what is asked of a channel from another process.
 
 Each process has a row an account: written when something changes, and every `BEAT` seconds as a sign of life. A row
-that is not renewed is a dead process's ([why rows](docs/adr/0014-links-are-told-in-rows.md)).
+that is not renewed is a dead process's (docs/adr/0014-links-are-told-in-rows.md says why).
 """
 
 from __future__ import annotations
@@ -79,6 +79,7 @@ class Watch:
         self._said_at = self._began - timedelta(days=1)
         self._noted_at = self._began - timedelta(days=1)
         self._touched: set[int] = set()
+        self._leaving = False
 
     # --- what others ask ---------------------------------------------------------------------------
 
@@ -124,11 +125,14 @@ class Watch:
 
     async def goodbye(self) -> None:
         """This process stops."""
+        self._leaving = True
         with suppress(DatabaseAway):
             async with self._database.write("channels.stopped") as connection:
                 await standings.stopped(connection, self._process, self._clock())
 
     async def _tell(self) -> None:
+        if self._leaving:
+            return
         rows, now = self._rows(), self._clock()
         said = [
             (row.connected, row.since, {name: told for name, told in row.told.items() if name not in _FLOWING})

@@ -552,7 +552,7 @@ class Report:
 class Reports(Protocol):
     def report(self) -> Report:
         """How it stands now, from memory: asked every second, so it asks nobody and never waits or raises. A link that
-        is cut or silent shows within half a minute, and so does one that is back. See `channels.logbook`."""
+        is cut or silent shows within a minute, and so does one that is back. See `channels.logbook`."""
         ...
 
 
