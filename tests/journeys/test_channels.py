@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from store.valkey import EmbeddedValkey
 from tests.databases import DIALECTS
 from tests.house import AgentClient, Desk, database_for, desk, until
 from tests.platforms.loopback import LoopbackPlatform
@@ -220,3 +221,19 @@ async def test_a_process_that_died_is_not_running_and_says_since_when(town: Town
     assert (dead["state"], dead["words"]) == ("stopped", "Not running")
     assert dead["since"].startswith("1970")
     assert ("pigeon", "main") not in watch.accounts
+
+
+async def test_two_desks_are_one_answer_until_one_stops(tmp_path_factory: pytest.TempPathFactory) -> None:
+    async with LoopbackPlatform() as platform, EmbeddedValkey(tmp_path_factory.mktemp("bus")) as redis:
+        table = {"use": ADAPTER, "url": platform.url, "token": "secret-main", "poll_wait": 2}
+        more = {**await database_for("postgresql"), "redis_url": redis, "channels": {"loop": table}}
+        async with desk(tmp_path_factory.mktemp("one"), **more) as at:
+            town = Town(at, LoopbackControl(platform.url), platform, await at.agent("Mia", "admin"))
+
+            async def processes(count: int) -> bool:
+                found = await town.standing()
+                return found["state"] == "yes" and len(found["processes"]) == count
+
+            async with desk(tmp_path_factory.mktemp("two"), **more):
+                await until(lambda: processes(2))
+            await until(lambda: processes(1))
