@@ -264,10 +264,16 @@ class TestOneGateway:
         await harness.write("one")
         await host.received(1)
         assert listening(harness) == 1
+        assert isinstance(first, DiscordChannel)
+        assert isinstance(second, DiscordChannel)
+        await until(true(lambda: second.report().connected == "standby"))
+        assert first.report().connected == "yes"
+        assert second.report().lease == "discord:main:gateway"
         await first.stop()
         await harness.write("two")
         await host.received(2)
         await task
+        assert second.report().connected == "yes"
         assert listening(harness) == 1
         await second.stop()
         assert host.texts() == ["one", "two"]

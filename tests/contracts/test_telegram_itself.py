@@ -14,12 +14,20 @@ from typing import Any
 import httpx
 import pytest
 
-from channels.contract import Attachment, Button, PermanentFailure, TemporaryFailure, UnknownOutcome, Unsupported
+from channels.contract import (
+    Attachment,
+    Button,
+    PermanentFailure,
+    Reports,
+    TemporaryFailure,
+    UnknownOutcome,
+    Unsupported,
+)
 from channels.telegram import TelegramChannel, make
 from channels.telegram_polling import Mark
 from channels.telegram_sending import Pace
 from tests.contracts.fake_host import FakeHost
-from tests.contracts.harness import settled
+from tests.contracts.harness import reported, settled
 from tests.contracts.test_telegram_channel import BOT, SECRET, TelegramHarness, WebhookHarness
 from tests.house import until
 from tests.platforms.loopback_push import TLS
@@ -71,7 +79,7 @@ class TestReading:
     async def test_a_second_poller_makes_us_step_down_and_come_back(
         self, harness: TelegramHarness, host: FakeHost, caplog: pytest.LogCaptureFixture
     ) -> None:
-        async with harness.running(host), httpx.AsyncClient(trust_env=False, verify=TLS) as other:
+        async with harness.running(host) as channel, httpx.AsyncClient(trust_env=False, verify=TLS) as other:
             await harness.write("one")
             await host.received(1)
             await settled(harness)
@@ -82,6 +90,7 @@ class TestReading:
                 return "Another program reads this bot's updates" in caplog.text
 
             await until(said)
+            await reported(harness, channel, "yes")
             await harness.write("two")
             await host.received(2)
         assert harness.platform.bot(BOT).token not in caplog.text
@@ -93,14 +102,19 @@ class TestReading:
         await first.start(host)
         await harness.write("one")
         await host.received(1)
-        async with harness.running(host):
+        async with harness.running(host) as second:
+            assert isinstance(first, Reports)
+            assert isinstance(second, Reports)
             await harness.write("two")
             await host.received(2)
             await settled(harness)
             assert host.leases[LEASE] == 1
+            await reported(harness, second, "standby")
+            assert (first.report().connected, second.report().lease) == ("yes", LEASE)
             await first.stop()
             await harness.write("three")
             await host.received(3)
+            assert second.report().connected == "yes"
             assert host.leases[LEASE] == 2
         assert host.outcomes() == ["new", "new", "new"]
 
