@@ -212,7 +212,7 @@ def answered(status: int) -> tuple[int, list[str]]:
 
 
 def test_the_health_check_asks_a_route_that_is_there_and_believes_only_200() -> None:
-    routes = pages.routes(ready=dict, measure=None, page=None, pages=None, company="")  # type: ignore[arg-type]
+    routes = pages.routes(ready=dict, links=dict, measure=None, page=None, pages=None, company="")  # type: ignore[arg-type]
     code, (path,) = answered(200)
     assert code == 0
     assert path in {route.path for route in routes}
