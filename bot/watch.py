@@ -1,7 +1,7 @@
 """Tells the house how our links to platforms stand, and does what is asked of a channel from another process.
 
 Each process has a row an account: written when something changes, and every `BEAT` seconds as a sign of life. A row
-that is not renewed is a dead process's (docs/adr/0014-links-are-told-in-rows.md says why).
+that is not renewed is a dead process's (docs/adr/0015-links-are-told-in-rows.md says why).
 """
 
 from __future__ import annotations
