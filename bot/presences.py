@@ -9,7 +9,7 @@ from bot.channel_tables import without_secrets
 from bot.settings import Settings, SettingsError
 from channels import registry
 from channels.contract import Channel
-from channels.web import NAME as WEB
+from channels.web.channel import NAME as WEB
 
 Presences = dict[tuple[str, str], Channel]
 """Adapters by (channel, account)."""

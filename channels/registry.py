@@ -12,10 +12,10 @@ from channels.contract import Channel, ChannelError
 
 BUILT_IN: Mapping[str, str] = MappingProxyType(
     {
-        "web": "channels.web:make",
-        "slack": "channels.slack:make",
-        "discord": "channels.discord:make",
-        "telegram": "channels.telegram:make",
+        "web": "channels.web.channel:make",
+        "slack": "channels.slack.channel:make",
+        "discord": "channels.discord.channel:make",
+        "telegram": "channels.telegram.channel:make",
         # To add a channel, add its line: "name": "module:factory". docs/ADDING_A_CHANNEL.md has the whole recipe.
     }
 )

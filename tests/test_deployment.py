@@ -34,7 +34,7 @@ from bot.cli import run as run_command
 from bot.settings import PREFIX, SECRET_NAMES, Settings, load_settings, read_secret
 from bot.web import pages
 from bot.web.shell import BODY_AT_MOST
-from channels.web_files import UPLOADS_AT_MOST
+from channels.web.files import UPLOADS_AT_MOST
 from store import valkey
 
 ROOT = Path(__file__).parent.parent

@@ -60,8 +60,8 @@ def _checked(url: str) -> str:
 
 
 def _check_who(name: str | None, email: str | None) -> None:
-    from channels.web import Refused as NotTaken
-    from channels.web import who
+    from channels.web.channel import Refused as NotTaken
+    from channels.web.channel import who
 
     try:
         who({"name": name, "email": email})
@@ -209,7 +209,7 @@ class Talk:
         return None, told
 
     def _accepted(self, token: str, button: str | None) -> None:
-        from channels.web import ONLY_NOTED
+        from channels.web.channel import ONLY_NOTED
 
         if button not in ONLY_NOTED:
             self._sent_at = time.monotonic()

@@ -383,7 +383,7 @@ async def _mail(settings: Settings) -> tuple[Mark, str]:
 def _channels(settings: Settings) -> Iterator[tuple[str, Callable[[], Awaitable[tuple[Mark, str]]]]]:
     """The look at each channel, by the name of its table."""
     from bot.presences import Presences, add, web_table
-    from channels.web import NAME
+    from channels.web.channel import NAME
 
     made: Presences = {}
     tables: dict[tuple[str, str], str] = {}

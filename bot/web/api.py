@@ -21,7 +21,7 @@ from bot.watch import Watch
 from bot.web import gate
 from bot.web.who import agent_of
 from channels.contract import Content
-from channels.web_files import served
+from channels.web.files import served
 from handoff.context import context, described
 from handoff.desk import OUTCOMES, Desk, Once
 from handoff.errors import NoSuchCase

@@ -14,7 +14,7 @@ from prometheus_client import Counter, Histogram
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from channels.web_files import UPLOADS_AT_MOST
+from channels.web.files import UPLOADS_AT_MOST
 
 WITH_FILES: Final = "/api/web/messages"
 """The one address that takes files from outside."""

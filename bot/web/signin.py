@@ -17,7 +17,7 @@ from bot.web import passwords
 from bot.web.page import Pages
 from bot.web.passwords import Passwords
 from bot.web.who import COOKIE, agent_in_browser, is_our_page
-from channels.web import line_of
+from channels.web.channel import line_of
 from store import agents, sessions
 from store.agents import Agent
 from store.bus import Bus

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from channels.discord_markdown import LIMIT, length, render
+from channels.discord.markdown import LIMIT, length, render
 from channels.registry import load
 from channels.richtext import BLOCK_KINDS, Block, RichText, Span
 from tests.platforms.discord_eye import WIDTHLESS, dangers, links, marks, seen

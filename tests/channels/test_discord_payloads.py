@@ -14,12 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from channels.contract import InboundMessage, Undecodable
-from channels.discord_files import Files
-from channels.discord_inbound import MESSAGES
-from channels.discord_lanes import Event
-from channels.discord_reader import Reader
-from channels.discord_rest import Rest
-from channels.discord_settings import DiscordSettings
+from channels.discord.files import Files
+from channels.discord.inbound import MESSAGES
+from channels.discord.lanes import Event
+from channels.discord.reader import Reader
+from channels.discord.rest import Rest
+from channels.discord.settings import DiscordSettings
 from channels.registry import load
 from tests.contracts.discord_harness import ME, DiscordHarness, DiscordHost
 from tests.house import until

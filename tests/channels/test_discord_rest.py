@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from channels.contract import ChannelError, PermanentFailure, TemporaryFailure, UnknownOutcome
-from channels.discord_rest import Rest
-from channels.discord_settings import DiscordSettings
+from channels.discord.rest import Rest
+from channels.discord.settings import DiscordSettings
 from tests.platforms.plain_http import Cut, PlainServer, Reply, Request
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from channels.discord_checks import INVITED_WITH
-from channels.discord_settings import DiscordSettings
+from channels.discord.checks import INVITED_WITH
+from channels.discord.settings import DiscordSettings
 from channels.registry import RegistryError, load
 
 ROOT = Path(__file__).resolve().parents[2]

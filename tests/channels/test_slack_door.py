@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.applications import Starlette
 
-from channels.slack import SlackChannel, make
-from channels.slack_door import BODY_AT_MOST, payload_of
+from channels.slack.channel import SlackChannel, make
+from channels.slack.door import BODY_AT_MOST, payload_of
 from tests.contracts.fake_host import FakeHost
 from tests.platforms.slack import signed
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import yaml
 
-from channels.slack_checks import SCOPES
-from channels.slack_inbound import SHORTCUT
-from channels.slack_outbound import CUSTOMIZE
-from channels.slack_settings import SlackSettings
+from channels.slack.checks import SCOPES
+from channels.slack.inbound import SHORTCUT
+from channels.slack.outbound import CUSTOMIZE
+from channels.slack.settings import SlackSettings
 
 DOCS = Path(__file__).parents[2] / "docs/channels"
 

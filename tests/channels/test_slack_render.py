@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from channels.contract import Address, Button, OutboundMessage
 from channels.richtext import Block, RichText, Span
-from channels.slack_api import Api
-from channels.slack_outbound import Outbound
-from channels.slack_render import LIMIT, blocks, measure, mrkdwn, parts
-from channels.slack_settings import SlackSettings
+from channels.slack.api import Api
+from channels.slack.outbound import Outbound
+from channels.slack.render import LIMIT, blocks, measure, mrkdwn, parts
+from channels.slack.settings import SlackSettings
 from tests.platforms.slack import _bad_block
 
 NASTY = [

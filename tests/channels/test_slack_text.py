@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from channels.slack_text import mentioned, mentions, of_blocks, plain, unescaped
+from channels.slack.text import mentioned, mentions, of_blocks, plain, unescaped
 from tests.platforms.slack_state import escaped
 
 NAMES = {"U1": "Ada", "U2": "Bo <b>"}

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from channels.fitting import length_of
 from channels.richtext import Block, BlockKind, RichText, Span
-from channels.telegram_rendering import ENTITIES, LONGEST, parts, rendered
+from channels.telegram.rendering import ENTITIES, LONGEST, parts, rendered
 from tests.platforms.telegram_state import checked_text
 
 KINDS: list[BlockKind] = ["paragraph", "heading", "bullet", "number", "code", "quote"]

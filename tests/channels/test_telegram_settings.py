@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from channels.registry import RegistryError, load
-from channels.telegram_settings import TelegramSettings
+from channels.telegram.settings import TelegramSettings
 
 GOOD = {"token": "7:hunter2"}
 HOOK = {**GOOD, "mode": "webhook", "public_url": "https://help.example", "secret": "hunter2"}

@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from channels.contract import InboundMessage, Undecodable
-from channels.telegram import make
-from channels.telegram_api import Me
-from channels.telegram_content import shown_links
-from channels.telegram_settings import TelegramSettings
-from channels.telegram_updates import Read, Reader
+from channels.telegram.api import Me
+from channels.telegram.channel import make
+from channels.telegram.content import shown_links
+from channels.telegram.settings import TelegramSettings
+from channels.telegram.updates import Read, Reader
 from tests.growth import grows_linearly
 
 FOLDER = Path(__file__).resolve().parents[1] / "payloads/telegram"

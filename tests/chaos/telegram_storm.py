@@ -17,7 +17,7 @@ import httpx
 from sqlalchemy import select
 
 from channels.richtext import RichText
-from channels.telegram_rendering import rendered
+from channels.telegram.rendering import rendered
 from store.agents import add_agent, issue_token
 from store.database import Database, open_database, sqlite_url
 from store.migrate import migrate

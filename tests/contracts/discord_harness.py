@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from channels.contract import Button, Channel, Cursor, Delivered, Host, InboundMessage, Undecodable
-from channels.discord import DiscordChannel
+from channels.discord.channel import DiscordChannel
 from channels.registry import load
 from tests.contracts.fake_host import FakeHost
 from tests.contracts.harness import Ability, Arrived, Harness

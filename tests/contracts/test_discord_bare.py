@@ -143,7 +143,7 @@ async def test_a_session_without_a_name_is_begun_again_after_a_cut() -> None:
 
 
 async def test_a_resume_that_nobody_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("channels.discord_gateway.ANSWER_WITHIN", 1.0)
+    monkeypatch.setattr("channels.discord.gateway.ANSWER_WITHIN", 1.0)
     host = FakeHost()
     async with opened() as bare:
         bare.ready |= {"session_id": "s1", "resume_gateway_url": "ws://127.0.0.1:1/elsewhere"}

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from channels.contract import Button, UnknownOutcome
-from channels.discord import DiscordChannel
+from channels.discord.channel import DiscordChannel
 from channels.registry import load
 from tests.contracts.discord_harness import ME, NAMES, PLACES, DiscordHarness, DiscordHost
 from tests.contracts.harness import settled

@@ -18,7 +18,7 @@ from starlette.applications import Starlette
 from channels.contract import Address, OutboundMessage, UnknownOutcome
 from channels.registry import load
 from channels.richtext import RichText
-from channels.slack import SlackChannel
+from channels.slack.channel import SlackChannel
 from tests.contracts.fake_host import FakeHost
 from tests.house import until
 from tests.platforms.plain_http import Cut, PlainServer, Reply, Request

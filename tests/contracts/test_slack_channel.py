@@ -10,7 +10,7 @@ import pytest
 
 from channels.contract import Button, Channel
 from channels.registry import load
-from channels.slack import SlackChannel
+from channels.slack.channel import SlackChannel
 from tests.contracts.channel_cases import ChannelCases
 from tests.contracts.harness import Ability, Arrived, Harness
 from tests.platforms.slack import SlackPlatform

@@ -20,7 +20,7 @@ from channels.contract import (
 )
 from channels.registry import RegistryError, load
 from channels.richtext import RichText
-from channels.slack import SlackChannel
+from channels.slack.channel import SlackChannel
 from tests.contracts.fake_host import FakeHost
 from tests.contracts.harness import settled
 from tests.contracts.test_slack_channel import HttpHarness, SlackHarness

@@ -24,7 +24,7 @@ from channels.contract import (
     Undecodable,
 )
 from channels.registry import load
-from channels.telegram import TelegramChannel
+from channels.telegram.channel import TelegramChannel
 from tests.contracts.channel_cases import ChannelCases
 from tests.contracts.harness import Ability, Arrived, Harness
 from tests.platforms.telegram import TelegramControl, TelegramPlatform

@@ -23,9 +23,9 @@ from channels.contract import (
     UnknownOutcome,
     Unsupported,
 )
-from channels.telegram import TelegramChannel, make
-from channels.telegram_polling import Mark
-from channels.telegram_sending import Pace
+from channels.telegram.channel import TelegramChannel, make
+from channels.telegram.polling import Mark
+from channels.telegram.sending import Pace
 from tests.contracts.fake_host import FakeHost
 from tests.contracts.harness import reported, settled
 from tests.contracts.test_telegram_channel import BOT, SECRET, TelegramHarness, WebhookHarness

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 import pytest
 
 from channels.contract import InboundMessage
-from channels.slack import SlackChannel, make
+from channels.slack.channel import SlackChannel, make
 from tests.contracts.fake_host import FakeHost
 
 HERE = Path(__file__).parent / "slack"

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-import channels.web
+import channels.web.channel
 from tests.house import Customer, Desk, desk, served, until
 
 
@@ -114,7 +114,7 @@ async def _write_on(ana: Customer) -> None:
 
 
 async def test_a_sign_of_life(open_desk: tuple[Desk, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(channels.web, "HEARTBEAT", 0.05)
+    monkeypatch.setattr(channels.web.channel, "HEARTBEAT", 0.05)
     at, url = open_desk
     ana = at.customer()
     await ana.write("florp")

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-import channels.web
+import channels.web.channel
 from bot.host import Front
 from handoff.reach import masked
 from tests.house import Customer, Desk, desk, served, until
@@ -268,7 +268,7 @@ async def heard(queue: asyncio.Queue[tuple[str, Any]], name: str, **wanted: Any)
 
 @pytest.mark.asyncio(loop_scope="function")
 async def test_the_state_comes_at_once_and_whenever_it_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(channels.web, "HEARTBEAT", 0.1)
+    monkeypatch.setattr(channels.web.channel, "HEARTBEAT", 0.1)
     async with desk(tmp_path) as at, served(at.house) as url:
         ana, lea = at.customer(), await at.agent("Mia")
         await ana.write("everything is down")

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from channels import web_files
+from channels.web import files as web_files
 from tests.house import Customer, Desk, desk, served, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bot.cli import check as check_command
-from channels.web import WebChannel, WebSettings
+from channels.web.channel import WebChannel, WebSettings
 from store.homelock import HomeLock
 from store.valkey import EmbeddedValkey
 from tests.bot.cli.conftest import Invoke, trained_home
