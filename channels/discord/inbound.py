@@ -25,6 +25,7 @@ DELETED: Final = 9_999_999_999_999
 REMEMBERED: Final = 20_000
 BUTTON: Final = "wl"
 """Our buttons' custom ids begin with it; then who may press, then the button's own id, with colons between."""
+UNREADABLE: Final = "[something beside it that cannot be read]"
 HIDDEN: Final = "[the text is hidden from us: the bot lacks the intent MESSAGE CONTENT]"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LINKED = re.compile(
@@ -120,10 +121,10 @@ def message(data: Any, scene: Scene, *, edit: bool = False) -> InboundMessage:
         place=place,
         author=author,
         external_id=id_,
-        revision=(edited - _EPOCH) // timedelta(milliseconds=1) if edit and edited is not None else 0,
+        revision=max(0, (edited - _EPOCH) // timedelta(milliseconds=1)) if edit and edited is not None else 0,
         kind="edit" if edit else "message",
         text=_text(data, scene, guild),
-        attachments=tuple(_attachment(file) for file in _list(data.get("attachments"))),
+        attachments=tuple(_attachment(file) for file in _objects(data.get("attachments"))),
         addressed=guild is None or _addressed(data, scene, place, id_, guild),
         public=guild is not None,
         reply_to=reply,
@@ -139,7 +140,7 @@ def wanted(message: InboundMessage, scene: Scene) -> bool:
 def _author(data: Any, me: str) -> Author:
     user = data["author"]
     id_ = snowflake(user["id"])
-    nick = (data.get("member") or {}).get("nick")
+    nick = _told(data.get("member"), "nick")
     name = nick or user.get("global_name") or user.get("username") or ""
     machine = bool(user.get("bot") or user.get("system") or data.get("webhook_id"))
     return Author(external_id=id_, name=str(name), is_bot=machine, is_us=id_ == me)
@@ -147,12 +148,12 @@ def _author(data: Any, me: str) -> Author:
 
 def _addressed(data: Any, scene: Scene, place: str, id_: str, guild: str) -> bool:
     mode, said = scene.atlas.listening(place, guild)
-    if mode == "all" or scene.me in {str(user.get("id")) for user in _list(data.get("mentions"))}:
+    if mode == "all" or scene.me in {str(user.get("id")) for user in _objects(data.get("mentions"))}:
         return True
     if scene.atlas.ours & {str(role) for role in _list(data.get("mention_roles"))} or _is_named(data, scene):
         return True
     answered = data.get("referenced_message")
-    if isinstance(answered, dict) and str((answered.get("author") or {}).get("id")) == scene.me:
+    if isinstance(answered, dict) and str(_told(answered.get("author"), "id")) == scene.me:
         return True
     before = scene.memory.get(id_)
     if before is not None and before.addressed:
@@ -186,7 +187,10 @@ def _reply(data: Any) -> str | None:
     reference = data.get("message_reference")
     if not isinstance(reference, dict) or reference.get("type", 0) != 0:
         return None
-    return _optional(reference.get("message_id"))
+    try:
+        return _optional(reference.get("message_id"))
+    except ValueError:
+        return None  # what it answers is not known; the words are
 
 
 # --- words -----------------------------------------------------------------------------------
@@ -213,22 +217,47 @@ def _without_our_name(said: str, scene: Scene) -> str:
 
 
 def _notes(data: Any, scene: Scene) -> list[str]:
-    notes = []
-    for snapshot in _list(data.get("message_snapshots")):
-        inner = snapshot.get("message") or {}
-        notes.append("\n".join(["[forwarded]", str(inner.get("content") or ""), *_notes(inner, scene)]).strip())
-    for sticker in _list(data.get("sticker_items")):
-        notes.append(f"[sticker: {sticker.get('name') or 'unnamed'}]")
-    poll = data.get("poll")
-    if isinstance(poll, dict):
-        answers = (_told(_told(answer, "poll_media"), "text") for answer in _list(poll.get("answers")))
-        notes.append(f"[poll: {_told(poll.get('question'), 'text')} ({' / '.join(str(each) for each in answers)})]")
-    for file in _list(data.get("attachments")):
-        if isinstance(file.get("duration_secs"), int | float) and file.get("waveform"):
-            notes.append(f"[voice message, {file['duration_secs']:.0f} s]")
-    notes += [text for embed in _list(data.get("embeds")) if (text := _embed(embed))]
-    notes += _displayed(data.get("components"))
+    """What stands beside the words. What of it is broken costs neither the words nor the rest."""
+    notes: list[str] = []
+    for read in (_forwarded, _stickers, _poll, _voices, _embeds, _laid_out):
+        try:
+            notes += read(data, scene)
+        except (AttributeError, KeyError, TypeError, ValueError):
+            notes.append(UNREADABLE)
     return notes
+
+
+def _forwarded(data: Any, scene: Scene) -> list[str]:
+    inside = [snapshot.get("message") or {} for snapshot in _list(data.get("message_snapshots"))]
+    return ["\n".join(["[forwarded]", str(each.get("content") or ""), *_notes(each, scene)]).strip() for each in inside]
+
+
+def _stickers(data: Any, scene: Scene) -> list[str]:
+    return [f"[sticker: {sticker.get('name') or 'unnamed'}]" for sticker in _list(data.get("sticker_items"))]
+
+
+def _poll(data: Any, scene: Scene) -> list[str]:
+    poll = data.get("poll")
+    if not isinstance(poll, dict):
+        return []
+    answers = (_told(_told(answer, "poll_media"), "text") for answer in _list(poll.get("answers")))
+    return [f"[poll: {_told(poll.get('question'), 'text')} ({' / '.join(str(each) for each in answers)})]"]
+
+
+def _voices(data: Any, scene: Scene) -> list[str]:
+    return [
+        f"[voice message, {file['duration_secs']:.0f} s]"
+        for file in _list(data.get("attachments"))
+        if isinstance(file.get("duration_secs"), int | float) and file.get("waveform")
+    ]
+
+
+def _embeds(data: Any, scene: Scene) -> list[str]:
+    return [text for embed in _list(data.get("embeds")) if (text := _embed(embed))]
+
+
+def _laid_out(data: Any, scene: Scene) -> list[str]:
+    return _displayed(data.get("components"))
 
 
 def _embed(embed: Any) -> str:
@@ -259,7 +288,7 @@ def _readable(said: str, data: Any, scene: Scene) -> str:
         return said
     people = {
         str(user.get("id")): _told(user.get("member"), "nick") or user.get("global_name") or user.get("username")
-        for user in _list(data.get("mentions"))
+        for user in _objects(data.get("mentions"))
     }
 
     def name(match: re.Match[str]) -> str:
@@ -464,6 +493,10 @@ def _moment(value: Any) -> datetime | None:
 
 def _list(value: Any) -> list[Any]:
     return [each for each in value if not isinstance(each, bool)] if isinstance(value, list | tuple) else []
+
+
+def _objects(value: Any) -> list[dict[str, Any]]:
+    return [each for each in _list(value) if isinstance(each, dict)]
 
 
 def _told(value: Any, name: str) -> Any:
