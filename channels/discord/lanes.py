@@ -22,8 +22,9 @@ from channels.contract import (
 from channels.discord import inbound
 from channels.discord.files import Files
 from channels.discord.inbound import Ignored, Scene
-from channels.discord.progress import Progress, Tenancy, id_of, in_words, to_the_end
+from channels.discord.progress import Progress, Tenancy, id_of, in_words
 from channels.discord.rest import Rest
+from channels.finishing import to_the_end
 from channels.logbook import Logbook
 
 log = logging.getLogger(__name__)

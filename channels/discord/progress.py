@@ -12,20 +12,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Coroutine, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from channels.contract import Cursor, Delivered, Host, LeaseLost
+from channels.contract import Cursor, Host, LeaseLost
 from channels.discord.gateway import Session
 from channels.discord.inbound import snowflake_at
 from channels.discord.settings import NAME
 
 FLOOR_MARGIN: Final = 60_000 << 22
 """A minute, in ids: servers of Discord's do not tell their news in one order."""
-COMMIT_WITHIN: Final = 3.0
-"""Seconds that a running commit gets when we are stopped; the contract allows five for everything."""
 
 
 @dataclass(slots=True)
@@ -124,18 +122,6 @@ class Progress:
         if session is not None:
             told |= {"id": session.id, "url": session.url, "seq": seq}
         return json.dumps(told)
-
-
-async def to_the_end(work: Coroutine[Any, Any, list[Delivered]]) -> list[Delivered]:
-    """Await a commit; if we are stopped meanwhile give it time to end, for half a transaction helps nobody."""
-    task = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait({task}, timeout=COMMIT_WITHIN)
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        raise
 
 
 def id_of(data: Any) -> int:

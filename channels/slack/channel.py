@@ -38,6 +38,7 @@ from channels.contract import (
     UnknownOutcome,
     Unsupported,
 )
+from channels.finishing import STOP_WITHIN, to_the_end
 from channels.logbook import Logbook
 from channels.nesting import written
 from channels.richtext import RichText
@@ -55,8 +56,6 @@ from channels.slack.socket import Sockets
 
 log = logging.getLogger(__name__)
 
-STOP_WITHIN: Final = 4.0
-"""Seconds that what is being kept gets when we are stopped; the contract allows five for everything."""
 WHO_WITHIN: Final = 1.0
 """Seconds that the first event waits until Slack has said who we are."""
 LINKED_WITHIN: Final = 5.0
@@ -357,7 +356,7 @@ class SlackChannel:
     async def _take(self, host: Host, items: Sequence[Item], cursor: Cursor | None) -> list[Delivered]:
         if self._host is None:
             raise TemporaryFailure("not open")
-        return await _to_the_end(host.deliver(items, cursor=cursor))
+        return await to_the_end(host.deliver(items, cursor=cursor))
 
     # --- what cannot be read ---------------------------------------------------------------------
 
@@ -457,18 +456,6 @@ class _Keeping(AsyncMiddleware):
     ) -> BoltResponse | None:
         answer = await self._keep(req)
         return answer if answer is not None else await next()
-
-
-async def _to_the_end(work: Coroutine[Any, Any, list[Delivered]]) -> list[Delivered]:
-    """Await a commit; if we are stopped meanwhile give it time to end, for half a transaction helps nobody."""
-    task = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait({task}, timeout=STOP_WITHIN)
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        raise
 
 
 def _named(body: Mapping[str, Any]) -> str:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 
 from channels.contract import Cursor, Delivered, Host, InboundMessage, Undecodable
+from channels.finishing import to_the_end
 from channels.telegram.api import Api, said
 from channels.telegram.files import Files
 from channels.telegram.memory import Memory
@@ -22,8 +23,6 @@ log = logging.getLogger(__name__)
 Incoming = InboundMessage | Undecodable
 FILES_WITHIN: Final = 20.0
 """Seconds for all files that are committed together."""
-STOP_WITHIN: Final = 4.0
-"""Seconds that a running commit gets when we are stopped."""
 SIGNS_WITHIN: Final = 0.5
 """Seconds that signs of presses get then."""
 BYTES_TOGETHER: Final = 20_000_000
@@ -139,15 +138,3 @@ def portions(reads: Sequence[Read]) -> Iterator[Sequence[Read]]:
         weight, files = weight + size, files + len(read.files)
     if begin < len(reads):
         yield reads[begin:]
-
-
-async def to_the_end(work: Coroutine[Any, Any, list[Delivered]]) -> list[Delivered]:
-    """Await a commit; if we are stopped meanwhile give it time to end, for half a transaction helps nobody."""
-    task = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait({task}, timeout=STOP_WITHIN)
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        raise

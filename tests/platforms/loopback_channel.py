@@ -16,7 +16,7 @@ import json
 import logging
 import random
 import ssl
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from typing import Any, Literal, get_args
@@ -47,6 +47,7 @@ from channels.contract import (
     UnknownOutcome,
     Unsupported,
 )
+from channels.finishing import to_the_end
 from channels.fitting import split_text
 from channels.logbook import Logbook
 from channels.richtext import RichText
@@ -57,8 +58,6 @@ NAME = "loopback"
 PAGE = 100
 PUSH_LIMIT = 4_000_000
 """Bytes in one pushed event."""
-STOP_WITHIN = 4.0
-"""Seconds that a running commit gets when we are stopped; the contract allows five for everything."""
 
 # --- settings --------------------------------------------------------------------------------
 
@@ -293,7 +292,7 @@ class LoopbackChannel:
         low = self._mark.after(numbers)
         cursor = Cursor(name=self._cursor, value=str(low)) if low > self._mark.low else None
         messages = [await self._with_files(message) for _, message in items]
-        results = await _to_the_end(host.deliver(messages, cursor=cursor))
+        results = await to_the_end(host.deliver(messages, cursor=cursor))
         self._mark.commit(numbers)
         return results
 
@@ -573,18 +572,6 @@ class LoopbackChannel:
         """Half fixed, half random, so that many of us do not come back at the same moment."""
         ceiling: float = min(self._settings.retry_base * 2 ** min(failures - 1, 20), self._settings.retry_cap)
         return ceiling * (0.5 + random.random() / 2)
-
-
-async def _to_the_end(work: Coroutine[Any, Any, list[Delivered]]) -> list[Delivered]:
-    """Await a commit; if we are stopped meanwhile give it time to end, for half a transaction helps nobody."""
-    task = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait({task}, timeout=STOP_WITHIN)
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        raise
 
 
 @functools.cache
