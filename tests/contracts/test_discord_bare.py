@@ -164,7 +164,7 @@ async def test_without_an_address_of_the_gateway_it_is_said_what_to_set() -> Non
     async with opened() as bare, running(bare, FakeHost(), gateway_url="") as channel:
 
         async def told() -> bool:
-            return "set gateway_url" in str(channel.health.trouble)
+            return "set gateway_url" in str(channel.report().troubles)
 
         await until(told)
 
