@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any, Final, Literal, get_args
 from urllib.parse import urlsplit
 
+from channels.options import unknown
+
 NAME: Final = "discord"
 PUBLIC: Final = "https://discord.com"
 
@@ -59,7 +61,7 @@ class DiscordSettings:
         """Raises `ValueError` with every setting that is wrong; never with the value of one."""
         given = dict(settings)
         known = {each.name for each in fields(cls)} | {"token_file", "token_env"}
-        wrong = [f"{name} is unknown" for name in sorted(set(given) - known)]
+        wrong = unknown(given, known)
         values = {name: value for name, value in given.items() if name in known}
         token, fault = _token(values)
         wrong += fault

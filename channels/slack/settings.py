@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Final, Literal, cast
 from urllib.parse import urlsplit
 
+from channels.options import unknown
+
 Listen = Literal["mentions", "threads", "all"]
 LISTEN: Final = ("mentions", "threads", "all")
 NAMES: Final = ("auto", "username", "prefix", "none")
@@ -54,7 +56,7 @@ class SlackSettings:
     def parse(cls, settings: Mapping[str, Any]) -> SlackSettings:
         """Raises `ValueError` with every setting that is wrong; never with the value of a secret."""
         known = {each.name: each for each in fields(cls)}
-        wrong = [f"{name} is unknown" for name in sorted(set(settings) - set(known))]
+        wrong = unknown(settings, known)
         given = {name: value for name, value in settings.items() if name in known}
         mode = given.get("mode", "socket" if given.get("app_token") or not given.get("signing_secret") else "http")
         given["mode"] = mode

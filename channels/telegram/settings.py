@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
+from channels.options import unknown
+
 Listen = Literal["mentions", "threads", "all"]
 
 LISTENS: Final = ("mentions", "threads", "all")
@@ -105,16 +107,15 @@ class TelegramSettings:
     @classmethod
     def parse(cls, settings: Mapping[str, Any]) -> TelegramSettings:
         """Raises `ValueError` with every setting that is wrong; never with the value of one."""
-        wrong: list[str] = []
         known = {field.name for field in fields(cls)} | {f"{name}_file" for name in _FROM_FILES}
-        wrong += [f"{name} is unknown" for name in sorted(set(settings) - known)]
+        wrong = unknown(settings, known)
         given = {name: value for name, value in settings.items() if name in known}
+        told = len(wrong)
         _read_files(given, wrong)
         _check_types(given, wrong)
-        if wrong:
-            raise ValueError("; ".join(wrong))
-        made = cls(**{"token": "", **given})
-        wrong = [fault for check in _CHECKS for fault in check(made)]
+        spoilt = {re.split(r"\W", fault)[0].removesuffix("_file") for fault in wrong[told:]}
+        made = cls(**{"token": "", **{name: value for name, value in given.items() if name not in spoilt}})
+        wrong += [fault for check in _CHECKS for fault in check(made) if fault.split()[0] not in spoilt]
         if wrong:
             raise ValueError("; ".join(wrong))
         return made
@@ -164,7 +165,7 @@ def _places(value: Any) -> list[str]:
 def _of_the_bot(made: TelegramSettings) -> list[str]:
     wrong = []
     if not made.token:
-        wrong.append("token is missing; BotFather gives one")
+        wrong.append("token is missing: BotFather gives one")
     elif not (_TOKEN if made.is_public else _ANY_TOKEN).fullmatch(made.token):
         wrong.append("token is not shaped like one of BotFather's (digits, a colon, letters)")
     if not _ACCOUNT.fullmatch(made.account):

@@ -50,6 +50,7 @@ from channels.contract import (
 from channels.finishing import to_the_end
 from channels.fitting import split_text
 from channels.logbook import Logbook
+from channels.options import unknown
 from channels.richtext import RichText
 
 log = logging.getLogger(__name__)
@@ -96,7 +97,7 @@ class LoopbackSettings:
     def parse(cls, settings: Mapping[str, Any]) -> LoopbackSettings:
         """Raises `ValueError` with every setting that is wrong; never with the value of one."""
         known = {field.name for field in fields(cls)}
-        wrong = [f"{name} is unknown" for name in sorted(set(settings) - known)]
+        wrong = unknown(settings, known)
         needed = ["url", "token"] + (["public_url", "secret"] if settings.get("mode") == "push" else [])
         wrong += [f"{name} is missing" for name in needed if not settings.get(name)]
         if settings.get("mode", "poll") not in ("poll", "push"):
