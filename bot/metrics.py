@@ -49,6 +49,11 @@ LAST_IN: Final = Gauge(
 LAST_OUT: Final = Gauge(
     "warmline_channel_last_out_seconds", "When something last left, since 1970.", ["channel", "account"]
 )
+SEEN: Final = Gauge(
+    "warmline_channel_payloads",
+    "What came by since the processes started, by kind: above all what was ignored.",
+    ["channel", "account", "kind"],
+)
 QUARANTINE: Final = Gauge("warmline_quarantine", "What came in and could not be read.", ["channel", "account"])
 _CONNECTED: Final = {"yes": 1.0, "untold": 1.0, "partly": 0.5}
 
@@ -98,12 +103,14 @@ async def measure(database: Database, gate: Gatekeeper, accounts: Iterable[tuple
 
 
 def _of_channels(links: Iterable[Standing]) -> None:
-    for gauge in (LINKS, LAST_IN, LAST_OUT, QUARANTINE):
+    for gauge in (LINKS, LAST_IN, LAST_OUT, QUARANTINE, SEEN):
         gauge.clear()
     for link in links:
         account = (link.channel, link.account)
         LINKS.labels(*account).set(_CONNECTED.get(link.state, 0.0))
         QUARANTINE.labels(*account).set(link.quarantined)
+        for kind, count in link.seen.items():
+            SEEN.labels(*account, kind).set(count)
         for gauge, at in ((LAST_IN, link.last_in), (LAST_OUT, link.last_out)):
             if at is not None:
                 gauge.labels(*account).set(at.timestamp())

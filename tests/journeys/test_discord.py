@@ -14,6 +14,7 @@ from tests.house import AgentClient, Desk, database_for, desk, until
 from tests.platforms.discord import DiscordPlatform
 from tests.platforms.discord_eye import seen
 from tests.platforms.discord_world import GENERAL
+from tests.web.test_health import numbers
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 ALIAS = "How do I create an email alias?"
@@ -176,3 +177,13 @@ async def test_a_revoked_token_loses_no_reply(town: Town) -> None:
     await until(waits)
     town.platform.world.revoked.clear()
     assert (await town.hears(6, 3))[-1] == "We are on it."
+
+
+async def test_what_nobody_knows_is_ignored_and_counted_for_all_to_see(town: Town) -> None:
+    await town.platform.control("dispatch", {"t": "AN_EVENT_OF_TOMORROW", "d": {"id": "1"}})
+
+    async def counted() -> bool:
+        seen = await numbers(town.at)
+        return seen.get(("warmline_channel_payloads", "main", "discord", "ignored AN_EVENT_OF_TOMORROW")) == 1
+
+    await until(counted, within=60)
