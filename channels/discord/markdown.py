@@ -17,7 +17,9 @@ LIMIT: Final = 2000
 NOTHING: Final = "\u200b"
 """Has no width."""
 
-_URL = re.compile(r"https?://[^\s<>\\`|*\"'\[\]{}^]+", re.IGNORECASE)
+_UNSEEN = "\x00-\x20\x7f-\xa0\xad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff"
+"""In no address; what stands behind one may look like another."""
+_URL = re.compile(rf"https?://[^\s<>\\`|*\"'\[\]{{}}^{_UNSEEN}]+", re.IGNORECASE)
 _URL_END = re.compile(r"[.,:;!?)_~]+$")
 _SIGNS = re.compile(r"[\\*_~|`<>\[\]]")
 _LINE_START = re.compile(r"^([^\S\n]*)(#|-|\+|>|\d+(?=[.)]))", re.MULTILINE)
@@ -29,7 +31,8 @@ _CALL = re.compile(r"@(?=everyone|here)", re.IGNORECASE)
 _POINTER = re.compile(r"<(?=@|#|:|a:|t:|id:|sound:|/[^>]*:)", re.IGNORECASE)
 _INVITE = re.compile(r"(discord)(?=\.gg/|\.com/invite/|\.com/template/|\.new/|app\.com/invite/|\.gift/)", re.IGNORECASE)
 _LABEL = re.compile(r"[\[\]()<>\\`\n]|\w\.\w|://")
-_ADDRESS = re.compile(r"https?://[^\s<>\\\"`|]+", re.IGNORECASE)
+_ADDRESS = re.compile(rf"https?://[^\s<>\\\"`|{_UNSEEN}]+", re.IGNORECASE)
+_HIDDEN_INVITE = re.compile(r"[^\w/.-]discord(?:\.gg|(?:app)?\.com/invite)/", re.IGNORECASE)
 
 
 def length(text: RichText) -> int:
@@ -103,7 +106,7 @@ def _styled(words: str, span: Span) -> str:
 
 def _link(span: Span, href: str, *, starts: bool) -> str:
     words = span.text.strip()
-    if not _ADDRESS.fullmatch(href):  # mail, or an address that cannot stand in <>
+    if not _is_address(href):  # mail, or an address that cannot stand in <>
         shown = href.removeprefix("mailto:")
         return escaped(span.text if shown == words else f"{span.text} ({shown})", starts=starts)
     if not words or words == href:
@@ -119,13 +122,18 @@ def escaped(text: str, *, starts: bool = True) -> str:
     at = 0
     for match in _URL.finditer(text):
         address = _URL_END.sub("", match.group())
-        if not _ADDRESS.fullmatch(address):
+        if not _is_address(address):
             continue
         found.append(_words(text[at : match.start()], starts=starts and not found))
         found.append(f"<{_unfolded(address)}>")
         at = match.start() + len(address)
     found.append(_words(text[at:], starts=starts and not found))
     return "".join(found)
+
+
+def _is_address(text: str) -> bool:
+    """One that can stand in <>, and in which Discord finds no invitation."""
+    return _ADDRESS.fullmatch(text) is not None and _HIDDEN_INVITE.search(text) is None
 
 
 def _words(text: str, *, starts: bool) -> str:

@@ -19,6 +19,7 @@ NASTY = (
     "# h",
     "-# small", "> q", ">>> q", "- l", "* l", "1. n", "\\", "\\\\*", ":smile:", "http://a.b/c_d_e*f", "<http://a.b>",
     "\n", " ", "\u200b", "\u202e", "(", ")", "]", "[", "<", ">", "@", "everyone", "here", "http://", "10:30:15",
+    "\x1b", "\u2060", "\xd7",
 )  # fmt: skip
 
 words = st.lists(st.sampled_from(NASTY) | st.text(max_size=6), max_size=8).map("".join)
@@ -40,6 +41,7 @@ def squeezed(text: str) -> str:
 
 
 @given(texts)
+@example(RichText.of("http://\u200bdiscord.gg/abc http://\x1bdiscord.gg/abc http://\xd7discord.gg/abc"))
 @settings(max_examples=60)
 def test_nothing_pings_and_nothing_points(text: RichText) -> None:
     assert dangers(render(text)) == []

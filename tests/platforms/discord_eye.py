@@ -16,7 +16,7 @@ _TOKEN = re.compile(
     r"""
     (?P<fence>```(?:\w*\n)?(?P<fenced>[\s\S]+?)\n?```)
   | (?P<escaped>\\(?P<sign>[^0-9A-Za-z\s]))
-  | (?P<ticks>(?P<tick>`+)(?P<code>[^`](?:[\s\S]*?[^`])?)(?P=tick)(?!`))
+  | (?P<ticks>(?P<tick>`+)(?P<code>[\s\S]*?[^`])(?P=tick)(?!`))
   | (?P<masked>\[(?P<label>(?:\\.|[^\[\]\\])*)\]\(<(?P<to>[^<>\s]+)>\))
   | (?P<angled><(?P<address>https?://[^\s<>]+)>)
   | (?P<bare>https?://[^\s<]+[^<.,:;"'\]\s])
