@@ -171,7 +171,7 @@ async def test_a_revoked_token_loses_no_reply(town: Town) -> None:
 
     async def waits() -> Any:
         return await town.at.sql(
-            "SELECT 1 FROM message WHERE body = 'We are on it.' AND attempts > 0 AND status = 'queued'"
+            "SELECT 1 FROM message WHERE body = 'We are on it.' AND status = 'queued' AND error LIKE '%set a new one%'"
         )
 
     await until(waits)
