@@ -35,11 +35,12 @@ async def waits(post: Post, row: int) -> None:
 
 async def test_what_waits_for_a_link_is_not_parked_and_leaves_in_order(post: Post) -> None:
     await post.platform.server.shut()
-    rows = [await post.put_out("first", by="ann"), await post.put_out("other", by="ben")]
-    rows.append(await post.put_out("second", by="ann"))
+    since = NOW - AN_HOUR + 60 * SECOND  # they have waited for nearly an hour
+    rows = [await post.put_out(text, by=by, next_try_at=since) for text, by in (("first", "ann"), ("other", "ben"))]
+    rows.append(await post.put_out("second", by="ann", next_try_at=since))
     async with post.courier():
-        await waits(post, rows[0])
-        post.now = NOW + AN_HOUR - 10 * SECOND
+        for row in rows[:2]:
+            await waits(post, row)
         assert {await post.status(row) for row in rows} <= {"queued", "sending"}
         await post.platform.server.open()
         for row in rows:
