@@ -9,7 +9,7 @@ run: $(VENV)/.installed
 	@$(BIN)/warmline run
 
 test: $(VENV)/.browser
-	@$(BIN)/python -m pytest -n 2 --dist worksteal
+	@$(BIN)/python -m pytest -n 3 --dist worksteal
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
