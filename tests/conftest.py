@@ -12,6 +12,11 @@ from bot import log
 from models.encoder import Encoder, load_encoder
 from tests import databases
 
+# Before a test imports them: failed assertions in the shared cases show their values, as those in test files do.
+pytest.register_assert_rewrite(
+    "tests.contracts.harness", "tests.contracts.inbound_cases", "tests.contracts.outbound_cases"
+)
+
 # A busy machine is no fault: an example may take as long as it takes.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
