@@ -23,9 +23,9 @@ from tests.chaos.crowd import QUESTIONS
 from tests.chaos.storm import Kill
 from tests.chaos.victim import Victim, free_port
 from tests.house import until
-from tests.platforms.discord import discord_process
 from tests.platforms.discord_world import GENERAL, token_of
 from tests.platforms.loopback_control import read_ledger
+from tests.platforms.standalone import process
 
 ME = "900000000000000001"
 DIES_WITHIN = 30.0
@@ -93,7 +93,7 @@ async def rage(kills: Sequence[Kill], folder: Path, *, seed: int, pause: float, 
     home, ledger = folder / "home", folder / "ledger.jsonl"
     home.mkdir(mode=0o700)
     async with contextlib.AsyncExitStack() as stack:
-        url = await stack.enter_async_context(discord_process(ledger, seed=seed))
+        url = await stack.enter_async_context(process("discord", ledger, seed=seed))
         http = await stack.enter_async_context(httpx.AsyncClient(base_url=url, timeout=20, trust_env=False))
         victim = Victim("discord", _environment(home, url), folder)
         stack.push_async_callback(victim.close)

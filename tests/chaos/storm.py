@@ -26,8 +26,9 @@ from tests.chaos.crowd import Agent, Crowd, Line, Memory
 from tests.chaos.evidence import Evidence, collect, unrest
 from tests.chaos.victim import Poison, Victim, free_port
 from tests.databases import run_sql
-from tests.platforms.loopback_control import LoopbackControl, loopback_process
+from tests.platforms.loopback_control import LoopbackControl
 from tests.platforms.plain_http import PlainServer, Reply, Request
+from tests.platforms.standalone import process
 
 REACH_WITHIN = 20.0
 """Seconds that a desk gets to come by its point; after that it is killed where it stands."""
@@ -142,7 +143,7 @@ class Run:
     async def open(cls, storm: Storm, folder: Path, stack: contextlib.AsyncExitStack) -> Run:
         run = cls(storm, folder)
         run.home.mkdir(mode=0o700)
-        platform = await stack.enter_async_context(loopback_process(run.ledger, seed=storm.seed))
+        platform = await stack.enter_async_context(process("loopback", run.ledger, seed=storm.seed))
         run.control = await stack.enter_async_context(LoopbackControl(platform))
         knobs = {"idempotent": storm.idempotent, "lookup": storm.lookup, "push_backoff_cap": 0.5, **storm.knobs}
         await run.control.knobs(**knobs)

@@ -26,7 +26,8 @@ from tests.chaos.storm import Kill
 from tests.chaos.victim import Victim, free_port
 from tests.platforms.loopback_control import read_ledger
 from tests.platforms.loopback_push import TLS
-from tests.platforms.telegram import TelegramControl, telegram_process
+from tests.platforms.standalone import process
+from tests.platforms.telegram import TelegramControl
 
 REACH_WITHIN = 20.0
 REST_WITHIN = 120.0
@@ -94,7 +95,7 @@ class _Run:
     async def open(cls, storm: TelegramStorm, folder: Path, stack: contextlib.AsyncExitStack) -> _Run:
         run = cls(storm, folder)
         run.home.mkdir(mode=0o700)
-        platform = await stack.enter_async_context(telegram_process(run.ledger, seed=storm.seed))
+        platform = await stack.enter_async_context(process("telegram", run.ledger, seed=storm.seed))
         run.control = await stack.enter_async_context(TelegramControl(platform))
         await run.control.knobs(push_backoff=0.1, push_backoff_cap=0.5)
         run.token = await run._hire()

@@ -12,21 +12,16 @@ The tester's side: `POST /control/<what>` with JSON; see `control`.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import base64
 import contextlib
 import json
 import logging
 import random
-import signal
 import socket
 import struct
-import sys
 import time
 import zlib
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -35,6 +30,7 @@ from aiohttp import WSMsgType, web
 
 from tests.platforms.discord_world import GUILD, MESSAGE_CONTENT, Knobs, Session, World, shown, token_of
 from tests.platforms.loopback_state import Fault, Faults, Ledger
+from tests.platforms.standalone import serve
 
 ROOT = Path(__file__).resolve().parents[2]
 VIA = {"Via": "1.1 google"}
@@ -527,39 +523,6 @@ def _reset(transport: asyncio.BaseTransport) -> None:
     transport.abort()  # type: ignore[attr-defined]
 
 
-@asynccontextmanager
-async def discord_process(ledger: Path, *, port: int = 0, seed: int = 0) -> AsyncIterator[str]:
-    """The platform as its own process; yields its address, ends it afterwards."""
-    arguments = ["-m", "tests.platforms.discord", "--port", str(port), "--ledger", str(ledger), "--seed", str(seed)]
-    process = await asyncio.create_subprocess_exec(sys.executable, *arguments, stdout=asyncio.subprocess.PIPE, cwd=ROOT)
-    try:
-        assert process.stdout is not None
-        line = (await asyncio.wait_for(process.stdout.readline(), 30)).decode()
-        if " at http" not in line:
-            raise RuntimeError(f"the loopback Discord did not start (exit status {await process.wait()})")
-        yield line.split(" at ")[1].strip()
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        await process.wait()
-
-
-async def _main(port: int, ledger: Path | None, seed: int) -> None:
-    logging.disable(logging.ERROR)  # every cut connection would be told
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with DiscordPlatform(ledger=ledger, seed=seed, port=port) as platform:
-        sys.stdout.write(f"loopback Discord at {platform.url}\n")
-        sys.stdout.flush()
-        await stop.wait()
-
-
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="A loopback Discord.")
-    parser.add_argument("--port", type=int, default=0, help="0: any free one, printed on the first line")
-    parser.add_argument("--ledger", type=Path, default=None, help="append every event here, one JSON object a line")
-    parser.add_argument("--seed", type=int, default=0, help="of everything random: weather")
-    options = parser.parse_args()
-    with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_main(options.port, options.ledger, options.seed))
+    logging.disable(logging.ERROR)  # every cut connection would be told
+    serve("loopback Discord", DiscordPlatform)

@@ -21,24 +21,18 @@ The tester's side, `/control/...` (no authorization; `account` is "main" if left
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import base64
-import contextlib
 import random
-import signal
-import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-if __package__ in (None, ""):  # run as a file: the checkout is not on the path
-    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-
 from tests.platforms.loopback_push import Pusher
 from tests.platforms.loopback_state import MAX_LENGTH, Account, Fault, Faults, Knobs, Ledger, new_event
 from tests.platforms.plain_http import Cut, PlainServer, Reply, Request
+from tests.platforms.standalone import serve
 
 Call = Callable[[Request, Account], Awaitable[Reply]]
 
@@ -291,21 +285,5 @@ async def _first(*events: asyncio.Event, timeout: float) -> None:
             wait.cancel()
 
 
-async def _main(port: int, ledger: Path | None, seed: int) -> None:
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with LoopbackPlatform(ledger=ledger, seed=seed, port=port) as platform:
-        sys.stdout.write(f"loopback platform at {platform.url}\n")
-        sys.stdout.flush()
-        await stop.wait()
-
-
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="A loopback chat platform.")
-    parser.add_argument("--port", type=int, default=0, help="0: any free one, printed on the first line")
-    parser.add_argument("--ledger", type=Path, default=None, help="append every event here, one JSON object a line")
-    parser.add_argument("--seed", type=int, default=0, help="of everything random: weather, double pushes")
-    options = parser.parse_args()
-    with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_main(options.port, options.ledger, options.seed))
+    serve("loopback platform", LoopbackPlatform)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
-import contextlib
 import json
-import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -103,25 +100,6 @@ class LoopbackControl:
             raise ValueError(f"{answer.request.url}: {answer.status_code} {answer.text}")
         data: dict[str, Any] = answer.json()
         return data
-
-
-@contextlib.asynccontextmanager
-async def loopback_process(ledger: Path, *, port: int = 0, seed: int = 0) -> AsyncIterator[str]:
-    """The platform as its own process; yields its address, ends it afterwards."""
-    arguments = ["--port", str(port), "--ledger", str(ledger), "--seed", str(seed)]
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, str(HERE / "loopback.py"), *arguments, stdout=asyncio.subprocess.PIPE
-    )
-    try:
-        assert process.stdout is not None
-        line = (await asyncio.wait_for(process.stdout.readline(), 20)).decode()
-        if " at http" not in line:
-            raise RuntimeError(f"the loopback platform did not start (exit status {await process.wait()})")
-        yield line.split(" at ")[1].strip()
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        await process.wait()
 
 
 def read_ledger(path: Path) -> list[dict[str, Any]]:

@@ -9,15 +9,12 @@ In a test (`async with SlackPlatform() as slack`) or as its own process, so that
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import contextlib
 import hashlib
 import hmac
 import json
 import random
-import signal
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -28,12 +25,10 @@ from urllib.parse import parse_qsl, urlencode
 import aiohttp
 from aiohttp import web
 
-if __package__ in (None, ""):  # run as a file: the checkout is not on the path
-    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-
 from tests.platforms.loopback_state import Fault, Faults, Ledger
 from tests.platforms.plain_http import Cut, PlainServer, Reply, Request
 from tests.platforms.slack_state import APP, BOT, BOT_USER, TEAM, Parcel, SlackKnobs, Workspace
+from tests.platforms.standalone import serve
 
 Call = Callable[[dict[str, Any]], dict[str, Any]]
 WITH_WEATHER = {"chat.postMessage": "send"}
@@ -82,6 +77,10 @@ class SlackPlatform:
             "users.conversations": lambda args: self._listed(is_im=False),
             "conversations.open": self._open,
         }
+
+    @property
+    def url(self) -> str:
+        return self.server.url
 
     @property
     def api_url(self) -> str:
@@ -460,21 +459,5 @@ def _good_element(element: dict[str, Any]) -> bool:
             return False
 
 
-async def _main(port: int, ledger: Path | None, seed: int) -> None:
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with SlackPlatform(ledger=ledger, seed=seed, port=port) as platform:
-        sys.stdout.write(f"loopback Slack at {platform.server.url}\n")
-        sys.stdout.flush()
-        await stop.wait()
-
-
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="A loopback Slack.")
-    parser.add_argument("--port", type=int, default=0, help="0: any free one, printed on the first line")
-    parser.add_argument("--ledger", type=Path, default=None, help="append every event here, one JSON object a line")
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
-    with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_main(options.port, options.ledger, options.seed))
+    serve("loopback Slack", SlackPlatform)

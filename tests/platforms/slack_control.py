@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import httpx
+
+from tests.platforms.standalone import process
 
 HERE = Path(__file__).resolve().parent
 
@@ -40,21 +40,9 @@ class SlackControl:
 @contextlib.asynccontextmanager
 async def slack_process(ledger: Path, *, seed: int = 0) -> AsyncIterator[SlackControl]:
     """A Slack that outlives any desk, for as long as the block."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, str(HERE / "slack.py"), "--ledger", str(ledger), "--seed", str(seed),
-        stdout=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    try:
-        assert process.stdout is not None
-        line = (await asyncio.wait_for(process.stdout.readline(), 30)).decode()
-        if " at http" not in line:
-            raise RuntimeError(f"the loopback Slack did not start (exit status {await process.wait()})")
-        control = SlackControl(line.split(" at ")[1].strip())
+    async with process("slack", ledger, seed=seed) as url:
+        control = SlackControl(url)
         try:
             yield control
         finally:
             await control.close()
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        await process.wait()

@@ -11,7 +11,6 @@ The platform's side is `/bot<id>:secret-<id>/<method>` and `/file/bot<token>/<pa
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import base64
 import contextlib
@@ -19,8 +18,6 @@ import email.parser
 import email.policy
 import json
 import random
-import signal
-import sys
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import replace
@@ -34,6 +31,7 @@ import httpx
 from tests.platforms.loopback_push import TLS
 from tests.platforms.loopback_state import Fault, Faults, Knobs, Ledger
 from tests.platforms.plain_http import Cut, PlainServer, Reply, Request
+from tests.platforms.standalone import serve
 from tests.platforms.telegram_state import Bot, No, checked_text
 
 Call = Callable[[Bot, dict[str, Any], Request], Awaitable[Any]]
@@ -487,40 +485,5 @@ class TelegramControl:
         return made
 
 
-@contextlib.asynccontextmanager
-async def telegram_process(ledger: Path, *, port: int = 0, seed: int = 0) -> Any:
-    """The platform as its own process; yields its address, ends it afterwards."""
-    arguments = ["--port", str(port), "--ledger", str(ledger), "--seed", str(seed)]
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.platforms.telegram", *arguments, stdout=asyncio.subprocess.PIPE,
-        cwd=HERE.parents[1],
-    )  # fmt: skip
-    try:
-        assert process.stdout is not None
-        line = (await asyncio.wait_for(process.stdout.readline(), 60)).decode()
-        if " at http" not in line:
-            raise RuntimeError(f"the loopback Bot API did not start (exit status {await process.wait()})")
-        yield line.split(" at ")[1].strip()
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        await process.wait()
-
-
-async def _main(port: int, ledger: Path | None, seed: int) -> None:
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with TelegramPlatform(ledger=ledger, seed=seed, port=port) as platform:
-        sys.stdout.write(f"loopback Bot API at {platform.url}\n")
-        sys.stdout.flush()
-        await stop.wait()
-
-
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="A loopback Bot API server.")
-    parser.add_argument("--port", type=int, default=0, help="0: any free one, printed on the first line")
-    parser.add_argument("--ledger", type=Path, default=None, help="append every event here, one JSON object a line")
-    parser.add_argument("--seed", type=int, default=0, help="of everything random")
-    options = parser.parse_args()
-    asyncio.run(_main(options.port, options.ledger, options.seed))
+    serve("loopback Bot API", TelegramPlatform)

@@ -15,8 +15,9 @@ import pytest
 
 from tests.house import until
 from tests.platforms.loopback import LoopbackPlatform
-from tests.platforms.loopback_control import LoopbackControl, loopback_process, read_ledger
+from tests.platforms.loopback_control import LoopbackControl, read_ledger
 from tests.platforms.loopback_push import TLS
+from tests.platforms.standalone import process
 
 AUTH = {"authorization": "Bearer secret-main"}
 SEND = {"key": "k1", "place": "p1", "text": "hello", "author": "Bo", "buttons": [], "attachments": []}
@@ -207,14 +208,14 @@ async def test_its_own_process_keeps_the_ledger(ledger: Path) -> None:
         " headers={'authorization': 'Bearer secret-main'})\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
-    async with loopback_process(ledger) as url, LoopbackControl(url) as control:
+    async with process("loopback", ledger) as url, LoopbackControl(url) as control:
         await control.write("hello \ud83d\0", author="ada")
-        process = await asyncio.create_subprocess_exec(
+        child = await asyncio.create_subprocess_exec(
             sys.executable, "-c", killed, url, env={"PATH": os.environ["PATH"]}
         )
-        assert await process.wait() == -signal.SIGKILL
+        assert await child.wait() == -signal.SIGKILL
         assert [line["what"] for line in read_ledger(ledger)] == ["customer", "accepted"]
         (written,) = lines(ledger, "customer")
         assert written["event"]["text"] == "hello \ud83d\0"
-    async with loopback_process(ledger):
+    async with process("loopback", ledger):
         assert len(read_ledger(ledger)) == 2
