@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from bot.cli import agents, channels, chat, check, classify, garbage, gate, intents, knowledge, run
+from bot.cli import agents, channels, chat, check, classify, email, garbage, gate, intents, knowledge, run
 from bot.cli.refusals import Sentences
 from bot.cli.terminal import say
 
@@ -40,6 +40,7 @@ app.command()(chat.chat)
 app.command()(gate.gate)
 app.add_typer(agents.app, name="agents", help="The people of the desk and their tokens.")
 app.add_typer(channels.app, name="channels", help="How links to platforms stand, what is stuck, a test message.")
+app.add_typer(email.app, name="email", help="Mails, as the desk reads them.")
 app.add_typer(intents.app, name="intents", help="How well what customers write is understood.")
 app.add_typer(knowledge.app, name="knowledge", help="The help articles that answers are made of.")
 
