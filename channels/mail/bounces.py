@@ -126,12 +126,14 @@ def _bounced(root: Part, parts: list[Part], text: str, *, sender: Person, subjec
     daemon = bool(_DAEMON.match(sender.address) or (_DAEMON_NAME.search(sender.name) and _SUBJECT.match(subject)))
     named = bool(_SUBJECT.match(subject))
     answers = head.has("in-reply-to") and not daemon
-    if daemon and not _AWAY_ANSWER.match(subject):
+    reason = bool(_REASON.search(text))
+    returned = bool(kinds & _ORIGINALS) or len(_RETURNED.findall(text)) >= 4
+    # A postmaster may be a person who writes; who is called a daemon is none.
+    person = sender.address.lower().startswith("postmaster") and not (named or returned or reason or null_path(head))
+    if daemon and not person and not _AWAY_ANSWER.match(subject):
         return True
     if answers or re.match(r"\s*(?:re|aw|fwd?|wg|tr|rv|sv)\s*:", subject, re.IGNORECASE):
         return False
-    reason = bool(_REASON.search(text))
-    returned = bool(kinds & _ORIGINALS) or len(_RETURNED.findall(text)) >= 4
     if null_path(head) or head.text("auto-submitted").lower().startswith("auto-gen"):
         return (named and (reason or returned)) or (returned and reason)
     return named and (

@@ -45,7 +45,16 @@ _DATE: Final = re.compile(
     r"\d{4}\s?년|\d{4}\.\s?[^\W\d]{3,12}\s\d{1,2}|(?:19|20)\d\d)(?!\d)",
 )
 _ADDRESS: Final = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+")
-_NAMED: Final = re.compile(r"[-–—]\s?[^\W\d_a-z][^\W\d_]{1,20}(?:\s[^\W\d_a-z][^\W\d_]{0,20}){0,2}\Z")
+_NAMED: Final = re.compile(r"[-–—]\s?[^\W\d_a-z][^\W\d_]{1,20}(?:\s[^\W\d_]{1,20}\.?){0,3}\Z")
+_DISCLAIMS: Final = re.compile(
+    r"\W{0,3}(?:(?:legal |e-?mail )?disclaimer\W{0,3}\Z|confidentiality (?:notice|note|statement)\b|haftungsausschluss\W{0,3}\Z|"
+    r"(?:the (?:information|contents?) (?:contained )?(?:in|of) |the information transmitted |)th(?:is|e)(?: transmitted)? (?:e-?mail|message|communication|transmission)\b.{0,120}"
+    r"(?:confidential|intended (?:solely|only)|privileged|scanned (?:for|by))|the information (?:contained )?(?:in|transmitted).{0,80}(?:confidential|intended (?:solely|only))|"
+    r"diese (?:e-?mail|nachricht) (?:\S+ ){0,6}(?:vertraulich|ausschließlich)|ce (?:message|courriel|mail) .{0,80}(?:confidentiel|exclusif)|"
+    r"este (?:mensaje|correo|e-?mail) .{0,80}confidencial|questo (?:messaggio|e-?mail) .{0,80}riservat|dit (?:bericht|e-?mail\S*) .{0,80}vertrouwelijk|"
+    r"please consider the environment before|think before you print)",
+    re.IGNORECASE,
+)
 _WEEKDAY: Final = re.compile(
     r"\W{0,2}(?:mon|tue|wed|thu|fri|sat|sun|mo|di|mi|do|fr|sa|so|lun|mar|mer|jeu|ven|sam|dim|пн|вт|ср|чт|пт|сб|вс|нд)[^\W\d]{0,7}[.,]?\s",
     re.IGNORECASE,
@@ -116,8 +125,16 @@ class _Reply:
             if len(text) > WIDTH:
                 return 0
             if text[-1] in _ENDS and _is_intro(text, followed=self._letters[at + 1 : at + 4]):
-                return count
+                return 0 if self._begins_later(index + 1, at) else count
         return 0
+
+    def _begins_later(self, index: int, end: int) -> bool:
+        """Is what lies between enough? Then the lines above it are the answer's."""
+        return any(
+            (BEGINS.match(self._plain[at]) or self._plain[at].strip()[:1].isdigit())
+            and _is_intro(" ".join(each.strip() for each in self._plain[at : end + 1]), followed=())
+            for at in range(index, end + 1)
+        )
 
     def _find_headers(self) -> None:
         """`From: … Sent: … To: … Subject: …`, in any order, with lines that go on."""
@@ -171,6 +188,9 @@ class _Reply:
                     self._keep_all()
                 else:
                     self._keep(index)
+                    self._trim("er")
+                    if self._plain and ORIGINAL.match(self._plain[-1].strip()) and self._letters.count("t") > 1:
+                        self._keep(len(self._lines) - 1)
                 return
 
     def _keep_all(self) -> None:
@@ -298,16 +318,15 @@ def _letter(plain: str, line: Line) -> str:
     if _RULER.match(bare):
         return "r"
     if len(bare) <= 120 and (ORIGINAL.match(bare) or FORWARDED.match(bare)):
-        return "c" if bare[:1] in "-_=*>" or bare.endswith((":", "-")) or _label_like(bare) else "t"
+        # Without dashes it may be what somebody says; headers below it decide then.
+        return "c" if bare[:1] in "-_=*>" or bare.endswith((":", "-")) else "t"
     if len(bare) <= 300 and ABOVE.search(bare):
         return "c"
+    if _DISCLAIMS.match(bare):
+        return "d"
     if len(bare) <= 100 and MOBILE.match(bare) and not _is_sentence(bare):
         return "s"
     return "t"
-
-
-def _label_like(text: str) -> bool:
-    return len(text.split()) <= 4 and text[:1].isupper() and not text.endswith((".", "!", "?"))
 
 
 def _is_sentence(text: str) -> bool:
