@@ -2,8 +2,8 @@
 
     python benchmarks/mail.py [--wrong]
 
-Reads the corpora of ../shared/data/mail; one that is not there is named and left out. `--wrong` names each file that was
-read otherwise than its corpus expects.
+Reads the corpora of ../shared/data/mail; one that is not there is named and left out. `--wrong` names each file that
+was read otherwise than its corpus expects.
 """
 
 from __future__ import annotations
@@ -44,9 +44,8 @@ def every_file(corpus: Path) -> None:
             raised.append(f"{path.name}: {error!r}")
         times.append((time.perf_counter() - began, path.name))
     slowest = max(times)
-    print(
-        f"{corpus.name:28} {len(times):4} files  {len(raised)} raised  slowest {slowest[0] * 1000:.0f} ms ({slowest[1]})"
-    )
+    longest = f"slowest {slowest[0] * 1000:.0f} ms ({slowest[1]})"
+    print(f"{corpus.name:28} {len(times):4} files  {len(raised)} raised  {longest}")
     for line in raised:
         print("   ", line)
 

@@ -69,6 +69,7 @@ def _pieces(text: str) -> Iterator[_Piece]:
     piece = _Piece([], [], [])
     position, size, count = 0, len(text), 0
     plain = re.compile(r"[^\"(<,;:]+")
+    last_semicolon = text.rfind(";")
     while position < size and count < limits.ADDRESSES:
         character = text[position]
         if character == '"':
@@ -91,12 +92,11 @@ def _pieces(text: str) -> Iterator[_Piece]:
             piece = _Piece([], [], [])
             position += 1
         elif character == ":":
-            ahead = re.compile(r"[^,<\"]{0,100}").match(text, position + 1)
-            if "".join(piece.loose).strip().lower() in ("mailto", "smtp") or (ahead and "@" in "".join(piece.loose)):
-                piece.loose = [] if "@" not in "".join(piece.loose) else piece.loose
-            elif ";" in text[position:] and piece.angle is None:
+            if piece.angle is None and position < last_semicolon and not any("@" in each for each in piece.loose[-2:]):
                 piece = _Piece([], [], [])  # a group's name
-            else:
+            elif "".join(piece.loose[-1:]).strip().lower() in ("mailto", "smtp"):
+                piece.loose = []
+            elif len(piece.loose) < 100:
                 piece.loose.append(":")
             position += 1
         else:
@@ -181,7 +181,7 @@ def message_ids(value: bytes, *, first: bool = False) -> list[str]:
     """Ids with their brackets, in their order, each once. What is too long to be one is left out."""
     text = unfolded(value.decode("ascii", "replace"))
     found = [f"<{each}>" for each in _ID.findall(text) if len(each) <= limits.ID_CHARS]
-    if not found:
+    if not found and "<" not in text:
         found = [f"<{each}>" for each in _BARE_ID.findall(text)]
     if not found and first and text and len(text) <= limits.ID_CHARS and " " not in text:
         found = [f"<{text.strip('<>')}>"]

@@ -17,7 +17,7 @@ from channels.mail.styles import colour, hides, hiding_names, properties
 Mark = Literal["", "quote", "intro", "cut", "signature"]
 """What a program says of a line: quoted, above a quote, all from here on is the older mail, a signature."""
 
-TAGS: Final = 100_000
+TAGS: Final = 60_000
 """More are taken out unread."""
 QUOTES: Final = 12
 """Deeper quotes are shown as deep as this."""
@@ -79,15 +79,15 @@ class _Frame:
 
 def html_lines(html: str) -> list[Line]:
     """The lines that a reader would see. Where there is text, there is a line."""
-    lines = _Writer(html).lines()
+    seen = _Writer(html)
+    lines = seen.lines()
     if any(line.text.strip("> \t-") for line in lines):
         return lines
-    everything = _Writer(html, hide=False)
-    lines = everything.lines()
-    if any(line.text.strip("> \t-") for line in lines):
-        return [Line("[hidden text]"), *lines]
-    if everything.images:
-        return [Line(f"[{alt}]") for alt in everything.images]
+    if seen.images:
+        return [Line(f"[{alt}]") for alt in seen.images]
+    everything = _Writer(html, hide=False).lines() if seen.hid else []
+    if any(line.text.strip("> \t-") for line in everything):
+        return [Line("[hidden text]"), *everything]
     return lines
 
 
@@ -105,8 +105,8 @@ class _Writer:
         self._open: dict[str, int] = {}
         self._label: list[str] | None = None
         self._hiding: set[str] = set()
-        self._skip: str | None = None
         self.images: list[str] = []
+        self.hid = False
 
     def lines(self) -> list[Line]:
         """Read it all."""
@@ -250,6 +250,7 @@ class _Writer:
                 or frame.ink in ("none", frame.paper)
                 or (tag.name == "font" and given.get("size") == "0")
             )
+            self.hid = self.hid or frame.hidden
         self._structure(tag, frame, names, style)
 
     def _structure(

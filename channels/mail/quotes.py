@@ -29,6 +29,8 @@ from channels.mail.quotewords import (
 
 WIDTH: Final = 400
 """Characters of a line that are looked at; nothing we look for is longer."""
+LOOKED_AT: Final = 8_000
+"""Lines that are held against every pattern; of those below only quoted, empty and other ones are told apart."""
 INTRO_LINES: Final = 5
 TAIL: Final = 6
 """Lines of text after the last quote that are a signature rather than an answer."""
@@ -80,9 +82,13 @@ def _joined(lines: Sequence[str]) -> str:
 class _Reply:
     def __init__(self, lines: Sequence[Line]) -> None:
         self._lines = [line.text for line in lines]
-        self._plain = [_normal(text) if text and text[0] != ">" else "" for text in self._lines]
-        self._letters = [_letter(plain, line) for plain, line in zip(self._plain, lines, strict=True)]
+        self._plain = [_normal(text) if text and text[0] != ">" else "" for text in self._lines[:LOOKED_AT]]
+        self._letters = [_letter(plain, line) for plain, line in zip(self._plain, lines, strict=False)]
+        # So many lines nobody wrote: what is plain to see of the others is enough.
+        self._plain += [""] * (len(lines) - len(self._plain))
+        self._letters += [_quick(line) for line in self._lines[LOOKED_AT:]]
         self._labels: list[str | None] = []
+        self._evident: list[bool] = []
 
     def kept(self) -> list[str]:
         """The lines of the reply."""
@@ -142,6 +148,10 @@ class _Reply:
         self._labels = [
             _label(plain) if letter in "tc" else None for plain, letter in zip(self._plain, self._letters, strict=True)
         ]
+        self._evident = [
+            kind is not None and bool(_ADDRESS.search(plain) or (kind == "date" and _dated(plain)))
+            for kind, plain in zip(self._labels, self._plain, strict=True)
+        ]
         while index < size:
             kind = self._labels[index]
             if kind is None:
@@ -162,7 +172,7 @@ class _Reply:
             kind, text = self._labels[at], self._plain[at]
             if kind is not None:
                 kinds.add(kind)
-                evidence = evidence or bool(_ADDRESS.search(text) or (kind == "date" and _dated(text)))
+                evidence = evidence or self._evident[at]
                 last, plain = at, 0
             elif self._letters[at] not in "et" or plain >= (2 if text.strip() else 1):
                 break
@@ -299,6 +309,12 @@ def _normal(text: str) -> str:
     if "*" in text:
         text = re.sub(r"\*([^*]*)\*", r"\1", text) if not _RULER.match(text.strip()) else text
     return text.replace("\t", " ")
+
+
+def _quick(text: str) -> str:
+    if text[:1] == ">":
+        return "q"
+    return "t" if text.strip() else "e"
 
 
 def _letter(plain: str, line: Line) -> str:
