@@ -19,7 +19,7 @@ LOOKED_AT: Final = 60_000
 """Bytes of a part, or characters of a text, that are searched."""
 
 _DAEMON: Final = re.compile(
-    r"(?:mailer[-_.]?daemon|post-?master|mail-?daemon|mdaemon|mailerdaemon|mail[-_.]?delivery|delivery[-_.]?(?:status|failure)|"
+    r"(?:mailer[-_.]?daemon|post[-_]?master|mail-?daemon|mdaemon|mailerdaemon|mail[-_.]?delivery|delivery[-_.]?(?:status|failure)|"
     r"bounces?[-_.]?(?:daemon|notification)|non-?delivery|mmdf|uucp|smtp[-_.]?daemon|maildelivery)(?:[-+_.][^@]*)?(?:@|\Z)",
     re.IGNORECASE,
 )
@@ -33,7 +33,7 @@ _SUBJECT: Final = re.compile(
     r"undeliver(?:able|ed)\b|un-?deliverable|non-?deliver(?:y|able|ed)|returned (?:mail|e-?mail|message|to sender)|mail returned|"
     r"(?:mail|message|e-?mail) (?:status report|system error|delivery|not delivered|undeliverable|could not be|failure|error|delayed|returned|rejected|bounced|transaction failed|can(?:no|')t be)|"
     r"delivery (?:status|failure|failed|notification|report|error|problem|has failed|delayed|delay|unsuccessful|to the following)|"
-    r"failure (?:notice|delivery|to deliver)|failed (?:mail|delivery|to deliver)|warning: (?:could not|message|e-?mail)|could not (?:send|deliver)|"
+    r"failure (?:notice|delivery|to deliver)|failed (?:mail|delivery|to deliver)|mail (?:failed|warning)|message status\b|notice: mail delivery|warning: (?:could not|message|e-?mail)|could not (?:send|deliver)|"
     r"could not be delivered|unable to deliver|error (?:in|sending|delivering) (?:mail|message)|rejected (?:mail|message|posting)|bounce(?:d)? (?:mail|message)|"
     r"unzustellbar|nicht zustellbar|nicht zugestellt|unzustellbarkeit|zustellung (?:fehlgeschlagen|nicht)|benachrichtigung (?:zum|über) (?:den )?(?:übermittlungs|zustell)|fehlgeschlagene|"
     r"échec|non remis|message non distribu|avis de non|notification d'état|courrier non|courriel non|correo (?:devuelto|no entregado)|no se (?:pudo|ha podido) entregar|"
@@ -57,6 +57,14 @@ _STATUS: Final = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.])")
 _CODE: Final = re.compile(r"(?<![\d.:/-])([45]\d\d)(?=[ -](?![\d:/]))")
 _RETURNED: Final = re.compile(
     r"^[ \t>|]*(?:(?:received|return-path|message-id|from|to|subject|date|mime-version|x-[\w-]+)[ \t]*:)",
+    re.IGNORECASE | re.MULTILINE,
+)
+_WAY: Final = re.compile(
+    r"^[ \t>|]*(?:received|message-id|return-path|mime-version)[ \t]*:", re.IGNORECASE | re.MULTILINE
+)
+_SERVER: Final = re.compile(
+    r"(?:^[ \t>|]*|[:(>\"'][ \t]*|\b(?:smtp|said|error|code|response|reply|status)[ \t]+)(?:55[0-4]|45[0-2]|421|501|511|521)[ -](?![\d,:€$%])|(?<![\d.])[45]\.[0-7]\.\d{1,2}(?![\d.])|user unknown|unknown user|"
+    r"mailbox (?:is )?full|over quota|recipient (?:address )?rejected|host (?:unknown|not found)|permanent (?:fatal )?errors?",
     re.IGNORECASE | re.MULTILINE,
 )
 _ID: Final = re.compile(
@@ -127,7 +135,7 @@ def _bounced(root: Part, parts: list[Part], text: str, *, sender: Person, subjec
     named = bool(_SUBJECT.match(subject))
     answers = head.has("in-reply-to") and not daemon
     reason = bool(_REASON.search(text))
-    returned = bool(kinds & _ORIGINALS) or len(_RETURNED.findall(text)) >= 4
+    returned = bool(kinds & _ORIGINALS) or (len(_RETURNED.findall(text)) >= 4 and bool(_WAY.search(text)))
     # A postmaster may be a person who writes; who is called a daemon is none.
     person = sender.address.lower().startswith("postmaster") and not (named or returned or reason or null_path(head))
     if daemon and not person and not _AWAY_ANSWER.match(subject):
@@ -136,9 +144,8 @@ def _bounced(root: Part, parts: list[Part], text: str, *, sender: Person, subjec
         return False
     if null_path(head) or head.text("auto-submitted").lower().startswith("auto-gen"):
         return (named and (reason or returned)) or (returned and reason)
-    return named and (
-        returned or (reason and bool(_STATUS.search(text) or _CODE.search(text) or _ADDRESS.search(text)))
-    )
+    # Customers complain of deliveries too, and of mails; only a server speaks in codes.
+    return named and (returned or (bool(_SERVER.search(text)) and bool(_ADDRESS.search(text))))
 
 
 _AWAY_ANSWER: Final = re.compile(

@@ -113,7 +113,7 @@ _SENT: Final = (
     r"trimis de pe \S", r"poslano (?:iz|z|s) \S", r"στάλθηκε από \S", r"εστάλη από \S", r"изпратено от \S",
     r"(?:发|發)(?:自|送自)\s?我?的?\s?\S", r"从我的.{1,20}(?:发送|發送)", r"從我的.{1,20}(?:发送|傳送|發送)", r".{1,20}から送信",
     r"나의 \S{1,20}에서 보냄", r"내 \S{1,20}에서 보냄", r".{1,20}에서 보냄", r"(?:được )?gửi từ \S", r"dikirim dari \S",
-    r"saadetud minu \S", r"נשלח מה?-?\s?\S", r"أُ?رسلت من \S", r"sent on the go", r"من .{1,30} iphone",
+    r"saadetud minu \S", r"נשלח מה?-?\s?\S", r"أُ?رسلت من \S", r"sent on the go", r".{0,30}outlook\b.{0,20}\b(?:ios|android)\b.{0,4}https?://", r"من .{1,30} iphone",
 )  # fmt: skip
 
 

@@ -117,6 +117,8 @@ def test_a_bounce_that_follows_no_standard_and_a_person_who_speaks_of_one() -> N
     body = b"The following address failed:\n  gone@example.net\n550 5.1.1 unknown\n"
     assert read(b"From: x@example.net\nSubject: Undelivered Mail Returned to Sender\n\n" + body)["auto"] == "bounce"
     assert read(b"From: x@example.net\nSubject: Fwd: Undelivered Mail Returned to Sender\n\n" + body)["auto"] is None
+    cross = b"From: x@example.net\nSubject: Delivery problem: parcel not delivered\n\nOrder 502 was not delivered. I paid 450 - call me.\nx@example.net\n"
+    assert read(cross)["auto"] is None
     assert read(b"From: postmaster@example.net\nSubject: Our contract\n\nShall we talk on Monday?\n")["auto"] is None
 
 
