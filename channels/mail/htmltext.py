@@ -247,7 +247,7 @@ class _Writer:
                 or "hidden" in given
                 or (bool(style) and hides(style))
                 or bool(names and names & self._hiding)
-                or frame.ink in ("none", frame.paper)
+                or (ink is not None and ink in ("none", frame.paper))
                 or (tag.name == "font" and given.get("size") == "0")
             )
             self.hid = self.hid or frame.hidden
