@@ -32,7 +32,7 @@ from pydantic_settings import (
 )
 
 from bot import channel_tables
-from bot.mailserver import MailServer, Sender
+from channels.mailserver import MailServer, Sender
 from handoff.deadlines import Targets
 from handoff.hours import Hours, parse_hours
 from handoff.texts import Voice

@@ -19,10 +19,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot import mail
-from bot.mail import SmtpPostman, composed, header, words
-from bot.mailserver import MailServer, Sender, address
+from bot.mail import SmtpPostman, composed
 from bot.web.desk.transcript import Scene, story
+from channels.mailheaders import header
+from channels.mailserver import MailServer, Sender, address
+from channels.smtp import WORDS, Patience, words
 from handoff.letters import Letter, LetterError, Never, NotNow, Unclear
 from tests.growth import grows_linearly
 from tests.platforms.post_office import PostOffice, certificate, post_office
@@ -207,7 +208,7 @@ def test_an_address_is_safe_or_none(local: str, domain: str) -> None:
 @given(st.binary(max_size=2000))
 def test_what_a_server_says_is_shown_as_one_bounded_line(said: bytes) -> None:
     line = words(said.decode("utf-8", "surrogateescape"))
-    assert len(line) <= mail.WORDS
+    assert len(line) <= WORDS
     assert line.isprintable()
     line.encode()
 
@@ -215,8 +216,11 @@ def test_what_a_server_says_is_shown_as_one_bounded_line(said: bytes) -> None:
 # --- how it ends -----------------------------------------------------------------------------------
 
 
-def postman(office: PostOffice, url: str | None = None, tls: ssl.SSLContext | None = None) -> SmtpPostman:
-    return SmtpPostman(MailServer.parse(url or office.url), SENDER, secret=bytes(32), tls=tls)
+def postman(
+    office: PostOffice, url: str | None = None, tls: ssl.SSLContext | None = None, **patience: float
+) -> SmtpPostman:
+    server = MailServer.parse(url or office.url)
+    return SmtpPostman(server, SENDER, secret=bytes(32), tls=tls, patience=Patience(**patience))
 
 
 async def ends(sending: Awaitable[None]) -> LetterError:
@@ -267,10 +271,9 @@ async def test_what_a_server_answers(answers: dict[str, object], kind: type[Lett
             assert len(office.mails) == 1
 
 
-async def test_a_server_that_answers_late(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mail, "WHOLE", 0.5)
+async def test_a_server_that_answers_late() -> None:
     async with post_office(slow=5.0) as office:
-        assert isinstance(await ends(postman(office).send(LETTER)), Unclear)
+        assert isinstance(await ends(postman(office, whole=0.5).send(LETTER)), Unclear)
 
 
 async def _swallow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -300,13 +303,12 @@ async def _forever(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
 
 @pytest.mark.parametrize("behave", [_swallow, _close, _speak_http, _forever])
 async def test_what_is_no_mail_server(
-    monkeypatch: pytest.MonkeyPatch, behave: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+    behave: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
 ) -> None:
-    monkeypatch.setattr(mail, "CONNECT", 0.5)
     server = await asyncio.start_server(behave, "127.0.0.1", 0)
     async with server:
         port = server.sockets[0].getsockname()[1]
-        ended = await ends(postman(PostOffice(), f"smtp://127.0.0.1:{port}").send(LETTER))
+        ended = await ends(postman(PostOffice(), f"smtp://127.0.0.1:{port}", connect=0.5).send(LETTER))
         await asyncio.sleep(0.05)  # until it has noticed that we have left
     assert type(ended) is NotNow
     assert "127.0.0.1" not in str(ended)

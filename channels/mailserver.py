@@ -84,6 +84,8 @@ class MailServer:
     """From the first byte on."""
     user: str | None = None
     password: str | None = None
+    token: str | None = None
+    """An OAuth2 access token, shown instead of the password (XOAUTH2)."""
 
     @property
     def here(self) -> bool:
