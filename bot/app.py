@@ -260,7 +260,8 @@ async def warmline(
             rule=lambda: gate.rule,
         )
         stack.callback(reader.close)
-        intake = Intake(database=database, bus=bus, chosen=chance(secret, settings.label_share), marks=codes.marks)
+        intake = Intake(database=database, bus=bus, chosen=chance(secret, settings.label_share), marks=codes.marks,
+                        changed=lambda conversations: live.publish(conversations, []))  # fmt: skip
         front = Front(
             voice=settings.voice,
             hours=settings.business_hours,
@@ -466,7 +467,8 @@ async def _reread(item: int, database: Database, channels: dict[tuple[str, str],
         why = f"The channel {kept.channel} cannot read anything again."
     else:
         try:
-            messages = channel.reread(kept.external_id, kept.raw)
+            # It may take seconds, and the other customers go on.
+            messages = await asyncio.to_thread(channel.reread, kept.external_id, kept.raw)
         except ValueError as error:
             log.info("still unreadable", item=item, error=str(error))
             why = str(error)

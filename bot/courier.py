@@ -17,7 +17,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.packing import CutDifferently, Packed, pack
 from bot.rates import Find, Rates
-from channels.contract import Channel, PermanentFailure, Reconciles, TemporaryFailure, UnknownOutcome, Unsupported
+from channels.contract import (
+    Channel,
+    PermanentFailure,
+    Reconciles,
+    TemporaryFailure,
+    UnknownOutcome,
+    Unsupported,
+)
 from store import faults, outbox
 from store.database import Database
 from store.errors import DatabaseAway
@@ -33,6 +40,10 @@ BLOCKED: Final = 0.5
 """Seconds until the next look where all that is due waits behind something else."""
 WAITS: Final = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 """Between tries: 60 s in all, then the row is parked where an agent sees it."""
+LATER: Final = 3600.0
+"""Seconds between tries at most, where a channel is tried for longer."""
+REPEAT_AFTER: Final = 60.0
+"""Seconds until an unclear send is made again, where that is done at all; each time twice as long."""
 YES_AFTER: Final = (0.5, 1.0, 2.0, 3.0, 10.0)
 """Seconds between looks at a send whose answer was lost, while its ten seconds last."""
 LOOKS: Final = ((20.0, 5.0), (600.0, 15.0), (7200.0, 60.0), (86_400.0, 900.0))
@@ -280,7 +291,8 @@ class Courier:
             return self._again(parcel, f"no channel {parcel.channel}:{parcel.account} is running")
         if channel.capabilities.pull:
             return Settlement(id=parcel.id, status="sent")
-        if parcel.unclear_since is not None and not self._may_repeat(channel, parcel):
+        repeats = channel.capabilities.repeats
+        if parcel.unclear_since is not None and not repeats and not self._may_repeat(channel, parcel):
             return Settlement(id=parcel.id, status="unknown", error=DOUBTFUL, next_try_at=self._clock())
         try:
             packed = await pack(self._database, channel, parcel)
@@ -306,7 +318,7 @@ class Courier:
                 return await self._rest(parcel, f"{packed.said}{error}", since)
             self._down_since.pop(account, None)
             if error.retry_after is None:
-                return self._again(parcel, f"{packed.said}{error}")
+                return self._again(parcel, f"{packed.said}{error}", channel.capabilities.patience)
             return await self._pause(parcel, f"{packed.said}{error}", error, since)
         except (PermanentFailure, Unsupported) as error:
             self._down_since.pop(account, None)
@@ -335,13 +347,14 @@ class Courier:
             id=parcel.id, status="queued", parts=packed.parts, part_ids=part_ids, next_try_at=self._clock()
         )
 
-    def _again(self, parcel: Parcel, reason: str) -> Settlement:
-        """Certainly not sent: later, or parked once its minute is over."""
+    def _again(self, parcel: Parcel, reason: str, patience: float = sum(WAITS)) -> Settlement:
+        """Certainly not sent: later, or parked once its time is over, a minute if its channel says no more."""
         tried = parcel.attempts
         waited = (self._clock() - (parcel.tried_at or parcel.created_at)).total_seconds()
-        if tried > len(WAITS) or (tried > 1 and waited > sum(WAITS)):
+        wait = WAITS[tried - 1] if tried <= len(WAITS) else min(LATER, WAITS[-1] * 2.0 ** min(tried - len(WAITS), 20))
+        if (patience <= sum(WAITS) and tried > len(WAITS)) or (tried > 1 and waited > patience):
             return Settlement(id=parcel.id, status="parked", error=f"{reason} (tried {tried} times)")
-        later = self._clock() + timedelta(seconds=WAITS[tried - 1])
+        later = self._clock() + timedelta(seconds=wait)
         return Settlement(id=parcel.id, status="queued", error=reason, next_try_at=later)
 
     async def _rest(self, parcel: Parcel, reason: str, since: datetime) -> Settlement:
@@ -416,6 +429,9 @@ class Courier:
                 return Settlement(id=parcel.id, status="queued", next_try_at=self._clock(), absent=True)
         if channel is not None and self._may_repeat(channel, parcel):
             return Settlement(id=parcel.id, status="queued", next_try_at=self._clock())
+        if channel is not None and parcel.attempts <= channel.capabilities.repeats:
+            later = self._clock() + timedelta(seconds=REPEAT_AFTER * 2.0 ** (parcel.attempts - 1))
+            return Settlement(id=parcel.id, status="queued", error=error, next_try_at=later)
         return Settlement(id=parcel.id, status="unknown", error=error, next_try_at=self._next_look(parcel, channel))
 
     def _next_look(self, parcel: Parcel, channel: Channel | None) -> datetime | None:

@@ -23,8 +23,10 @@ from channels.contract import (
     InboundMessage,
     Kept,
     Line,
+    Returned,
     Standing,
     Undecodable,
+    Where,
 )
 from channels.richtext import RichText
 from handoff import texts, unread
@@ -88,7 +90,7 @@ class House:
         self._status_asked = -1e9
 
     async def deliver(
-        self, messages: Sequence[InboundMessage | Undecodable], *, cursor: Cursor | None = None
+        self, messages: Sequence[InboundMessage | Undecodable | Returned], *, cursor: Cursor | None = None
     ) -> list[Delivered]:
         return await self._intake.deliver(messages, cursor=cursor)
 
@@ -97,6 +99,11 @@ class House:
 
     async def known_places(self, channel: str, account: str) -> list[str]:
         return await self._intake.known_places(channel, account)
+
+    async def where(
+        self, channel: str, account: str, *, came: Sequence[str] = (), sent: Sequence[str] = ()
+    ) -> Mapping[str, Where]:
+        return await self._intake.where(channel, account, came=came, sent=sent)
 
     def alone(self, name: str) -> AbstractAsyncContextManager[Held]:
         return alone(self._database, name, f"{self._holder}-{secrets.token_hex(4)}", self._clock)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import math
+import re
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -20,8 +21,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot import metrics
 from bot.pace import Pace
-from channels.contract import Attachment, Cursor, Delivered, InboundMessage, LeaseLost, Undecodable
-from store import inbox
+from channels.contract import (
+    Attachment,
+    Cursor,
+    Delivered,
+    DeliveryOutcome,
+    InboundMessage,
+    LeaseLost,
+    Returned,
+    Undecodable,
+    Where,
+)
+from store import inbox, letters
 from store.bus import Bus
 from store.database import Database
 from store.errors import DatabaseAway, LeaseGone
@@ -43,7 +54,9 @@ class _Delivery:
 
     items: list[inbox.Incoming]
     unreadable: list[inbox.Unreadable]
-    order: list[bool]  # True: the next of `items`, False: the next of `unreadable`
+    returned: list[letters.CameBack]
+    order: list[type]
+    """Of which of these lists the next is."""
     cursor: Cursor | None
     done: asyncio.Future[list[Delivered]]
 
@@ -79,20 +92,23 @@ class Intake:
         bus: Bus,
         chosen: inbox.Chosen = lambda _: False,
         marks: Marks = lambda text: (text, {}),
+        changed: Callable[[set[int]], Awaitable[None]] | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """`chosen` says which first messages people label (`bot.chance`), `marks` what is more than words."""
+        """`chosen` says which first messages people label (`bot.chance`), `marks` what is more than words; `changed`
+        hears of conversations in which something that we had said came back."""
         self._database = database
         self._bus = bus
         self._chosen = chosen
         self._marks = marks
+        self._changed = changed
         self._clock = clock
         self._waiting: list[_Delivery] = []
         self._news = asyncio.Event()
         self._pace = Pace()
 
     async def deliver(
-        self, messages: Sequence[InboundMessage | Undecodable], *, cursor: Cursor | None = None
+        self, messages: Sequence[InboundMessage | Undecodable | Returned], *, cursor: Cursor | None = None
     ) -> list[Delivered]:
         """Commit these messages with the cursor that stands for them; see `channels.contract.Host`."""
         items = [_incoming(message, self._marks) for message in messages if isinstance(message, InboundMessage)]
@@ -108,8 +124,8 @@ class Intake:
             if isinstance(message, Undecodable)
         ]
         delivery = _Delivery(
-            items, unreadable, [isinstance(message, InboundMessage) for message in messages], cursor,
-            asyncio.get_running_loop().create_future(),
+            items, unreadable, [_came_back(message) for message in messages if isinstance(message, Returned)],
+            [type(message) for message in messages], cursor, asyncio.get_running_loop().create_future(),
         )  # fmt: skip
         self._waiting.append(delivery)
         self._news.set()
@@ -175,26 +191,33 @@ class Intake:
         items = [item for delivery in batch for item in delivery.items]
         unreadable = [item for delivery in batch for item in delivery.unreadable]
 
-        async def keep(connection: AsyncConnection) -> list[inbox.Kept]:
+        returned = [item for delivery in batch for item in delivery.returned]
+
+        async def keep(connection: AsyncConnection) -> tuple[list[inbox.Kept], list[letters.Found]]:
             kept = await inbox.keep(connection, items, now, chosen=self._chosen) if items else []
             if unreadable:
                 await inbox.set_aside(connection, unreadable, now)
+            found = [await letters.come_back(connection, item, now) for item in returned]
             for delivery in batch:
                 if delivery.cursor is not None:
                     move = delivery.cursor
                     await inbox.move_cursor(connection, move.name, move.value, now, token=move.token, under=move.lease)
-            return kept
+            return kept, found
 
-        kept = await self._database.commit("intake", keep)
-        results = iter(kept)
+        kept, found = await self._database.commit("intake", keep)
+        results, back = iter(kept), iter(found)
         for delivery in batch:
-            mine = [next(results) for _ in delivery.items]
+            mine = _delivered(
+                delivery, [next(results) for _ in delivery.items], [next(back) for _ in delivery.returned]
+            )
             if not delivery.done.done():
-                delivery.done.set_result(_delivered(delivery.order, mine))
+                delivery.done.set_result(mine)
         metrics.kept((item.channel, row.outcome) for item, row in zip(items, kept, strict=True))
         news = {row.conversation for row in kept if row.outcome == "new"}
         if news:
             await self._bus.hint("router", news)
+        if self._changed is not None and (changed := {row.conversation for row in found if row.new}):
+            await self._changed(changed)
 
     # --- the rest of `channels.contract.Host` -----------------------------------------------------
 
@@ -206,6 +229,22 @@ class Intake:
         async with self._database.read() as connection:
             return await inbox.known_places(connection, channel, account)
 
+    async def where(
+        self, channel: str, account: str, *, came: Sequence[str] = (), sent: Sequence[str] = ()
+    ) -> dict[str, Where]:
+        ids = {key: message for key in sent if (message := message_of(key))}
+        if not came and not ids:
+            return {}
+        async with self._database.read() as connection:
+            rows = await inbox.places(connection, channel, account, came=[clean(id_) for id_ in came], sent=ids)
+        return {
+            name: Where(
+                place=row.place, thread=row.thread, customer=row.customer, people=row.people,
+                about=row.meta.get("about", {}),
+            )
+            for name, row in rows.items()
+        }  # fmt: skip
+
 
 def _fail(delivery: _Delivery, error: Exception) -> None:
     log.warning("intake failed", error=str(error), messages=len(delivery.items))
@@ -214,24 +253,42 @@ def _fail(delivery: _Delivery, error: Exception) -> None:
         delivery.done.set_exception(told)
 
 
-def _delivered(order: list[bool], kept: list[inbox.Kept]) -> list[Delivered]:
-    rows = iter(kept)
-    found: list[Delivered] = []
-    for readable in order:
-        if readable:
-            row = next(rows)
-            found.append(
-                Delivered(
-                    outcome=row.outcome,
-                    message=row.message,
-                    conversation=row.conversation,
-                    place=row.place,
-                    seq=row.seq,
-                )
-            )
-        else:
-            found.append(Delivered(outcome="quarantined", message=0, conversation=0, place="", seq=0))
-    return found
+def _delivered(delivery: _Delivery, kept: list[inbox.Kept], found: list[letters.Found]) -> list[Delivered]:
+    rows, back = iter(kept), iter(found)
+    return [
+        _of_kept(next(rows)) if kind is InboundMessage else _of_found(next(back)) if kind is Returned else _SET_ASIDE
+        for kind in delivery.order
+    ]
+
+
+_SET_ASIDE: Final = Delivered(outcome="quarantined", message=0, conversation=0, place="", seq=0)
+
+
+def _of_kept(row: inbox.Kept) -> Delivered:
+    return Delivered(
+        outcome=row.outcome, message=row.message, conversation=row.conversation, place=row.place, seq=row.seq
+    )
+
+
+def _of_found(of: letters.Found) -> Delivered:
+    outcome: DeliveryOutcome = "new" if of.new else "duplicate"
+    return Delivered(outcome=outcome, message=of.message, conversation=of.conversation, place=of.place, seq=of.seq)
+
+
+_KEY: Final = re.compile(r"m([1-9][0-9]{0,17})(?:-[0-9]{1,4})?")
+
+
+def message_of(key: str) -> int:
+    """Which row a key of ours stands for (`bot.packing`); 0: it is none."""
+    found = _KEY.fullmatch(key)
+    return int(found[1]) if found else 0
+
+
+def _came_back(item: Returned) -> letters.CameBack:
+    return letters.CameBack(
+        channel=item.channel, account=clean(item.account), external_id=clean(item.external_id)[:200],
+        message=message_of(item.key), reason=one_line(item.reason)[:500], final=item.final,
+    )  # fmt: skip
 
 
 def _incoming(message: InboundMessage, marks: Marks) -> inbox.Incoming:
@@ -239,12 +296,16 @@ def _incoming(message: InboundMessage, marks: Marks) -> inbox.Incoming:
     beside: dict[str, Any] = {}
     ours = message.author.is_us or message.author.is_bot or message.automatic
     if message.kind in ("message", "edit") and not message.attachments and not ours:
-        text, beside = marks(text)
+        text, found = marks(text)
+        # A code proves something about whoever surely wrote it, and about nobody else.
+        beside = {} if message.forgeable or message.of is not None else found
     flags = {
         "us": message.author.is_us,
         "bot": message.author.is_bot,
         "automatic": message.automatic,
         "aside": not message.addressed,
+        "third": message.of is not None,
+        "forgeable": message.forgeable,
         "cut": len(text) > TEXT_AT_MOST,
     }
     meta = {name: True for name, holds in flags.items() if holds}
@@ -265,12 +326,24 @@ def _incoming(message: InboundMessage, marks: Marks) -> inbox.Incoming:
         global_id=message.global_id,
         extra=_storable(message.extra) or None,
         subject=None if message.subject is None else one_line(message.subject)[:1000],
-        meta={**meta, **beside, **({"button": clean(message.button)} if message.button else {}),
+        of=None if message.of is None else clean(message.of),
+        meta={**meta, **_told(message, text), **beside, **({"button": clean(message.button)} if message.button else {}),
               **({"files": len(message.attachments)} if message.attachments else {})} or None,
         reply_to=None if message.reply_to is None else clean(message.reply_to),
         platform_at=message.platform_at,
         files=tuple(_file(attachment) for attachment in message.attachments),
     )  # fmt: skip
+
+
+def _told(message: InboundMessage, text: str) -> dict[str, Any]:
+    """What stands beside the words: all of them, what agents should know, what the adapter wants to be told again."""
+    full = None if message.full is None else clean(message.full)[:TEXT_AT_MOST]
+    found = {
+        "full": full if full != text else None,
+        "notes": [one_line(note)[:500] for note in message.notes[:20]],
+        "about": dict(message.about),
+    }
+    return {name: value for name, value in found.items() if value}
 
 
 def _file(attachment: Attachment) -> inbox.File:

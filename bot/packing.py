@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
-from channels.contract import Address, Attachment, Button, Channel, OutboundMessage, Splits
+from channels.contract import Address, Attachment, Before, Button, Channel, Earlier, OutboundMessage, Splits
 from channels.richtext import RichText
-from store import outbox
+from handoff import texts
+from store import letters, outbox
 from store.database import Database
 from store.outbox import Parcel
+from store.words import case_number
 
 
 class CutDifferently(Exception):
@@ -35,6 +38,9 @@ async def pack(database: Database, channel: Channel, parcel: Parcel) -> Packed:
         CutDifferently: see there.
     """
     text = RichText.from_json(parcel.rich) if parcel.rich else RichText.of(parcel.body)
+    buttons = parcel.buttons
+    if buttons and not channel.capabilities.buttons:
+        text, buttons = text + RichText.of(texts.instead_of_buttons(buttons)), ()
     parts = (list(channel.parts(text)) if isinstance(channel, Splits) else []) or [text]
     done = parcel.parts_done
     if done and parcel.parts != len(parts):
@@ -49,11 +55,13 @@ async def pack(database: Database, channel: Channel, parcel: Parcel) -> Packed:
         text=parts[done],
         kind=parcel.kind,
         author=parcel.author_name,
-        buttons=tuple(Button(id=button["id"], label=button["label"]) for button in parcel.buttons) if last else (),
+        buttons=tuple(Button(id=button["id"], label=button["label"]) for button in buttons) if last else (),
         attachments=await _attachments(database, parcel) if first else (),
         reply_to=parcel.reply_to if first else None,
         attempt=parcel.attempts,
         part=done + 1,
+        automatic=parcel.author != "agent",
+        before=await _before(database, parcel) if channel.capabilities.letters else None,
     )
     return Packed(message=message, parts=len(parts))
 
@@ -66,6 +74,29 @@ def address_of(parcel: Parcel) -> Address:
         recipient=parcel.recipient,
         public=parcel.public,
         extra=parcel.extra,
+    )
+
+
+async def _before(database: Database, parcel: Parcel) -> Before:
+    async with database.read() as connection:
+        past = await letters.past(connection, parcel.conversation_id, before=parcel.seq, now=datetime.now(UTC))
+    said = [(row["meta"] or {}, row) for row in past.said]
+    return Before(
+        subject=past.subject,
+        case=None if past.case_id is None else case_number(past.case_id),
+        said=tuple(
+            Earlier(
+                external_id=row["external_id"],
+                author=row["author"],
+                name=row["author_name"],
+                text=meta.get("masked", row["body"]),
+                at=row["created_at"],
+                about=meta.get("about", {}),
+            )
+            for meta, row in said
+        ),
+        automatic_here=past.automatic_here,
+        automatic_elsewhere=past.automatic_elsewhere,
     )
 
 

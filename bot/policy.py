@@ -37,6 +37,8 @@ class Said:
     """A revision of a message that the machine has already dealt with."""
     before_return: bool = False
     """Written before a person gave the conversation back to the machine."""
+    third: bool = False
+    """Not the customer wrote it, but somebody who answers in their conversation."""
     link: Literal["code", "command", "words"] | None = None
     """A code that proves another address, or a request for one."""
 
@@ -234,6 +236,9 @@ def _of_words(
             grave, "asked for a person"
         )
         return _hand_off(rest, ends, reason, tier=grave, acknowledge=grave, said=said)
+    if any(message.third for message in rest):
+        return _hand_off(rest, ends, "somebody else wrote in this conversation", tier=said.tier if said else "unknown",
+                         sla=_sla(said.tier) if said else "unknown", acknowledge="unknown", said=said)  # fmt: skip
     if "helped:no" in buttons:
         return _hand_off(rest, ends, NOT_HELPED, tier="howto", acknowledge="not_helped", said=said)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Mapping
 from typing import Any
 
 from bot.channel_tables import without_secrets
 from bot.settings import Settings, SettingsError
 from channels import registry
-from channels.contract import Channel
+from channels.contract import Channel, Signs
 from channels.web.channel import NAME as WEB
 
 Presences = dict[tuple[str, str], Channel]
@@ -31,6 +32,9 @@ def make_all(settings: Settings, secret: bytes) -> Presences:
             faults += error.faults
     if faults:
         raise SettingsError(faults)
+    for (name, account), channel in made.items():
+        if isinstance(channel, Signs):
+            channel.sign_with(hmac.digest(secret, f"warmline {name} {account}".encode(), "sha256"))
     return made
 
 

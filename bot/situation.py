@@ -84,6 +84,7 @@ def _said(message: MessageRow, burst: Burst) -> Said:
         bot=bool(message.meta.get("bot")),
         automatic=bool(message.meta.get("automatic")),
         addressed=not message.meta.get("aside"),
+        third=bool(message.meta.get("third")),
         edits_decided=message.kind == "edit" and any(row.end not in UNDECIDED for row in earlier),
         before_return=message.seq <= burst.conversation.returned_seq,
         link="code" if PROOF in message.meta else message.meta.get(ASKS),

@@ -8,7 +8,8 @@ which platform it is.
     ├── TemporaryFailure    not sent; try again, not before `retry_after` seconds
     ├── PermanentFailure    not sent and never will be: blocked, deleted, refused
     ├── Unsupported         the platform has no such thing; send something simpler
-    └── UnknownOutcome      may have been sent; only `Reconciles.reconcile` may say
+    ├── UnknownOutcome      may have been sent; only `Reconciles.reconcile` may say
+    └── Withheld            not sent, on purpose, and nobody has to look at it
 """
 
 from __future__ import annotations
@@ -94,6 +95,33 @@ class InboundMessage:
     """The external id is unique in the whole account, not just in its place (client-made UUIDs)."""
     extra: Mapping[str, Any] = field(default_factory=dict)
     """What the adapter needs to answer in the same place; JSON, small, no secrets."""
+    of: str | None = None
+    """External id of the customer whose conversation this is, where the author is somebody else: a third person who
+    answers there. `Host.where` has told it. It is kept there under the author's own name, and makes nobody one."""
+    forgeable: bool = False
+    """Nobody vouches for who wrote this: it proves nothing about them."""
+    full: str | None = None
+    """All that was written, where `text` leaves out what it quotes or how it is signed."""
+    notes: tuple[str, ...] = ()
+    """What an agent should know of this message, a sentence each: who else got it, that it may be forged."""
+    about: Mapping[str, Any] = field(default_factory=dict)
+    """What the adapter wants to be told of this very message again (`Where`, `Earlier`); JSON, small, no secrets."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Returned:
+    """A message of ours that its platform had taken, and could not bring: it came back, or is late."""
+
+    channel: str
+    account: str
+    external_id: str
+    """Of what brought the news; the same news twice changes nothing."""
+    key: str
+    """`OutboundMessage.key` of what came back."""
+    reason: str
+    """For an agent: to whom, and why not."""
+    final: bool = True
+    """False: it may still arrive."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +164,20 @@ class Delivered:
     seq: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Where:
+    """In which conversation a message is kept, and among whom."""
+
+    place: str
+    thread: str | None
+    customer: str
+    """External id of whose conversation it is."""
+    people: frozenset[str]
+    """External ids of all who have written there."""
+    about: Mapping[str, Any] = field(default_factory=dict)
+    """Of a message that came in: what its adapter has said of it."""
+
+
 # --- what goes out ---------------------------------------------------------------------------
 
 
@@ -161,6 +203,34 @@ class Address:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Earlier:
+    """One message that stands before another in its conversation."""
+
+    external_id: str | None
+    author: str
+    """customer | bot | agent | system"""
+    name: str
+    text: str
+    at: datetime
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Before:
+    """What a letter refers to. The same message has the same before it at every attempt, but for edits."""
+
+    subject: str | None
+    case: str | None
+    """The number of the newest case, for people to read."""
+    said: tuple[Earlier, ...]
+    """The last ones, oldest first: what came in, and what has left."""
+    automatic_here: int = 0
+    """How many automatic messages have left in this conversation within the hour before."""
+    automatic_elsewhere: int = 0
+    """How many to the same customer in others."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OutboundMessage:
     """One thing that we say. `key` is the same at every attempt: pass it to the platform where it takes one."""
 
@@ -178,6 +248,10 @@ class OutboundMessage:
     """Of this send: of this part, where a text goes in several."""
     part: int = 1
     """Which part of a longer text this is, where the channel `Splits`: the key of each is its own."""
+    automatic: bool = False
+    """No person says this."""
+    before: Before | None = None
+    """Of channels that write letters: what was said before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,6 +296,10 @@ class UnknownOutcome(ChannelError):
     """The request left, the answer did not come back: sent or not, we cannot tell."""
 
 
+class Withheld(ChannelError):
+    """Not sent, on purpose: an automatic message to who must not get one. The row ends as cancelled."""
+
+
 class LeaseLost(ChannelError):
     """Another process reads this stream now; stop, deliver nothing more."""
 
@@ -252,6 +330,14 @@ class Capabilities:
     idempotent_within: float = 120.0
     """Seconds for which the platform remembers a key, at least. What has been unclear for longer is never sent again
     without a person's word."""
+    letters: bool = False
+    """What is sent quotes what was said before it (`OutboundMessage.before`)."""
+    patience: float = 60.0
+    """Seconds for which a message that is certainly not sent is tried again, before a person is asked. Where that is
+    longer than a minute tries come further and further apart, an hour at most."""
+    repeats: int = 0
+    """So often an unclear send is made again with the same key, where the platform neither drops a second copy nor can
+    say whether it has the first, but whoever gets both can tell that they are one."""
     sends_per_second: float | None = None
     """Of the whole account; None: no limit known. The house keeps to it, over all processes, and spaces sends evenly:
     at 20 a second one leaves each 50 ms. Each part of a text is a send. What has to wait loses no try, and the
@@ -282,7 +368,7 @@ class Host(Protocol):
 
     async def deliver(
         self,
-        messages: Sequence[InboundMessage | Undecodable],
+        messages: Sequence[InboundMessage | Undecodable | Returned],
         *,
         cursor: Cursor | None = None,
     ) -> list[Delivered]:
@@ -299,6 +385,13 @@ class Host(Protocol):
 
     async def known_places(self, channel: str, account: str) -> list[str]:
         """Places with a conversation, the latest first: where to look for what was missed."""
+        ...
+
+    async def where(
+        self, channel: str, account: str, *, came: Sequence[str] = (), sent: Sequence[str] = ()
+    ) -> Mapping[str, Where]:
+        """Of these messages those that are kept: `came` are external ids that are unique in the whole account, `sent`
+        keys of ours. Whoever may have chosen the ids has proven nothing by it."""
         ...
 
 
@@ -508,6 +601,14 @@ class Backfills(Protocol):
 class Rereads(Protocol):
     def reread(self, external_id: str, raw: bytes) -> Sequence[InboundMessage]:
         """Decode a quarantined payload again, after a repair. Raises `ValueError` if it still cannot be read."""
+        ...
+
+
+@runtime_checkable
+class Signs(Protocol):
+    def sign_with(self, key: bytes) -> None:
+        """A secret of this account alone, the same at every start, by which it can tell its own names from forgeries.
+        Called once, before `start`."""
         ...
 
 

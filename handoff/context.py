@@ -133,6 +133,8 @@ def _described(row: MessageRow, more: dict[str, Any]) -> dict[str, Any]:
         "sent_at": more.get("sent_at"),
         "mailed_at": row.meta.get("mailed_at"),
         "mail_error": row.meta.get("mail_error"),
+        "full": row.meta.get("full"),  # with what it quotes and how it is signed, where that is more
+        "notes": row.meta.get("notes", []),
     }
 
 

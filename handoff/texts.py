@@ -6,7 +6,7 @@ sentence is another one then.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -20,6 +20,7 @@ SURVEY_BUTTONS: Final = (
     {"id": "survey:fair", "label": "Fair"},
     {"id": "survey:poor", "label": "Poor"},
 )
+_BY_WORDS: Final = "To answer this, write back: {labels}."
 DID_THIS_HELP: Final = "Did this help?"
 GREETING: Final = "Hello, you have reached {company}. Tell us what you need, in your own words."
 I_AM_A_BOT: Final = "Yes, I am {bot}, the automatic part of {company}. A person is one tap away."
@@ -286,3 +287,8 @@ def mail_text(replies: Sequence[tuple[str, str]], *, company: str, case: str, li
         f"You get this because your address was given in a chat with {company}, and the answer was not read there. "
         "If that was not you, ignore this mail.\n"
     )
+
+
+def instead_of_buttons(buttons: Sequence[Mapping[str, str]]) -> str:
+    """What stands below a message where nothing can be tapped."""
+    return _BY_WORDS.format(labels=" / ".join(button["label"] for button in buttons))

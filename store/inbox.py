@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -82,6 +82,8 @@ class Incoming:
     end: str | None = None
     """Decided already at intake (an echo): kept, never routed."""
     end_reason: str | None = None
+    of: str | None = None
+    """Whose conversation it is, if not the author's."""
 
     @cached_property
     def proven(self) -> str | None:
@@ -94,7 +96,7 @@ class Incoming:
 
     @cached_property
     def conversation_key(self) -> str:
-        return digest(self.channel, self.account, self.place, self.thread, self.author_id)
+        return digest(self.channel, self.account, self.place, self.thread, self.of or self.author_id)
 
     @cached_property
     def origin(self) -> str:
@@ -466,6 +468,9 @@ async def _conversations(
         # The place has been opened to others. It never counts as closed again: who reads along is not known.
         await connection.execute(update(conversation).where(conversation.c.id.in_(now_public)).values(public=True))
     missing = [wanted[key] for key in sorted(wanted) if key not in found]
+    if any(item.of is not None for item in missing):
+        raise ValueError("somebody answers in a conversation that is not here")
+    await _join(connection, [item for item in items if item.of is not None], found, identities, now)
     if not missing:
         return found
     owners = await _owners(connection, [identities[item.identity_key] for item in missing])
@@ -496,6 +501,23 @@ async def _conversations(
         members.append({"conversation_id": conversation_id, "identity_id": identity_id, "joined_at": now})
     await connection.execute(insert(participant), members)
     return found
+
+
+async def _join(
+    connection: AsyncConnection,
+    items: list[Incoming],
+    conversations: Mapping[str, Mapping[str, Any]],
+    identities: Mapping[str, _Who],
+    now: datetime,
+) -> None:
+    """Third persons have written there, too."""
+    rows = {
+        (conversations[item.conversation_key]["id"], identities[item.identity_key].id): {"joined_at": now}
+        for item in items
+    }
+    if rows:
+        values = [{"conversation_id": key[0], "identity_id": key[1], **row} for key, row in sorted(rows.items())]
+        await connection.execute(upsert(connection)(participant).on_conflict_do_nothing(), values)
 
 
 async def _owners(connection: AsyncConnection, people: list[_Who]) -> dict[int, int]:
@@ -549,6 +571,57 @@ async def _later_revisions(
         if item.kind in ("text", "edit")
         and item.revision < max(edited_in_batch.get(item.origin, 0), kept.get(item.origin, 0))
     }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a message is kept, and who has written there."""
+
+    place: str
+    thread: str | None
+    customer: str
+    people: frozenset[str]
+    meta: Mapping[str, Any]
+
+
+async def places(
+    connection: AsyncConnection, channel: str, account: str, *, came: Collection[str], sent: Mapping[str, int]
+) -> dict[str, Place]:
+    """Of messages that came in, by external id (of those unique in the account), and of those that went out, by key."""
+    origins = {digest(digest(channel, account, None, id_), 0): id_ for id_ in came}
+    query = (
+        select(
+            message.c.id, message.c.dedupe, message.c.direction, message.c.meta, conversation.c.id.label("there"),
+            conversation.c.place, conversation.c.thread, conversation.c.recipient,
+        )
+        .join(conversation, conversation.c.id == message.c.conversation_id)
+        .where(
+            conversation.c.channel == channel,
+            conversation.c.account == account,
+            or_(message.c.dedupe.in_(origins), message.c.id.in_(set(sent.values()))),
+        )
+    )  # fmt: skip
+    rows = (await connection.execute(query)).mappings().all()
+    people: dict[int, set[str]] = {row["there"]: {row["recipient"]} for row in rows}
+    if people:
+        those = (
+            select(participant.c.conversation_id, identity.c.external_id)
+            .join(identity, identity.c.id == participant.c.identity_id)
+            .where(participant.c.conversation_id.in_(people))
+        )
+        for there, external_id in await connection.execute(those):
+            people[there].add(external_id)
+    found: dict[str, Place] = {}
+    for row in rows:
+        place = Place(
+            place=row["place"], thread=row["thread"], customer=row["recipient"],
+            people=frozenset(people[row["there"]]), meta=row["meta"] or {},
+        )  # fmt: skip
+        if row["direction"] == "out":
+            found |= {key: place for key, id_ in sent.items() if id_ == row["id"]}
+        elif row["dedupe"] in origins:
+            found[origins[row["dedupe"]]] = place
+    return found
 
 
 async def set_aside(connection: AsyncConnection, items: Iterable[Unreadable], now: datetime) -> None:

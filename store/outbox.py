@@ -5,8 +5,10 @@ held/queued ──fence fails──> cancelled
 sending ──> sent                    the platform took it
 sending ──> queued                  certainly not sent, tried again
 sending ──> failed | parked         certainly not sent, and never will be | not within its time
+sending ──> cancelled               kept back on purpose: an automatic message to who must not get one
 sending ──> unknown                 cut off, timed out, or its holder died
 unknown ──reconciled──> sent | queued
+sent ──> failed                     its platform brought it back (a bounce)
 failed | unknown | parked ──an agent──> queued
 
 A text that is too long for one message of its platform leaves in parts. The row remembers how many have arrived
@@ -100,7 +102,7 @@ class Line:
     since: datetime
 
 
-SettledAs = Literal["sent", "queued", "failed", "parked", "unknown"]
+SettledAs = Literal["sent", "queued", "failed", "parked", "unknown", "cancelled"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

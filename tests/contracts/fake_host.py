@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
-from channels.contract import Cursor, Delivered, InboundMessage, LeaseLost, Undecodable
+from channels.contract import Cursor, Delivered, InboundMessage, LeaseLost, Returned, Undecodable, Where
 
 PATIENCE = 20.0
 """Seconds a test waits for something that should come at once."""
@@ -54,6 +54,9 @@ class FakeHost:
         self._rights: dict[str, asyncio.Lock] = {}
         self._scopes: dict[str, asyncio.Timeout] = {}
         self.lease_lost = False
+        self.sent: dict[str, Where] = {}
+        """Where our own messages stand, by key: for tests in which something answers them."""
+        self.returned: list[Returned] = []
         self._failures: list[bool] = []
         self._kept: dict[Identity, _Kept] = {}
         self._seqs: dict[Identity, list[int]] = {}
@@ -62,7 +65,7 @@ class FakeHost:
     # --- Host ---
 
     async def deliver(
-        self, messages: Sequence[InboundMessage | Undecodable], *, cursor: Cursor | None = None
+        self, messages: Sequence[InboundMessage | Undecodable | Returned], *, cursor: Cursor | None = None
     ) -> list[Delivered]:
         self.attempts += 1
         await self._tell()
@@ -90,6 +93,20 @@ class FakeHost:
     async def known_places(self, channel: str, account: str) -> list[str]:
         found = {m.place for m in self.messages if (m.channel, m.account) == (channel, account)}
         return sorted(found)
+
+    async def where(
+        self, channel: str, account: str, *, came: Sequence[str] = (), sent: Sequence[str] = ()
+    ) -> dict[str, Where]:
+        found = {key: self.sent[key] for key in sent if key in self.sent}
+        for message in self.messages:
+            if message.external_id in came and (message.channel, message.account) == (channel, account):
+                customer = message.of or message.author.external_id
+                there = [other for other in self.messages if other.place == message.place]
+                people = frozenset({customer, *(other.author.external_id for other in there)})
+                found[message.external_id] = Where(
+                    place=message.place, thread=message.thread, customer=customer, people=people, about=message.about
+                )
+        return found
 
     @asynccontextmanager
     async def alone(self, name: str) -> AsyncIterator[FakeTenure]:
@@ -148,7 +165,11 @@ class FakeHost:
         if self.lease_lost or stale:
             raise LeaseLost("another process holds this stream")
 
-    def _keep(self, message: InboundMessage | Undecodable) -> Delivered:
+    def _keep(self, message: InboundMessage | Undecodable | Returned) -> Delivered:
+        if isinstance(message, Returned):
+            new = message not in self.returned
+            self.returned += [message] if new else []
+            return Delivered(outcome="new" if new else "duplicate", message=1, conversation=1, place="", seq=1)
         identity, words = _identity(message), _words(message)
         if before := self._kept.get(identity):
             return replace(before.result, outcome="duplicate" if before.words == words else "conflict")

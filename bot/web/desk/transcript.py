@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 from channels.richtext import RichText, Span
 from handoff import texts
 from handoff.reach import masked
+from store.outbox import STOPPED
 
 PAGE: Final = 50
 """Messages that are shown at once; older ones come by page."""
@@ -94,6 +95,8 @@ class Said:
     pieces: tuple[Piece, ...] = ()
     rich: tuple[Part, ...] = ()
     quoted: str = ""
+    whole: str = ""
+    """With what it quotes, where `pieces` leave that out."""
     lines: int = 0
     pressed: str | None = None
     """What the customer has answered to the buttons of this message."""
@@ -101,6 +104,8 @@ class Said:
     asked: str = "Answered:"
     is_tap: bool = False
     hint: str | None = None
+    notes: tuple[str, ...] = ()
+    """What an agent should know of it: who else got it, that it may be forged."""
     files: tuple[Mapping[str, Any], ...] = ()
     delivery: Delivery | None = None
     open: bool = False
@@ -223,12 +228,14 @@ def _said(
         pieces=() if rich else tuple(pieces(text, scene.deciding if mark else "")),
         rich=rich,
         quoted=quoted,
+        whole=str(row.get("full") or ""),
         lines=sum(max(1, math.ceil(len(line) / _LINE)) for line in text.split("\n")),
         pressed=pressed,
         offered=tuple(labels.values()),
         asked=texts.DID_THIS_HELP if pressed in _HELPED else "Answered:",
         is_tap=row["kind"] == "button",
         hint=_hint(row),
+        notes=tuple(plain_name(note) for note in row.get("notes", ())),
         files=tuple(_file(file) for file in scene.files.get(row["seq"], ())),
         delivery=delivery,
         open=_is_open(row, scene, asks=bool(labels) and pressed is None and not any(map(_came_in, later))),
@@ -320,6 +327,8 @@ def _delivery(row: Mapping[str, Any], scene: Scene, last_seen: int) -> Delivery 
         case "sent":
             if row["seq"] == last_seen and scene.seen_at is not None:
                 return Delivery(state="seen", words=f"Seen {scene.clock(scene.seen_at)}")
+            if reason:
+                return Delivery(state="queued", words=f"Not there yet{reason}")
             if not by_people:
                 return None
             seen = row["seq"] <= scene.seen_seq
@@ -340,6 +349,8 @@ def _delivery(row: Mapping[str, Any], scene: Scene, last_seen: int) -> Delivery 
         case "cancelled" if done:
             words = f"Only {done} of {parts} parts arrived: a person took over before the rest left"
             return Delivery(state="cancelled", words=words)
+        case "cancelled" if row["error"] not in (None, STOPPED):
+            return Delivery(state="cancelled", words=f"Not sent{reason}")
         case "cancelled":
             return Delivery(state="cancelled", words="Never sent: a person took over before it left")
         case _:
@@ -487,6 +498,10 @@ def _told(kind: str, who: str, data: Mapping[str, Any], scene: Scene) -> tuple[s
         case "not_mailed":
             why = "no address is known" if data.get("why") == "no_address" else "mail is not set up"
             return f"Unread, and {why}: it waits in the chat", "mail"
+        case "came_back":
+            return f"A mail came back: {data.get('error')}", "mail"
+        case "is_late":
+            return f"A mail is late: {data.get('error')}", "mail"
         case "linked":
             how = "the same proven address" if data.get("how") == "profile" else "proved by a code"
             return f"Linked with {_other(data)}: {how}", "check"
