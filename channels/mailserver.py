@@ -86,6 +86,8 @@ class MailServer:
     password: str | None = None
     token: str | None = None
     """An OAuth2 access token, shown instead of the password (XOAUTH2)."""
+    plain: bool = False
+    """Nothing is encrypted, also where we sign in: for a server on this machine."""
 
     @property
     def here(self) -> bool:
@@ -100,7 +102,7 @@ class MailServer:
     @property
     def start_tls(self) -> bool | None:
         """True: or nothing is said; None: if it is offered; False: never."""
-        if self.tls:
+        if self.tls or (self.plain and self.here):
             return False
         if self.user is not None:
             return True

@@ -13,7 +13,7 @@ import logging
 import ssl
 import subprocess
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from email.message import EmailMessage
@@ -49,7 +49,8 @@ class PostOffice:
     """What arrived, and how the next ones are answered.
 
     `rcpt`, `data`: answers to give instead of 250, one for each mail. `cut`: so many mails are taken, and the
-    connection is cut before the answer. `slow`: seconds before the answer to a mail. `user`: who may sign in.
+    connection is cut before the answer; with `mute` none comes. `slow`: seconds before the answer to a mail. `user`:
+    who may sign in, also without encryption if the server is `plain`.
     """
 
     port: int = 0
@@ -60,10 +61,26 @@ class PostOffice:
     rcpt: list[str] = field(default_factory=list)
     data: list[str] = field(default_factory=list)
     cut: int = 0
+    mute: int = 0
+    plain: bool = False
     slow: float = 0.0
     user: tuple[str, str] | None = None
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
     encrypted: list[bool] = field(default_factory=list)
+    listen: Callable[[int], Awaitable[asyncio.Server]] | None = None
+    server: asyncio.Server | None = None
+
+    async def open(self) -> None:
+        """Take connections, at the same port again."""
+        if self.server is None and self.listen is not None:
+            self.server = await self.listen(self.port)
+            self.port = self.server.sockets[0].getsockname()[1]
+
+    async def shut(self) -> None:
+        """Nobody listens any more; who is here may finish."""
+        if self.server is not None:
+            self.server.close()
+            self.server = None
 
     @property
     def url(self) -> str:
@@ -97,6 +114,9 @@ class PostOffice:
         if self.cut:
             self.cut -= 1
             server.transport.abort()
+        if self.mute:
+            self.mute -= 1
+            await asyncio.Event().wait()
         return "250 kept"
 
     def sign_in(self, server: Any, session: Any, envelope: Any, mechanism: str, given: Any) -> AuthResult:
@@ -119,25 +139,27 @@ async def post_office(
             enable_SMTPUTF8=True,
             tls_context=None if smtps else tls,
             auth_required=False,
-            auth_require_tls=not smtps,
+            auth_require_tls=not smtps and not office.plain,
             authenticator=office.sign_in if office.user else None,
             loop=asyncio.get_running_loop(),
         )
         made.append(server)
         return server
 
-    listening = await asyncio.get_running_loop().create_server(
-        connection, "127.0.0.1", port, ssl=tls if smtps else None
-    )
-    office.port = listening.sockets[0].getsockname()[1]
+    office.port, office.listen = port, functools.partial(_listen, connection, tls if smtps else None)
+    await office.open()
     try:
         yield office
     finally:
-        listening.close()
+        await office.shut()
         for server in made:
             if server.transport is not None:
                 server.transport.abort()
         await asyncio.sleep(0.01)
+
+
+async def _listen(connection: Callable[[], SMTP], tls: ssl.SSLContext | None, port: int) -> asyncio.Server:
+    return await asyncio.get_running_loop().create_server(connection, "127.0.0.1", port, ssl=tls)
 
 
 @functools.cache

@@ -1,0 +1,58 @@
+"""What is wrong with one mailbox's settings, and where that is mended. No mail is sent."""
+
+from __future__ import annotations
+
+import ssl
+
+from channels import smtp
+from channels.email_mailbox import LoginError, Mailbox
+from channels.email_receiving import Connection, said
+from channels.email_settings import EmailSettings
+from channels.email_tokens import NoToken, Tokens
+
+
+async def check(settings: EmailSettings, tokens: Tokens, tls: ssl.SSLContext) -> list[str]:
+    """One sentence for each fault; none: everything is as it should be."""
+    try:
+        token = await tokens.current()
+    except NoToken as error:
+        return [f"No access token for {settings.account}: {error}. Correct token_url, client_id and the secrets."]
+    inbox = await _inbox(settings, tls, token)
+    return [*inbox, *await _outbox(settings, tls, token)]
+
+
+async def _inbox(settings: EmailSettings, tls: ssl.SSLContext, token: str | None) -> list[str]:
+    where = f"The mailbox of {settings.account} at {settings.imap_host}"
+    mailbox = Mailbox(settings, tls, token)
+    connection = Connection(mailbox)
+    wrong: list[str] = []
+    try:
+        await connection.do(mailbox.open)
+        if settings.move_to and settings.move_to not in await connection.do(mailbox.folders):
+            wrong.append(f"{where} has no folder {settings.move_to!r}: make it, or correct move_to of channel email.")
+    except LoginError:
+        wrong.append(f"{where} does not accept user and password (or token): correct user and password.")
+    except ssl.SSLCertVerificationError as error:
+        wrong.append(f"{where} shows a certificate that is not good ({error.verify_message}): correct imap_host, "
+                     "or name your authority with ca_file.")  # fmt: skip
+    except Exception as error:
+        wrong.append(
+            f"{where} cannot be opened ({said(error)}): correct imap_host, imap_port, imap_security or folder."
+        )
+    finally:
+        await connection.close(politely=not wrong)
+    return wrong
+
+
+async def _outbox(settings: EmailSettings, tls: ssl.SSLContext, token: str | None) -> list[str]:
+    patience = smtp.Patience(connect=settings.connect_timeout, whole=settings.timeout)
+    try:
+        await smtp.check(
+            settings.mail_server(token), settings.address, helo=settings.domain, tls=tls, patience=patience
+        )
+    except smtp.NotTaken as error:
+        return [
+            f"Mail of {settings.account} does not leave over {settings.smtp_host}: {str(error).rstrip('.')}. Correct "
+            "smtp_host, smtp_port, smtp_security, smtp_user or smtp_password."
+        ]
+    return []

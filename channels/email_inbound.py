@@ -1,0 +1,314 @@
+"""What a mail means to the house: whose it is, in which conversation, whether a machine wrote it.
+
+A mail belongs to a conversation if it bears a name that we have signed, or answers a mail of somebody who has written
+there. Never by a number in its subject, and never because two strangers answer the same mail.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from channels import filetypes
+from channels.contract import Attachment, Author, Host, InboundMessage, Returned, Undecodable, Where
+from channels.email_names import Names
+from channels.email_settings import EmailSettings
+from channels.email_trust import Word, vouched
+from channels.mail.reading import Mail, MailFile
+from channels.mailserver import address
+
+NAME: Final = "email"
+REFUSED: Final = "refused:"
+"""In an attachment's `reference`: it was not kept, and why."""
+REFERENCES: Final = 20
+"""Ids that are looked up and named again: the first, and the last."""
+LOGO: Final = 20_000
+"""Bytes; a smaller picture inside a mail is a signature's."""
+FILES: Final = 20
+SHOWN: Final = 10
+"""Other addresses that are shown."""
+_ANSWERS: Final = re.compile(
+    r"\s*(?:re|aw|sv|antw|odp|r|tr|rv|wg|fw|fwd|vs|回复|答复)\s*(?:\[\d+\])?\s*[:\uff1a]", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Came:
+    """One mail, understood as far as that goes without its house."""
+
+    message: InboundMessage | Returned | Undecodable | None = None
+    """None: nothing for the house."""
+    ignored: str = ""
+    """Why not, in a word or two that can be counted."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Thread:
+    """Where a mail belongs to."""
+
+    place: str
+    of: str | None = None
+    notes: list[str] = field(default_factory=list)
+    new: bool = False
+    signed: bool = False
+    """It bears a name of ours."""
+
+
+class Inbound:
+    """One account's."""
+
+    def __init__(self, settings: EmailSettings, names: Names) -> None:
+        self._settings = settings
+        self._names = names
+
+    async def read(self, host: Host, mail: Mail, raw: bytes, *, cut: int = 0) -> Came:
+        """What this mail is. `cut`: its whole size, if only its beginning was read."""
+        fields, envelope = mail.fields, mail.envelope
+        if not mail.fingerprint:
+            return Came(message=self._unreadable(raw, fields["error"] or "it cannot be read"))
+        sender = str(fields["from"]["address"]).strip().lower()
+        own = fields["message_id"] or f"sha256:{mail.fingerprint}"
+        said = [name for name in (fields["in_reply_to"], *_ends(fields["references"])) if name]
+        bounce = fields["bounce"]
+        ids = [*([bounce["message_id"]] if bounce and bounce["message_id"] else []), *said]
+        tokens = self._names.tokens(ids=ids, addresses=_addresses(fields, envelope))
+        found = await host.where(
+            NAME, self._settings.account, came=list(dict.fromkeys([own, *said])), sent=[token.key for token in tokens]
+        )
+        signed = [(token, where) for token in tokens if (where := self._names.holds(token, found)) is not None]
+        if fields["auto"] == "bounce":
+            return self._bounced(bounce or {}, own, mail.fingerprint, signed[0][0].key if signed else None)
+        if reason := self._is_ours(mail, sender):
+            return Came(ignored=reason)
+        if "@" not in sender:
+            return Came(message=self._unreadable(raw, "it has no sender who could be answered"))
+        word = vouched(envelope.get("authentication_results", ()), self._settings.authserv_id, sender)
+        digest = _digest(mail, sender)
+        before = found.get(own)
+        if before is not None and before.about.get("digest") != digest:
+            own, before = f"{own}#{digest}", None
+        thread = self._thread(sender, own, word, before, [where for _, where in signed], said, found)
+        return Came(message=self._message(mail, sender, own, word, digest, thread, cut))
+
+    def alone(self, mail: Mail, raw: bytes) -> InboundMessage | None:
+        """A mail that could not be read before, without a house that knows its conversation: it begins one.
+
+        Raises:
+            ValueError: it still cannot be read.
+        """
+        sender = str(mail.fields["from"]["address"]).strip().lower()
+        if not mail.fingerprint or "@" not in sender:
+            raise ValueError(mail.fields["error"] or "it has no sender who could be answered")
+        if mail.fields["auto"] == "bounce" or self._is_ours(mail, sender):
+            return None
+        own = mail.fields["message_id"] or f"sha256:{mail.fingerprint}"
+        thread = _Thread(place=self._new_place(own, sender), new=True)
+        word = vouched(mail.envelope.get("authentication_results", ()), self._settings.authserv_id, sender)
+        return self._message(mail, sender, own, word, _digest(mail, sender), thread, 0)
+
+    # --- which conversation ---
+
+    def _thread(
+        self,
+        sender: str,
+        own: str,
+        word: Word,
+        before: Where | None,
+        signed: Sequence[Where],
+        said: Sequence[str],
+        found: Mapping[str, Where],
+    ) -> _Thread:
+        if before is not None:  # it was here already
+            of = before.customer if before.customer != sender else None
+            return _Thread(place=before.place, of=of, new=bool(before.about.get("new")), signed=bool(signed))
+        if signed:
+            where = next((where for where in signed if sender in where.people), signed[0])
+            thread = _Thread(place=where.place, signed=True)
+            if sender != where.customer:
+                thread.of = where.customer
+                thread.notes.append(
+                    f"Not from {where.customer}: {sender} answers here, with a mail that was meant for them."
+                )
+            return thread
+        if word != "fail":
+            for name in said:
+                known = found.get(name)
+                if known is not None and sender in known.people:
+                    return _Thread(place=known.place, of=known.customer if known.customer != sender else None)
+        return _Thread(place=self._new_place(own, sender), new=True)
+
+    def _new_place(self, own: str, sender: str) -> str:
+        said = "\x1f".join((self._settings.account, own, sender)).encode("utf-8", "replace")
+        return "t" + base64.b32encode(hashlib.blake2b(said, digest_size=10).digest()).decode().lower()
+
+    def _is_ours(self, mail: Mail, sender: str) -> str:
+        """Why this is our own mail, come back; empty: it is not."""
+        if self._settings.is_ours(sender):
+            return "from our own address"
+        if mail.fields["message_id"] and self._names.tokens(ids=[mail.fields["message_id"]], addresses=()):
+            return "our own mail"
+        if any(self._settings.address in loop.lower() for loop in mail.envelope.get("loops", ())):
+            return "a loop"
+        return ""
+
+    # --- what it says ---
+
+    def _message(
+        self, mail: Mail, sender: str, own: str, word: Word, digest: str, thread: _Thread, cut: int
+    ) -> InboundMessage:
+        fields, settings = mail.fields, self._settings
+        auto = fields["auto"]
+        if thread.signed and auto in ("list", "bulk"):
+            auto = None  # who answers us is a person, whatever their mail passes through
+        text, full = fields["reply"], fields["text"]
+        subject = str(fields["subject"]).strip()
+        if thread.new and subject and not _ANSWERS.match(subject) and not text.startswith(subject):
+            text, full = f"{subject}\n\n{text}".strip(), f"{subject}\n\n{full}".strip()
+        about: dict[str, Any] = {
+            "id": fields["message_id"], "refs": _ends(fields["references"]), "word": word, "digest": digest,
+            "subject": subject[:300], "new": thread.new, "auto": auto,
+        }  # fmt: skip
+        return InboundMessage(
+            channel=NAME,
+            account=settings.account,
+            place=thread.place,
+            author=Author(
+                external_id=sender,
+                name=str(fields["from"]["name"]),
+                email=_reachable(sender),
+                email_verified=word == "pass" and settings.trust_senders,
+            ),
+            external_id=own,
+            global_id=True,
+            text=text,
+            full=full if full != text else None,
+            attachments=() if cut else self._files(mail.files),
+            automatic=auto is not None,
+            reply_to=fields["in_reply_to"],
+            platform_at=_moment(fields["date"]),
+            subject=subject or None,
+            of=thread.of,
+            forgeable=word != "pass",
+            notes=(*thread.notes, *self._notes(mail, sender, own, word, cut)),
+            about={name: value for name, value in about.items() if value},
+        )
+
+    def _notes(self, mail: Mail, sender: str, own: str, word: Word, cut: int) -> list[str]:
+        fields, settings = mail.fields, self._settings
+        notes = []
+        if word == "fail":
+            notes.append(f"This may be forged: the domain of {sender} says that it is not theirs (DMARC).")
+        elif word == "none" and settings.authserv_id:
+            notes.append(f"Nobody vouches that this is from {sender}.")
+        others = _others([*fields["to"], *fields["cc"]], lambda each: settings.is_ours(each) or each == sender)
+        if others:
+            notes.append(f"Also to {others}. They do not get our answers.")
+        elsewhere = _others(mail.envelope.get("reply_to", ()), lambda each: each == sender)
+        if elsewhere:
+            notes.append(f"Asks for answers to {elsewhere}. Our answers go to {sender}.")
+        if "#" in own and fields["message_id"] and own != fields["message_id"]:
+            notes.append("Another mail with the same Message-ID came before; both are kept.")
+        if cut:
+            notes.append(
+                f"This mail is {cut / 1_000_000:.0f} MB, more than is fetched: only its beginning was read, without "
+                "its files. The whole of it is in the mailbox."
+            )
+        elif fields["error"]:
+            notes.append(str(fields["error"]))
+        return notes
+
+    def _files(self, files: Sequence[MailFile]) -> tuple[Attachment, ...]:
+        kept = [file for file in files if not _is_logo(file)]
+        return tuple(self._file(file) for file in kept[:FILES])
+
+    def _file(self, file: MailFile) -> Attachment:
+        size = len(file.data)
+        if size > self._settings.file_at_most:
+            return Attachment(name=file.name, media_type=file.media_type, size=size, reference=f"{REFUSED}large")
+        found = filetypes.look(file.name, file.data[: filetypes.HEAD])
+        if found.fault:
+            return Attachment(
+                name=file.name, media_type=found.media_type, size=size, reference=f"{REFUSED}{found.fault}"
+            )
+        return Attachment(name=file.name, media_type=found.media_type, size=size, content=file.data)
+
+    # --- what is none ---
+
+    def _unreadable(self, raw: bytes, reason: str) -> Undecodable:
+        name = hashlib.sha256(raw).hexdigest()
+        return Undecodable(
+            channel=NAME, account=self._settings.account, external_id=f"sha256:{name}", reason=reason, raw=raw
+        )
+
+    def _bounced(self, bounce: Mapping[str, Any], own: str, fingerprint: str, key: str | None) -> Came:
+        """News of a mail of ours, or of nothing that we have sent. It is answered by nobody, and opens nothing."""
+        if key is None:
+            return Came(ignored="a bounce of nothing of ours")
+        status = str(bounce.get("status") or "")
+        if status.startswith("2"):
+            return Came(ignored="a note that a mail arrived")
+        late = status.startswith("4")
+        whom = str(bounce.get("recipient") or "the recipient")
+        why = f" ({status})" if status else ""
+        return Came(
+            message=Returned(
+                channel=NAME,
+                account=self._settings.account,
+                external_id=own or fingerprint,
+                key=key,
+                reason=f"{whom} has not got it yet{why}" if late else f"{whom} cannot be reached{why}",
+                final=not late,
+            )
+        )
+
+
+def _ends(references: Sequence[str]) -> list[str]:
+    """The first, and the last of a long list."""
+    return list(references) if len(references) <= REFERENCES else [references[0], *references[1 - REFERENCES :]]
+
+
+def _addresses(fields: Mapping[str, Any], envelope: Mapping[str, Any]) -> list[str]:
+    """Whom it was sent to."""
+    named = [each["address"] for each in (*fields["to"], *fields["cc"])]
+    return [*(str(each).strip("<> ") for each in envelope.get("delivered_to", ())), *named]
+
+
+def _others(people: Sequence[Mapping[str, str]], left_out: Any) -> str:
+    """Addresses for a sentence, each once."""
+    found = list(dict.fromkeys(each["address"].lower() for each in people if "@" in each["address"]))
+    shown = [each for each in found if not left_out(each)]
+    more = len(shown) - SHOWN
+    return ", ".join(shown[:SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+def _digest(mail: Mail, sender: str) -> str:
+    """What tells two mails with one Message-ID apart, and not two copies of one that took different ways."""
+    fields = mail.fields
+    files = [hashlib.sha256(file.data).hexdigest() for file in mail.files]
+    said = json.dumps([sender, fields["subject"], fields["date"], fields["text"], files])
+    return hashlib.sha256(said.encode()).hexdigest()[:16]
+
+
+def _is_logo(file: MailFile) -> bool:
+    return file.inline and file.media_type.startswith("image/") and len(file.data) < LOGO
+
+
+def _reachable(sender: str) -> str | None:
+    try:
+        return address(sender)
+    except ValueError:
+        return None
+
+
+def _moment(told: str | None) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(told) if told else None
+    except ValueError:
+        return None
+    return found if found is None or found.tzinfo is not None else None

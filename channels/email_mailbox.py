@@ -1,0 +1,182 @@
+"""A mailbox over IMAP, as seen from a thread: every call blocks, and whatever raises means a new connection.
+
+The only module that knows IMAPClient.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final
+
+import imapclient
+from imapclient import IMAPClient, SocketTimeout
+from imapclient.exceptions import LoginError as LoginError
+
+from channels.email_settings import EmailSettings
+
+BEGINNING: Final = 256 * 1024
+"""Bytes that are read of a mail which is too large."""
+TOGETHER: Final = 200
+"""Mails whose sizes are asked for at once."""
+NEVER_FASTER: Final = 0.2
+"""Seconds between looks, however a server behaves."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """A folder as it was found."""
+
+    validity: int
+    next_uid: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Raw:
+    """One mail as it lies there."""
+
+    uid: int
+    size: int
+    data: bytes
+    cut: bool = False
+    """It is too large: this is its beginning."""
+
+
+class Mailbox:
+    """One connection. `open` first; `abort` may be called from another thread, at any time."""
+
+    def __init__(self, settings: EmailSettings, tls: ssl.SSLContext | None, token: str | None) -> None:
+        self._settings = settings
+        self._tls = tls
+        self._token = token
+        self._client: IMAPClient | None = None
+        self._socket: socket.socket | None = None
+        self._aborted = False
+        self._idles = False
+
+    def open(self) -> Opened:
+        """Connect, sign in, choose the folder."""
+        settings = self._settings
+        direct = settings.imap_security == "tls"
+        client = IMAPClient(
+            settings.imap_host,
+            port=settings.imap_port or (993 if direct else 143),
+            ssl=direct,
+            ssl_context=self._tls,
+            timeout=SocketTimeout(connect=settings.connect_timeout, read=settings.timeout),
+        )
+        self._client, self._socket = client, client.socket()
+        if self._aborted:
+            self.abort()
+        if settings.imap_security == "starttls":
+            client.starttls(self._tls)
+            self._socket = client.socket()
+        if self._token is not None:
+            client.oauth2_login(settings.login, self._token)
+        else:
+            client.login(settings.login, settings.password)
+        self._idles = client.has_capability("IDLE")
+        found = client.select_folder(settings.folder, readonly=not (settings.mark_seen or settings.move_to))
+        return Opened(validity=int(found[b"UIDVALIDITY"]), next_uid=int(found.get(b"UIDNEXT", 0)))
+
+    def newer(self, last: int) -> list[int]:
+        """Of mails with a greater UID, in their order. A server names its last mail also where that is none of them.
+
+        To be asked until there are none, and only then to be waited for: IDLE tells what no answer before has told."""
+        self._there().noop()
+        return sorted(uid for uid in self._search(["UID", f"{last + 1}:*"]) if uid > last)
+
+    def since(self, day: date, *, last: int, unseen: bool = False) -> list[int]:
+        """Of mails that have come since that day."""
+        found = self._search(["SINCE", day, *(["UNSEEN"] if unseen else [])])
+        return sorted(uid for uid in found if uid > last)
+
+    def sizes(self, uids: Sequence[int]) -> dict[int, int]:
+        """In bytes; those that have gone meanwhile are left out."""
+        if not uids:
+            return {}
+        rows = self._there().fetch(list(uids), ["RFC822.SIZE"])
+        return {uid: int(row[b"RFC822.SIZE"]) for uid, row in rows.items() if b"RFC822.SIZE" in row}
+
+    def fetch(self, uid: int, size: int) -> Raw | None:
+        """One mail, its beginning if it is too large; None: it has gone. It stays unread."""
+        large = size > self._settings.mail_at_most
+        what = f"BODY.PEEK[]<0.{BEGINNING}>" if large else "BODY.PEEK[]"
+        row = self._there().fetch([uid], [what]).get(uid, {})
+        data = next((value for key, value in row.items() if key.startswith(b"BODY[]") and value is not None), None)
+        return None if data is None else Raw(uid=uid, size=size, data=bytes(data), cut=large)
+
+    def done(self, uid: int) -> None:
+        """It is kept: mark it, and move it, as the settings want."""
+        client, settings = self._there(), self._settings
+        if settings.mark_seen:
+            client.add_flags([uid], [imapclient.SEEN], silent=True)
+        if settings.move_to:
+            if client.has_capability("MOVE"):
+                client.move([uid], settings.move_to)
+            else:
+                client.copy([uid], settings.move_to)
+                client.add_flags([uid], [imapclient.DELETED], silent=True)
+                if client.has_capability("UIDPLUS"):
+                    client.uid_expunge([uid])
+
+    def wait(self) -> None:
+        """Until something has come, or it is time to look whether the server is still there."""
+        client, until = self._there(), time.monotonic() + self._settings.idle_for
+        begun = time.monotonic()
+        if self._idles:
+            client.idle()
+            try:
+                news: list[Any] = []
+                while (left := until - time.monotonic()) > 0 and not any(b"EXISTS" in each for each in news):
+                    news = client.idle_check(timeout=left)
+                    if not news:
+                        break
+            finally:
+                client.idle_done()
+        else:
+            self._sleep(until)
+        if time.monotonic() - begun < NEVER_FASTER:
+            time.sleep(NEVER_FASTER)
+
+    def folders(self) -> list[str]:
+        """Names, for a look at the settings."""
+        return [name for _, _, name in self._there().list_folders()]
+
+    def close(self) -> None:
+        """Say goodbye, if that goes quickly."""
+        client = self._client
+        if client is not None and not self._aborted:
+            with suppress(Exception):
+                client.logout()
+        self.abort()
+
+    def release(self) -> None:
+        """Give back what the connection holds; the last call of its thread."""
+        if self._client is not None:
+            with suppress(Exception):
+                self._client.shutdown()
+
+    def abort(self) -> None:
+        """End the connection; whatever waits for it raises."""
+        self._aborted = True
+        if self._socket is not None:
+            with suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)
+
+    def _sleep(self, until: float) -> None:
+        while time.monotonic() < until and not self._aborted:
+            time.sleep(min(0.2, max(0.0, until - time.monotonic())))
+
+    def _search(self, criteria: list[Any]) -> list[int]:
+        return [int(uid) for uid in self._there().search(criteria)]
+
+    def _there(self) -> IMAPClient:
+        if self._client is None or self._aborted:
+            raise ConnectionAbortedError("the mailbox is not open")
+        return self._client

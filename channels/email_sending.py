@@ -1,0 +1,175 @@
+"""Sends what the house says as mail: whether at all, under which head, and what became of it."""
+
+from __future__ import annotations
+
+import ssl
+import time
+from collections import deque
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from channels import smtp
+from channels.contract import (
+    Before,
+    OutboundMessage,
+    PermanentFailure,
+    Receipt,
+    TemporaryFailure,
+    UnknownOutcome,
+    Unsupported,
+    Withheld,
+)
+from channels.email_composing import Head, composed, is_id
+from channels.email_names import Names
+from channels.email_settings import EmailSettings
+from channels.email_tokens import NoToken, Tokens
+from channels.mailserver import address
+
+REFERENCES: Final = 20
+LONGEST: Final = 100_000
+HOUR: Final = 3600.0
+_NOTHING: Final = Before(subject=None, case=None, said=())
+
+
+class Sender:
+    """One account's."""
+
+    def __init__(
+        self,
+        settings: EmailSettings,
+        tokens: Tokens,
+        names: Names,
+        tls: ssl.SSLContext | None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._settings = settings
+        self._tokens = tokens
+        self._names = names
+        self._tls = tls
+        self._clock = clock
+        self._unverified: deque[float] = deque()
+        """When automatic mails went to who is not verified."""
+
+    async def send(self, message: OutboundMessage) -> Receipt:
+        """Send once. Raises a `ChannelError`."""
+        if message.buttons:
+            raise Unsupported("A mail has no buttons.")
+        if len(message.text.plain()) > LONGEST:
+            raise Unsupported(f"A mail takes at most {LONGEST} characters; split this text.")
+        to, before = self._recipient(message), message.before or _NOTHING
+        asked = _asked(before)
+        verified = asked.get("word") == "pass"
+        if message.automatic:
+            self._may_speak(message, before, asked, verified=verified)
+        key, place = message.key, message.address.place
+        message_id = self._names.message_id(key, place)
+        reply_to = self._names.reply_address(key, place) if self._settings.plus else None
+        head = Head(
+            sender=self._settings.address,
+            sender_name=self._called(message),
+            to=to,
+            subject=self._subject(before, quotes=verified or not message.automatic),
+            message_id=message_id,
+            answers=_answered(asked),
+            references=_references(before, asked, self._names, message),
+            reply_to=reply_to,
+            automatic=message.automatic,
+            at=datetime.now(UTC),
+        )
+        said = before.said if verified or not message.automatic else ()
+        raw = composed(head, message.text, said, message.attachments)
+        sender = reply_to or self._settings.address
+        envelope = smtp.Envelope(
+            sender="" if message.automatic else sender, to=to, sender_else=sender if message.automatic else None
+        )
+        await self._hand_over(raw, envelope)
+        if message.automatic and not verified:
+            self._unverified.append(self._clock())
+        return Receipt(external_id=message_id)
+
+    async def _hand_over(self, raw: bytes, envelope: smtp.Envelope) -> None:
+        settings = self._settings
+        patience = smtp.Patience(
+            connect=min(settings.connect_timeout, settings.send_timeout / 2), whole=settings.send_timeout
+        )
+        try:
+            server = settings.mail_server(await self._tokens.current())
+            await smtp.hand_over(server, raw, envelope, helo=settings.domain, tls=self._tls, patience=patience)
+        except NoToken as error:
+            raise TemporaryFailure(f"Nobody lets us sign in: {error}.") from None
+        except smtp.Refused as error:
+            raise PermanentFailure(f"The mail server refuses this mail: {error}") from None
+        except smtp.Unclear as error:
+            raise UnknownOutcome(f"This mail may have left: {error}") from None
+        except smtp.NotTaken as error:
+            if isinstance(error, smtp.Away):
+                self._tokens.refused()
+            raise TemporaryFailure(f"The mail has not left: {error}") from None
+
+    def _recipient(self, message: OutboundMessage) -> str:
+        try:
+            to = address(message.address.recipient)
+        except ValueError as error:
+            raise PermanentFailure(f"No mail can go to this customer: {error}.") from None
+        if self._settings.is_ours(to):
+            raise PermanentFailure("This is our own address.")
+        return to
+
+    def _may_speak(self, message: OutboundMessage, before: Before, asked: dict[str, Any], *, verified: bool) -> None:
+        """Raises `Withheld` where a program had better be silent (RFC 3834, and those who abuse it)."""
+        settings = self._settings
+        if message.kind == "survey":
+            raise Withheld("a mail has nothing to tap")
+        if asked.get("word") == "fail":
+            raise Withheld("its sender may be forged (DMARC), so nothing automatic goes there")
+        if asked.get("auto"):
+            raise Withheld("a program wrote there, and programs do not answer programs")
+        if before.automatic_here >= settings.automatic_here:
+            raise Withheld(f"{before.automatic_here} automatic mails went there within the hour")
+        if not before.automatic_here and before.automatic_elsewhere >= settings.automatic_elsewhere:
+            raise Withheld("an automatic mail about something else went there within the hour")
+        if not verified:
+            while self._unverified and self._clock() - self._unverified[0] > HOUR:
+                self._unverified.popleft()
+            if len(self._unverified) >= settings.automatic_an_hour:
+                raise Withheld("too many automatic mails to senders who are not verified within the hour")
+
+    def _called(self, message: OutboundMessage) -> str:
+        ours = self._settings.name
+        if not message.author or message.author == ours:
+            return ours
+        return f"{message.author} at {ours}" if ours else message.author
+
+    def _subject(self, before: Before, *, quotes: bool) -> str:
+        """The case's number is for people; nobody is found by it."""
+        number = f" [{before.case}]" if before.case else ""
+        if not quotes or not before.subject:
+            return f"Your message to {self._settings.name or self._settings.address}{number}"
+        subject = before.subject if before.subject.lower().startswith("re:") else f"Re: {before.subject}"
+        return f"{subject[: 190 - len(number)]}{number}"
+
+
+def _asked(before: Before) -> dict[str, Any]:
+    """What is known of the customer's last mail."""
+    return dict(next((each.about for each in reversed(before.said) if each.author == "customer"), {}))
+
+
+def _answered(asked: dict[str, Any]) -> str | None:
+    name = asked.get("id")
+    return name if isinstance(name, str) and is_id(name) else None
+
+
+def _references(before: Before, asked: dict[str, Any], names: Names, message: OutboundMessage) -> list[str]:
+    """The first mail of the conversation and the last ones, oldest first (RFC 5322, and a cap)."""
+    named = [str(name) for name in asked.get("refs", ())]
+    if isinstance(asked.get("id"), str):
+        named.append(asked["id"])
+    after = False
+    for each in before.said:  # what we have said since
+        after = after or each.author == "customer"
+        if each.author != "customer" and after and each.external_id:
+            named.append(each.external_id)
+    own = names.message_id(message.key, message.address.place)
+    kept = [name for name in dict.fromkeys(named) if is_id(name) and name != own]
+    return kept if len(kept) <= REFERENCES else [kept[0], *kept[1 - REFERENCES :]]
