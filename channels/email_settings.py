@@ -74,7 +74,7 @@ class EmailSettings:
     """How the server that takes mail for us signs its Authentication-Results; empty: no sender is verified."""
     trust_senders: bool = False
     """Who has a verified address is the same person as whoever has it elsewhere."""
-    automatic_here: int = 4
+    automatic_here: int = 6
     """Automatic mails an hour to one sender in one conversation."""
     automatic_elsewhere: int = 1
     """Of how many an hour to one sender in others another conversation begins without one."""
