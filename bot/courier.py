@@ -24,6 +24,7 @@ from channels.contract import (
     TemporaryFailure,
     UnknownOutcome,
     Unsupported,
+    Withheld,
 )
 from store import faults, outbox
 from store.database import Database
@@ -320,6 +321,8 @@ class Courier:
             if error.retry_after is None:
                 return self._again(parcel, f"{packed.said}{error}", channel.capabilities.patience)
             return await self._pause(parcel, f"{packed.said}{error}", error, since)
+        except Withheld as error:
+            return Settlement(id=parcel.id, status="cancelled", error=str(error))
         except (PermanentFailure, Unsupported) as error:
             self._down_since.pop(account, None)
             reason = f"{packed.said}{str(error) or type(error).__name__}"

@@ -133,7 +133,11 @@ class Mailbox:
             client.idle()
             try:
                 news: list[Any] = []
-                while (left := until - time.monotonic()) > 0 and not any(b"EXISTS" in each for each in news):
+                while (
+                    not self._has_more(client)
+                    and (left := until - time.monotonic()) > 0
+                    and not any(b"EXISTS" in each for each in news)
+                ):
                     news = client.idle_check(timeout=left)
                     if not news:
                         break
@@ -143,6 +147,17 @@ class Mailbox:
             self._sleep(until)
         if time.monotonic() - begun < NEVER_FASTER:
             time.sleep(NEVER_FASTER)
+
+    def _has_more(self, client: IMAPClient) -> bool:
+        """Has the server said something together with its last answer? Who waits for the socket would not see it."""
+        taken = client.socket()
+        taken.setblocking(False)
+        try:
+            return bool(client._imap.file.peek(1))
+        except (OSError, ValueError, AttributeError):
+            return False
+        finally:
+            taken.settimeout(self._settings.timeout)
 
     def folders(self) -> list[str]:
         """Names, for a look at the settings."""

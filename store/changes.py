@@ -27,6 +27,9 @@ from store.tables import (
 NEVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
 """Where cases without a deadline stand in a list."""
 
+OVERTAKEN: Final = "a person took over before it left"
+"""Why a queued row of the machine's was cancelled."""
+
 
 @dataclass(slots=True, kw_only=True)
 class Changes:
@@ -175,7 +178,7 @@ class Changes:
                     message.c.status != "sending",
                     message.c.author == "bot",
                 )
-                .values(status="cancelled", error="a person took over before it left")
+                .values(status="cancelled", error=OVERTAKEN)
             )
         if self.ends:
             await connection.execute(

@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 from channels.richtext import RichText, Span
 from handoff import texts
 from handoff.reach import masked
+from store.changes import OVERTAKEN
 from store.outbox import STOPPED
 
 PAGE: Final = 50
@@ -349,7 +350,7 @@ def _delivery(row: Mapping[str, Any], scene: Scene, last_seen: int) -> Delivery 
         case "cancelled" if done:
             words = f"Only {done} of {parts} parts arrived: a person took over before the rest left"
             return Delivery(state="cancelled", words=words)
-        case "cancelled" if row["error"] not in (None, STOPPED):
+        case "cancelled" if row["error"] not in (None, STOPPED, OVERTAKEN):
             return Delivery(state="cancelled", words=f"Not sent{reason}")
         case "cancelled":
             return Delivery(state="cancelled", words="Never sent: a person took over before it left")
