@@ -11,7 +11,7 @@ from tests.contracts.channel_cases import ChannelCases
 from tests.contracts.email_harness import DovecotHarness, EmailHarness, Named
 from tests.contracts.fake_host import FakeHost, storable
 from tests.contracts.harness import Harness, need
-from tests.contracts.inbound_cases import TEXTS
+from tests.contracts.inbound_cases import TEXTS, InboundCases
 from tests.platforms.dovecot import IS_HERE
 
 
@@ -21,7 +21,7 @@ def as_lines(text: str) -> str:
     return "".join(text.split()).replace("\ufffd", "")
 
 
-class MailCases(ChannelCases):
+class MailCasesIn(InboundCases):
     @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS.keys())
     async def test_a_text_is_a_text(self, harness: Harness, host: FakeHost, text: str) -> None:
         async with harness.running(host):
@@ -50,6 +50,8 @@ class MailCases(ChannelCases):
         )
         assert (program.content, program.reference) == (None, "refused:program")
 
+
+class MailCases(MailCasesIn, ChannelCases):
     async def test_check_says_that_the_platform_is_away(self, harness: Harness) -> None:
         need(harness, "away")
         channel = harness.make()
@@ -68,7 +70,9 @@ class TestEmail(MailCases):
 
 
 @pytest.mark.skipif(not IS_HERE, reason="dovecot is not installed")
-class TestDovecot(MailCases):
+class TestDovecot(MailCasesIn):
+    """What comes in; what goes out never meets it."""
+
     @pytest.fixture
     async def harness(self) -> AsyncIterator[Harness]:
         async with DovecotHarness.open() as harness:
