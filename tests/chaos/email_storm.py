@@ -9,7 +9,6 @@ import random
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -25,8 +24,6 @@ from tests.platforms.post_office import post_office
 
 REACH_WITHIN = 20.0
 REST_WITHIN = 120.0
-UNCLEAR = timedelta(seconds=30)
-"""A row that waits for longer is one of which nobody knows whether it arrived: it is sent again, much later."""
 WORDS = ("How do I create an email alias?", "your whole site is down", "you charged me twice", "where is my data")
 
 
@@ -120,18 +117,21 @@ class _Run:
         return name
 
     async def _rest(self) -> list[dict[str, Any]]:
-        """Until nothing is under way any more, but for what is unclear."""
+        """Until nothing is under way any more, but for what is unclear: that is sent again much later."""
         database = open_database(self.url)
         query = select(message, conversation.c.place).join(conversation, conversation.c.id == message.c.conversation_id)
+        until = asyncio.get_running_loop().time() + REST_WITHIN
         try:
-            async with asyncio.timeout(REST_WITHIN):
-                while True:
-                    async with database.read() as connection:
-                        rows = [dict(row) for row in (await connection.execute(query)).mappings()]
-                    kept = {row["external_id"] for row in rows if row["direction"] == "in" and row["end"]}
-                    if kept >= set(self.written) and not any(map(_moves, rows)):
-                        return rows
-                    await asyncio.sleep(0.2)
+            while True:
+                async with database.read() as connection:
+                    rows = [dict(row) for row in (await connection.execute(query)).mappings()]
+                kept = {row["external_id"] for row in rows if row["direction"] == "in" and row["end"]}
+                left, moving = set(self.written) - kept, [row for row in rows if _moves(row)]
+                if not left and not moving:
+                    return rows
+                if asyncio.get_running_loop().time() > until:
+                    return rows  # and the judge says what is wrong
+                await asyncio.sleep(0.2)
         finally:
             await database.close()
 
@@ -139,6 +139,9 @@ class _Run:
         found.customers = len(self.written)
         kept = Counter(row["external_id"] for row in rows if row["direction"] == "in")
         found.faults += [f"lost: {name}" for name in self.written if not kept[name]]
+        found.faults += [
+            f"{row['external_id']} has no end" for row in rows if row["direction"] == "in" and not row["end"]
+        ]
         found.faults += [f"doubled: {name}" for name, count in kept.items() if count > 1]
         copies = Counter(str(mail.message["Message-ID"]) for mail in self.post.mails)
         found.sent = len(copies)
@@ -155,7 +158,7 @@ class _Run:
             found.unclear += row["unclear_since"] is not None
             if row["status"] == "sent" and name not in sent:
                 found.faults.append(f"{name} is said to be sent, and nobody has it")
-            if row["status"] not in ("sent", "cancelled", "unknown", "queued"):
+            if row["status"] not in ("sent", "cancelled", "unknown") and _moves(row):
                 found.faults.append(f"{name} stays {row['status']}: {row['error']}")
 
 
@@ -164,4 +167,4 @@ def _moves(row: dict[str, Any]) -> bool:
         return row["end"] is None
     if row["status"] not in ("held", "queued", "sending"):
         return False
-    return row["unclear_since"] is None or row["next_try_at"] - datetime.now(UTC) < UNCLEAR
+    return row["unclear_since"] is None or row["status"] == "sending"
