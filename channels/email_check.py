@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 
 from channels import smtp
+from channels.email_dns import ask, faults
 from channels.email_mailbox import LoginError, Mailbox
 from channels.email_receiving import Connection, said
 from channels.email_settings import EmailSettings
@@ -17,8 +19,10 @@ async def check(settings: EmailSettings, tokens: Tokens, tls: ssl.SSLContext) ->
         token = await tokens.current()
     except NoToken as error:
         return [f"No access token for {settings.account}: {error}. Correct token_url, client_id and the secrets."]
-    inbox = await _inbox(settings, tls, token)
-    return [*inbox, *await _outbox(settings, tls, token)]
+    inbox, outbox = await _inbox(settings, tls, token), await _outbox(settings, tls, token)
+    if inbox or outbox or not settings.check_dns:
+        return [*inbox, *outbox]
+    return await asyncio.to_thread(faults, settings.domain, settings.dkim_selector, ask)
 
 
 async def _inbox(settings: EmailSettings, tls: ssl.SSLContext, token: str | None) -> list[str]:

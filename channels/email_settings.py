@@ -81,6 +81,11 @@ class EmailSettings:
     automatic_an_hour: int = 200
     """Automatic mails an hour to all senders who are not verified."""
 
+    check_dns: bool = True
+    """`warmline check` looks whether SPF, DMARC and DKIM of our domain are in order."""
+    dkim_selector: str = ""
+    """Of our domain's key, to be looked for."""
+
     mail_max_mb: float = 25
     file_max_mb: float = 10
     connect_timeout: float = 10.0
@@ -226,6 +231,8 @@ def _of_secrets(made: EmailSettings) -> list[str]:
     texts = [getattr(made, each.name) for each in fields(made) if each.name not in ("aliases",)]
     if any(isinstance(text, str) and any(unicodedata.category(c) == "Cc" for c in text) for text in texts):
         wrong.append("a setting holds a line break or another control character")
+    if not re.fullmatch(r"[A-Za-z0-9._-]{0,63}", made.dkim_selector):
+        wrong.append("dkim_selector is none: it is the word before ._domainkey")
     if not _AUTHSERV.fullmatch(made.authserv_id):
         wrong.append("authserv_id is none: it is the first word of an Authentication-Results header")
     return wrong
