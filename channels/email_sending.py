@@ -64,6 +64,7 @@ class Sender:
             self._may_speak(message, before, asked, verified=verified)
         key, place = message.key, message.address.place
         message_id = self._names.message_id(key, place)
+        references = _references(before, asked, message_id)
         reply_to = self._names.reply_address(key, place) if self._settings.plus else None
         head = Head(
             sender=self._settings.address,
@@ -71,8 +72,8 @@ class Sender:
             to=to,
             subject=self._subject(before, quotes=verified or not message.automatic),
             message_id=message_id,
-            answers=_answered(asked),
-            references=_references(before, asked, self._names, message),
+            answers=asked["id"] if asked.get("id") in references else next(reversed(references), None),
+            references=references,
             reply_to=reply_to,
             automatic=message.automatic,
             at=datetime.now(UTC),
@@ -155,21 +156,10 @@ def _asked(before: Before) -> dict[str, Any]:
     return dict(next((each.about for each in reversed(before.said) if each.author == "customer"), {}))
 
 
-def _answered(asked: dict[str, Any]) -> str | None:
-    name = asked.get("id")
-    return name if isinstance(name, str) and is_id(name) else None
-
-
-def _references(before: Before, asked: dict[str, Any], names: Names, message: OutboundMessage) -> list[str]:
-    """The first mail of the conversation and the last ones, oldest first (RFC 5322, and a cap)."""
-    named = [str(name) for name in asked.get("refs", ())]
-    if isinstance(asked.get("id"), str):
-        named.append(asked["id"])
-    after = False
-    for each in before.said:  # what we have said since
-        after = after or each.author == "customer"
-        if each.author != "customer" and after and each.external_id:
-            named.append(each.external_id)
-    own = names.message_id(message.key, message.address.place)
+def _references(before: Before, asked: dict[str, Any], own: str) -> list[str]:
+    """The mail that is answered stands last; before it the first of the conversation and the latest (RFC 5322)."""
+    named = [str(name) for name in asked.get("refs", ())] + ([str(asked["id"])] if asked.get("id") else [])
+    last = max((at for at, each in enumerate(before.said) if each.author == "customer"), default=-1)
+    named += [each.external_id for each in before.said[last + 1 :] if each.external_id]  # what we have said since
     kept = [name for name in dict.fromkeys(named) if is_id(name) and name != own]
     return kept if len(kept) <= REFERENCES else [kept[0], *kept[1 - REFERENCES :]]

@@ -38,6 +38,12 @@ class Dovecot:
         os.chown(self.folder / "mail", owner.pw_uid, owner.pw_gid)
         inner = "dovecot" if root else mine
         login = "dovenull" if root else mine
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1",
+             "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", f"{self.folder}/key.pem",
+             "-out", f"{self.folder}/cert.pem"],
+            check=True, capture_output=True,
+        )  # fmt: skip
         config = self.folder / "dovecot.conf"
         config.write_text(
             f"""
@@ -46,7 +52,9 @@ state_dir = {self.folder}/state
 log_path = {self.folder}/log
 protocols = imap
 listen = 127.0.0.1
-ssl = no
+ssl = yes
+ssl_cert = <{self.folder}/cert.pem
+ssl_key = <{self.folder}/key.pem
 disable_plaintext_auth = no
 auth_mechanisms = plain login
 default_internal_user = {inner}

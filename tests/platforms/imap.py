@@ -7,12 +7,14 @@ tested with Dovecot where that is installed (`dovecot.py`).
 from __future__ import annotations
 
 import asyncio
+import base64
 import re
 import shlex
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 USER: Final = "support@desk.example"
 PASSWORD: Final = "open sesame"
@@ -42,6 +44,9 @@ class ImapPlatform:
     refuses: bool = False
     cut: int = 0
     bare: bool = False
+    token: str = ""
+    tls: ssl.SSLContext | None = None
+    """From the first byte."""
     logins: int = 0
     idling: int = 0
     commands: list[str] = field(default_factory=list)
@@ -87,7 +92,7 @@ class ImapPlatform:
 
     async def open(self) -> None:
         if self._server is None:
-            self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+            self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, ssl=self.tls)
             self.port = self._server.sockets[0].getsockname()[1]
 
     # --- the protocol ---
@@ -118,6 +123,13 @@ class ImapPlatform:
                 await self._say(writer, "* CAPABILITY IMAP4rev1 AUTH=XOAUTH2" + ("" if self.bare else " IDLE MOVE"))
             case "LOGIN":
                 if self.refuses or shlex.split(arguments) != [USER, PASSWORD]:
+                    await self._say(writer, f"{tag} NO [AUTHENTICATIONFAILED] no")
+                    return True
+                self.logins += 1
+            case "AUTHENTICATE":
+                await self._say(writer, "+ ")
+                given = base64.b64decode(await reader.readline()).decode()
+                if given != f"user={USER}\1auth=Bearer {self.token}\1\1":
                     await self._say(writer, f"{tag} NO [AUTHENTICATIONFAILED] no")
                     return True
                 self.logins += 1
@@ -219,8 +231,8 @@ class ImapPlatform:
 
 
 @asynccontextmanager
-async def imap_platform() -> AsyncIterator[ImapPlatform]:
-    platform = ImapPlatform()
+async def imap_platform(**more: Any) -> AsyncIterator[ImapPlatform]:
+    platform = ImapPlatform(**more)
     await platform.open()
     try:
         yield platform
