@@ -334,12 +334,13 @@ class Courier:
             self._down_since.setdefault(account, time.monotonic())  # the next ones go one by one, not all into the dark
             return Settlement(id=parcel.id, status="unknown", error=reason, next_try_at=self._clock())
         self._down_since.pop(account, None)
-        return self._arrived(parcel, packed, receipt.external_id)
+        missed = "; ".join(f"{who} did not get it ({why})" for who, why in receipt.refused.items()) or None
+        return self._arrived(parcel, packed, receipt.external_id, missed)
 
-    def _arrived(self, parcel: Parcel, packed: Packed, external_id: str) -> Settlement:
-        """The platform has what was packed: that is all of it, or one part more."""
+    def _arrived(self, parcel: Parcel, packed: Packed, external_id: str, missed: str | None = None) -> Settlement:
+        """The platform has what was packed: that is all of it, or one part more. `missed`: who got no copy."""
         if packed.parts == 1:
-            return Settlement(id=parcel.id, status="sent", external_id=external_id)
+            return Settlement(id=parcel.id, status="sent", external_id=external_id, error=missed)
         part_ids = (*parcel.part_ids, external_id)
         if len(part_ids) == packed.parts:
             return Settlement(id=parcel.id, status="sent", parts=packed.parts, part_ids=part_ids)

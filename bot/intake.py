@@ -235,10 +235,11 @@ class Intake:
         ids = {key: message for key in sent if (message := message_of(key))}
         if not came and not ids:
             return {}
+        asked = {clean(id_): id_ for id_ in came}
         async with self._database.read() as connection:
-            rows = await inbox.places(connection, channel, account, came=[clean(id_) for id_ in came], sent=ids)
+            rows = await inbox.places(connection, channel, account, came=asked, sent=ids)
         return {
-            name: Where(
+            asked.get(name, name): Where(
                 place=row.place, thread=row.thread, customer=row.customer, people=row.people,
                 about=row.meta.get("about", {}),
             )

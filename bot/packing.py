@@ -61,6 +61,7 @@ async def pack(database: Database, channel: Channel, parcel: Parcel) -> Packed:
         attempt=parcel.attempts,
         part=done + 1,
         automatic=parcel.author != "agent",
+        also=tuple(parcel.meta.get("also", ())),
         before=await _before(database, parcel) if channel.capabilities.letters else None,
     )
     return Packed(message=message, parts=len(parts))

@@ -250,6 +250,8 @@ class OutboundMessage:
     """Which part of a longer text this is, where the channel `Splits`: the key of each is its own."""
     automatic: bool = False
     """No person says this."""
+    also: tuple[str, ...] = ()
+    """Addresses to which an agent wants a copy to go, of those that messages here were sent to."""
     before: Before | None = None
     """Of channels that write letters: what was said before."""
 
@@ -260,6 +262,8 @@ class Receipt:
 
     external_id: str
     parts: tuple[str, ...] = ()
+    refused: Mapping[str, str] = field(default_factory=dict)
+    """Of `OutboundMessage.also`: who did not get it, and why."""
 
 
 class ChannelError(Exception):

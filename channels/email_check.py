@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from dataclasses import replace
+from typing import Final
 
 from channels import smtp
 from channels.email_dns import ask, faults
@@ -12,9 +14,15 @@ from channels.email_receiving import Connection, said
 from channels.email_settings import EmailSettings
 from channels.email_tokens import NoToken, Tokens
 
+AT_MOST: Final = 4.0
+"""Seconds for one answer: an operator waits for all of them."""
+
 
 async def check(settings: EmailSettings, tokens: Tokens, tls: ssl.SSLContext) -> list[str]:
     """One sentence for each fault; none: everything is as it should be."""
+    settings = replace(
+        settings, connect_timeout=min(AT_MOST, settings.connect_timeout), timeout=min(AT_MOST, settings.timeout)
+    )
     try:
         token = await tokens.current()
     except NoToken as error:

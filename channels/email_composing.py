@@ -32,6 +32,7 @@ class Head:
     sender: str
     sender_name: str
     to: str
+    copies: Sequence[str] = ()
     subject: str
     message_id: str
     answers: str | None
@@ -57,6 +58,8 @@ def composed(head: Head, text: RichText, said: Sequence[Earlier], files: Sequenc
 def _lines(head: Head) -> Iterator[str]:
     yield f"From: {mailbox(header(head.sender_name), head.sender)}"
     yield f"To: {head.to}"
+    if head.copies:
+        yield "Cc: " + ",\r\n ".join(head.copies)
     yield f"Subject: {written(header(head.subject, SUBJECT))}"
     yield f"Date: {format_datetime(head.at)}"
     yield f"Message-ID: {head.message_id}"

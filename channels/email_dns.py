@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-WITHIN: Final = 2.0
+WITHIN: Final = 1.0
 """Seconds for one answer."""
 SERVERS: Final = 2
 _TXT: Final = 16

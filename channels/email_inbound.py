@@ -172,7 +172,7 @@ class Inbound:
             text, full = f"{subject}\n\n{text}".strip(), f"{subject}\n\n{full}".strip()
         about: dict[str, Any] = {
             "id": fields["message_id"], "refs": _ends(fields["references"]), "word": word, "digest": digest,
-            "subject": subject[:300], "new": thread.new, "auto": auto,
+            "subject": subject[:300], "new": thread.new, "auto": auto, "others": self._others(mail, sender),
         }  # fmt: skip
         return InboundMessage(
             channel=NAME,
@@ -206,11 +206,9 @@ class Inbound:
             notes.append(f"This may be forged: the domain of {sender} says that it is not theirs (DMARC).")
         elif word == "none" and settings.authserv_id:
             notes.append(f"Nobody vouches that this is from {sender}.")
-        others = _others([*fields["to"], *fields["cc"]], lambda each: settings.is_ours(each) or each == sender)
-        if others:
-            notes.append(f"Also to {others}. They do not get our answers.")
-        elsewhere = _others(mail.envelope.get("reply_to", ()), lambda each: each == sender)
-        if elsewhere:
+        if others := self._others(mail, sender):
+            notes.append(f"Also to {', '.join(others)}. They get our answers only if you say so.")
+        if elsewhere := ", ".join(_named(mail.envelope.get("reply_to", ()), {sender})):
             notes.append(f"Asks for answers to {elsewhere}. Our answers go to {sender}.")
         if "#" in own and fields["message_id"] and own != fields["message_id"]:
             notes.append("Another mail with the same Message-ID came before; both are kept.")
@@ -222,6 +220,11 @@ class Inbound:
         elif fields["error"]:
             notes.append(str(fields["error"]))
         return notes
+
+    def _others(self, mail: Mail, sender: str) -> list[str]:
+        """Who else got it, as far as mail can go there."""
+        named = _named([*mail.fields["to"], *mail.fields["cc"]], {sender})
+        return [each for each in named if not self._settings.is_ours(each) and _reachable(each) is not None]
 
     def _files(self, files: Sequence[MailFile]) -> tuple[Attachment, ...]:
         kept = [file for file in files if not _is_logo(file)]
@@ -279,12 +282,10 @@ def _addresses(fields: Mapping[str, Any], envelope: Mapping[str, Any]) -> list[s
     return [*(str(each).strip("<> ") for each in envelope.get("delivered_to", ())), *named]
 
 
-def _others(people: Sequence[Mapping[str, str]], left_out: Any) -> str:
-    """Addresses for a sentence, each once."""
-    found = list(dict.fromkeys(each["address"].lower() for each in people if "@" in each["address"]))
-    shown = [each for each in found if not left_out(each)]
-    more = len(shown) - SHOWN
-    return ", ".join(shown[:SHOWN]) + (f" and {more} more" if more > 0 else "")
+def _named(people: Sequence[Mapping[str, str]], but: set[str]) -> list[str]:
+    """Addresses, each once, and not too many."""
+    found = dict.fromkeys(each["address"].lower() for each in people if "@" in each["address"])
+    return [each for each in found if each not in but][:SHOWN]
 
 
 def _digest(mail: Mail, sender: str) -> str:

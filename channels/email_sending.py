@@ -6,6 +6,7 @@ import ssl
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -64,12 +65,14 @@ class Sender:
             self._may_speak(message, before, asked, verified=verified)
         key, place = message.key, message.address.place
         message_id = self._names.message_id(key, place)
+        copies = self._copies(message)
         references = _references(before, asked, message_id)
         reply_to = self._names.reply_address(key, place) if self._settings.plus else None
         head = Head(
             sender=self._settings.address,
             sender_name=self._called(message),
             to=to,
+            copies=copies,
             subject=self._subject(before, quotes=verified or not message.automatic),
             message_id=message_id,
             answers=asked["id"] if asked.get("id") in references else next(reversed(references), None),
@@ -82,21 +85,22 @@ class Sender:
         raw = composed(head, message.text, said, message.attachments)
         sender = reply_to or self._settings.address
         envelope = smtp.Envelope(
-            sender="" if message.automatic else sender, to=to, sender_else=sender if message.automatic else None
-        )
-        await self._hand_over(raw, envelope)
+            sender="" if message.automatic else sender, to=to, copies=copies,
+            sender_else=sender if message.automatic else None,
+        )  # fmt: skip
+        refused = await self._hand_over(raw, envelope)
         if message.automatic and not verified:
             self._unverified.append(self._clock())
-        return Receipt(external_id=message_id)
+        return Receipt(external_id=message_id, refused=refused)
 
-    async def _hand_over(self, raw: bytes, envelope: smtp.Envelope) -> None:
+    async def _hand_over(self, raw: bytes, envelope: smtp.Envelope) -> dict[str, str]:
         settings = self._settings
         patience = smtp.Patience(
             connect=min(settings.connect_timeout, settings.send_timeout / 2), whole=settings.send_timeout
         )
         try:
             server = settings.mail_server(await self._tokens.current())
-            await smtp.hand_over(server, raw, envelope, helo=settings.domain, tls=self._tls, patience=patience)
+            return await smtp.hand_over(server, raw, envelope, helo=settings.domain, tls=self._tls, patience=patience)
         except NoToken as error:
             raise TemporaryFailure(f"Nobody lets us sign in: {error}.") from None
         except smtp.Refused as error:
@@ -116,6 +120,14 @@ class Sender:
         if self._settings.is_ours(to):
             raise PermanentFailure("This is our own address.")
         return to
+
+    def _copies(self, message: OutboundMessage) -> list[str]:
+        """Whom an agent has chosen beside the customer."""
+        found = []
+        for each in () if message.automatic else message.also:
+            with suppress(ValueError):
+                found.append(address(each))
+        return [each for each in found if not self._settings.is_ours(each)]
 
     def _may_speak(self, message: OutboundMessage, before: Before, asked: dict[str, Any], *, verified: bool) -> None:
         """Raises `Withheld` where a program had better be silent (RFC 3834, and those who abuse it)."""

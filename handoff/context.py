@@ -88,6 +88,7 @@ async def context(connection: AsyncConnection, number: str, *, reach: Reach | No
         "attachments": await transcripts.files(connection, conversation),
         "reach": await reach.of(connection, row, datetime.now(UTC)) if reach is not None else None,
         "transcript": messages,
+        "also": await transcripts.copied(connection, conversation),  # who else may get a copy of a reply
     }
 
 

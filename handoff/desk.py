@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -335,12 +335,20 @@ class Desk:
     # --- what is said ----------------------------------------------------------------------------
 
     async def reply(
-        self, agent: Agent, number: str, text: str, *, after_seq: int | None = None, once: Once | None = None
+        self,
+        agent: Agent,
+        number: str,
+        text: str,
+        *,
+        also: Sequence[str] = (),
+        after_seq: int | None = None,
+        once: Once | None = None,
     ) -> dict[str, Any]:
-        """Write to the customer.
+        """Write to the customer, and a copy to others whom they have written to, too.
 
         Raises:
             NotHeld, HeldByOther: it must be one's own.
+            WrongState: `also` names somebody whom nothing here was sent to.
             Stale: something was written after `after_seq`; `since` holds it.
         """
 
@@ -348,7 +356,13 @@ class Desk:
             work.must_be_unresolved()
             work.must_hold()
             await _not_stale(work, after_seq)
-            seq = work.say(author="agent", author_name=work.agent.name, agent_id=work.agent.id, kind="text", body=text)
+            known = await transcripts.copied(work.connection, work.conversation) if also else []
+            if unknown := [each for each in also if each not in known]:
+                raise WrongState(f"Nothing here was sent to {unknown[0][:100]}, so no copy goes there.")
+            seq = work.say(
+                author="agent", author_name=work.agent.name, agent_id=work.agent.id, kind="text", body=text,
+                meta={"also": list(dict.fromkeys(also))} if also else None,
+            )  # fmt: skip
             work.changes.case(
                 work.id,
                 status="pending",

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
@@ -85,6 +85,7 @@ class Parcel:
     part_ids: Sequence[str]
     """The platform's names for the parts that have arrived."""
     created_at: datetime
+    meta: Mapping[str, Any] = field(default_factory=dict)
 
 
 Account = tuple[str, str]
@@ -154,6 +155,7 @@ _PARCEL = [
     message.c.parts_done,
     message.c.part_ids,
     message.c.created_at,
+    message.c.meta,
 ]
 
 _WAITING = ("held", "queued")
@@ -163,7 +165,13 @@ _UNCLEAR_SINCE = func.coalesce(message.c.unclear_since, message.c.sending_since)
 
 def _parcel(row: Mapping[Any, Any]) -> Parcel:
     return Parcel(
-        **{**row, "extra": row["extra"] or {}, "buttons": row["buttons"] or (), "part_ids": row["part_ids"] or ()}
+        **{
+            **row,
+            "extra": row["extra"] or {},
+            "buttons": row["buttons"] or (),
+            "part_ids": row["part_ids"] or (),
+            "meta": row["meta"] or {},
+        }
     )
 
 

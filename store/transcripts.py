@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -11,6 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from store.inbox import digest
 from store.journey import MESSAGE_COLUMNS, MessageRow, message_row
 from store.tables import attachment, conversation, message, verdict
+
+COPIED: Final = 50
+"""Messages in which others are looked for."""
 
 
 async def read(
@@ -21,6 +24,18 @@ async def read(
     order = message.c.seq.desc() if newest else message.c.seq
     rows = [message_row(row) for row in (await connection.execute(query.order_by(order).limit(limit))).mappings()]
     return rows[::-1] if newest else rows
+
+
+async def copied(connection: AsyncConnection, conversation_id: int) -> list[str]:
+    """To whom else what came in here was sent, as its channel has said; the latest first, each once."""
+    query = (
+        select(message.c.meta)
+        .where(message.c.conversation_id == conversation_id, message.c.direction == "in", message.c.meta.is_not(None))
+        .order_by(message.c.seq.desc())
+        .limit(COPIED)
+    )
+    found = [(row[0] or {}).get("about", {}).get("others", ()) for row in await connection.execute(query)]
+    return list(dict.fromkeys(address for others in found for address in others))
 
 
 async def public(connection: AsyncConnection, conversation_id: int, *, after: int, limit: int) -> list[dict[str, Any]]:

@@ -87,6 +87,10 @@ class Reply(Sent):
     after_seq: Annotated[
         int | None, Field(ge=0, le=SEQ_AT_MOST, strict=True, description="The last message you have seen.")
     ] = None
+    also: Annotated[
+        list[Annotated[str, Field(max_length=320)]],
+        Field(max_length=10, description="Who gets a copy, of the case's `also`: mail only."),
+    ] = []
 
 
 class Note(Sent):
@@ -305,10 +309,11 @@ async def reply(number: Number, body: Reply, agent: Me, office: There, key: Key 
 
     Where customers read with us, `reach` says whether this one is here, and where the reply goes if not.
     """
-    once = _once(key, "reply", case=number, text=body.text, after=body.after_seq)
+    once = _once(key, "reply", case=number, text=body.text, after=body.after_seq,
+                 **({"also": body.also} if body.also else {}))  # fmt: skip
 
     def work() -> Awaitable[dict[str, Any]]:
-        return office.desk.reply(agent, number, body.text, after_seq=body.after_seq, once=once)
+        return office.desk.reply(agent, number, body.text, also=body.also, after_seq=body.after_seq, once=once)
 
     return await _act(office, agent, "answer", once, work)
 

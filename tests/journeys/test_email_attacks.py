@@ -172,6 +172,27 @@ async def test_copies_and_other_addresses_are_shown_and_not_written_to(town: Tow
     assert f"Asks for answers to {eve}" in notes(row)
     await town.heard(ada, 1)
     assert town.mails(eve) == []
+    case = await town.case(ada)
+    await town.lea.done(f"cases/{case}/claim")
+    stranger = await town.lea.post(f"cases/{case}/reply", {"text": "Psst.", "also": ["all@elsewhere.example"]})
+    assert stranger.status_code == 409
+    assert (await town.lea.case(case))["also"] == [eve]
+    town.post.refuses.append(eve)
+    for text in ("It is up again.", "Is it?"):
+        await town.lea.done(f"cases/{case}/reply", {"text": text, "also": [eve]})
+
+        async def both(text: str = text) -> list[Any] | None:
+            return [
+                each for each in town.post.mails if f"{text}\r\n" in body(each.message).replace("\n", "\r\n")
+            ] or None
+
+        (mail,) = await until(both)
+        assert mail.message["Cc"] == eve
+        assert mail.to == ([ada] if eve in town.post.refuses else [ada, eve])
+        town.post.refuses.clear()
+    shown = {line["text"]: line["error"] for line in (await town.lea.case(case))["transcript"]}
+    assert shown["Is it?"] is None
+    assert f"{eve} did not get it (550" in shown["It is up again."]
 
 
 async def test_a_code_in_a_mail_that_nobody_vouches_for_links_nobody(town: Town) -> None:

@@ -60,6 +60,8 @@ class PostOffice:
     mail_from: list[str] = field(default_factory=list)
     rcpt: list[str] = field(default_factory=list)
     data: list[str] = field(default_factory=list)
+    refuses: list[str] = field(default_factory=list)
+    """Recipients."""
     cut: int = 0
     mute: int = 0
     plain: bool = False
@@ -98,6 +100,8 @@ class PostOffice:
     async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: list[str]) -> str:
         if self.rcpt:
             return self.rcpt.pop(0)
+        if address in self.refuses:
+            return "550 5.1.1 nobody here"
         envelope.rcpt_tos.append(address)
         return "250 OK"
 

@@ -329,7 +329,7 @@ def _delivery(row: Mapping[str, Any], scene: Scene, last_seen: int) -> Delivery 
             if row["seq"] == last_seen and scene.seen_at is not None:
                 return Delivery(state="seen", words=f"Seen {scene.clock(scene.seen_at)}")
             if reason:
-                return Delivery(state="queued", words=f"Not there yet{reason}")
+                return Delivery(state="queued", words=f"Sent{reason}")
             if not by_people:
                 return None
             seen = row["seq"] <= scene.seen_seq

@@ -107,11 +107,12 @@ export async function send({ anyway = false } = {}) {
   save()
   // The same words once more are the same act: with the key of before it happens once.
   const before = kept(now)?.act
-  const act = before?.text === text && !anyway
+  const also = now === "reply" ? [...form.querySelectorAll("input[name=also]:checked")].map(box => box.value) : []
+  const act = before?.text === text && String(before.also ?? []) === String(also) && !anyway
     ? before
-    : { key: newKey(), text, ...(now === "reply" ? { after: anyway ? Math.max(lastSeen(), newest()) : lastSeen() } : {}) }
+    : { key: newKey(), text, also, ...(now === "reply" ? { after: anyway ? Math.max(lastSeen(), newest()) : lastSeen() } : {}) }
   keep(now, { text, act })
-  const body = now === "reply" ? { text, after_seq: act.after } : { text }
+  const body = now === "reply" ? { text, after_seq: act.after, ...(also.length ? { also } : {}) } : { text }
   const answer = await call("POST", `cases/${number}/${now}`, body, { key: act.key })
   sending = false
   form.removeAttribute("aria-busy")
