@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator
 from email.message import EmailMessage
 from typing import Any
@@ -59,6 +60,13 @@ async def marker(town: Town) -> None:
 def notes(row: dict[str, Any]) -> str:
     meta = row["meta"] if isinstance(row["meta"], dict) else json.loads(row["meta"])
     return " ".join(meta["notes"])
+
+
+def unsigned(name: str) -> str:
+    """A name of ours as whoever knows its number would make it."""
+    guessed = re.sub(r"\.[a-z2-7]{16}@", ".aaaaaaaaaaaaaaaa@", name)
+    assert guessed != name
+    return guessed
 
 
 async def conversations(town: Town) -> int:
@@ -131,7 +139,7 @@ async def test_the_signed_address_alone_is_enough(town: Town) -> None:
     await town.write("it is worse now", sender=ada, to=str(ours["Reply-To"]), subject="Something new")
     rows = await town.rows(ada, 2)
     assert len({row["conversation"] for row in rows}) == 1
-    forged = str(ours["Reply-To"]).replace("+m", "+m1")
+    forged = unsigned(str(ours["Reply-To"]))
     await town.write("it is worse now, again", sender=ada, to=forged, subject="Something new")
     rows = await town.rows(ada, 3)
     assert len({row["conversation"] for row in rows}) == 2
@@ -332,9 +340,8 @@ async def test_a_bounce_of_nothing_of_ours_changes_nothing(town: Town) -> None:
     ada = "ada12@customers.example"
     _, ours = await asked(town, ada)
     before, sent = await conversations(town), len(town.post.mails)
-    forged = str(ours["Message-ID"]).replace("<m", "<m9")
-    other = str(ours["Message-ID"])[:-20] + "aaaa@desk.example>"
-    for of in (forged, other, "<>", "<bounce@mx.elsewhere.example>"):
+    of_nobody = str(ours["Message-ID"]).replace("<m", "<m9")
+    for of in (unsigned(str(ours["Message-ID"])), of_nobody, "<>", "<bounce@mx.elsewhere.example>"):
         await town.put(bounce(of, to=ada))
     await town.put(
         b"Return-Path: <>\nFrom: <>\nTo: " + US.encode() + b"\nSubject: Delivery failure\n\n550 no such user\n"
