@@ -78,14 +78,18 @@ class Inbound:
         bounce = fields["bounce"]
         ids = [*([bounce["message_id"]] if bounce and bounce["message_id"] else []), *said]
         tokens = self._names.tokens(ids=ids, addresses=_addresses(fields, envelope))
+        echo = self._names.tokens(ids=[own], addresses=())
         found = await host.where(
-            NAME, self._settings.account, came=list(dict.fromkeys([own, *said])), sent=[token.key for token in tokens]
-        )
+            NAME, self._settings.account, came=list(dict.fromkeys([own, *said])),
+            sent=[token.key for token in (*tokens, *echo)],
+        )  # fmt: skip
         signed = [(token, where) for token in tokens if (where := self._names.holds(token, found)) is not None]
         if fields["auto"] == "bounce":
             return self._bounced(bounce or {}, own, mail.fingerprint, signed[0][0].key if signed else None)
         if reason := self._is_ours(mail, sender):
             return Came(ignored=reason)
+        if any(self._names.holds(token, found) for token in echo):
+            return Came(ignored="our own mail")
         if "@" not in sender:
             return Came(message=self._unreadable(raw, "it has no sender who could be answered"))
         word = vouched(envelope.get("authentication_results", ()), self._settings.authserv_id, sender)
@@ -151,8 +155,6 @@ class Inbound:
         """Why this is our own mail, come back; empty: it is not."""
         if self._settings.is_ours(sender):
             return "from our own address"
-        if mail.fields["message_id"] and self._names.tokens(ids=[mail.fields["message_id"]], addresses=()):
-            return "our own mail"
         if any(self._settings.address in loop.lower() for loop in mail.envelope.get("loops", ())):
             return "a loop"
         return ""

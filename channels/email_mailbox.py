@@ -82,7 +82,8 @@ class Mailbox:
             client.login(settings.login, settings.password)
         self._idles = client.has_capability("IDLE")
         found = client.select_folder(settings.folder, readonly=not (settings.mark_seen or settings.move_to))
-        return Opened(validity=int(found[b"UIDVALIDITY"]), next_uid=int(found.get(b"UIDNEXT", 0)))
+        next_uid = found.get(b"UIDNEXT") or max(self._search(["ALL"]), default=0) + 1
+        return Opened(validity=int(found[b"UIDVALIDITY"]), next_uid=int(next_uid))
 
     def newer(self, last: int) -> list[int]:
         """Of mails with a greater UID, in their order. A server names its last mail also where that is none of them.

@@ -118,9 +118,10 @@ async def _done(box: ImapPlatform) -> bool:
     return not await box.unseen() and (not box.folders or not box.mails)
 
 
+@pytest.mark.parametrize("bare", [False, True])
 @pytest.mark.parametrize(("first", "taken"), [("all", 3), ("recent", 2), ("none", 1)])
-async def test_what_was_there_before_us(first: str, taken: int) -> None:
-    async with imap_platform() as box:
+async def test_what_was_there_before_us(first: str, taken: int, bare: bool) -> None:
+    async with imap_platform(bare=bare) as box:
         await box.deliver(MAIL.replace(b"hello", b"read long ago"), flags=("\\Seen",))
         await box.deliver(MAIL.replace(b"hello", b"nobody has read this"))
         made, host = channel(box, first=first), FakeHost()

@@ -298,6 +298,18 @@ async def test_our_own_address_writes_nothing(town: Town, sender: str) -> None:
     assert await conversations(town) == before
 
 
+async def test_a_mail_of_ours_that_comes_back_is_no_customers(town: Town) -> None:
+    """Some list or rule at the customer's sends it back under another sender."""
+    ada = "ada16@customers.example"
+    _, ours = await asked(town, ada)
+    before = await conversations(town)
+    await town.write("echo", sender="list16@lists.example", Message_ID=str(ours["Message-ID"]))
+    await marker(town)
+    assert await conversations(town) == before
+    await town.write("no echo", sender="like16@lists.example", Message_ID=unsigned(str(ours["Message-ID"])))
+    await town.rows("like16@lists.example", 1)
+
+
 # --- what comes back ---------------------------------------------------------------------------------
 
 

@@ -141,7 +141,7 @@ class ImapPlatform:
                 self._told[writer] = len(self.mails)
                 await self._say(
                     writer, f"* {len(self.mails)} EXISTS", f"* OK [UIDVALIDITY {self.validity}] v",
-                    f"* OK [UIDNEXT {self._next}] n", "* FLAGS (\\Seen \\Deleted)",
+                    *([] if self.bare else [f"* OK [UIDNEXT {self._next}] n"]), "* FLAGS (\\Seen \\Deleted)",
                 )  # fmt: skip
             case "LIST":
                 await self._say(writer, *(f'* LIST () "/" "{folder}"' for folder in ("INBOX", *self.folders)))
