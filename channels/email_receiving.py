@@ -6,6 +6,7 @@ Whatever goes wrong is a new connection, which begins from what is committed.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import random
 import ssl
@@ -27,6 +28,8 @@ from channels.mail.reading import MailReader
 log = logging.getLogger(__name__)
 
 AFTER_LEASE_LOST: Final = 1.0
+SET_ASIDE_AFTER: Final = 5
+"""Tries to keep one mail, before it is set aside so that the next ones get through."""
 STOP_WITHIN: Final = 4.0
 """Seconds that a running commit gets when we are stopped."""
 RECENT: Final = timedelta(days=1)
@@ -90,6 +93,8 @@ class Receiver:
         self._name = f"{NAME}:{settings.account}:mailbox"
         self._unsure: Mark | None = None
         """Nobody knows whether what comes after this was kept: it is brought again."""
+        self._failed = (0, 0)
+        """The last mail that could not be kept, and how often in a row."""
         self.ignored: Counter[str] = Counter()
         """What was not for the house, by kind."""
 
@@ -192,7 +197,18 @@ class Receiver:
     async def _take(self, host: Host, reader: MailReader, raw: Raw | None, mark: Mark, token: int) -> Mark:
         """Read one mail and commit it."""
         came = Came(ignored="gone before it was read") if raw is None else await self._read(host, reader, raw)
-        await self._commit(host, [came] if came.message is not None else [], mark, token)
+        try:
+            await self._commit(host, [came] if came.message is not None else [], mark, token)
+        except LeaseLost:
+            raise
+        except Exception as error:
+            uid, times = self._failed
+            self._failed = (mark.uid, times + 1 if uid == mark.uid else 1)
+            if raw is None or self._failed[1] < SET_ASIDE_AFTER:
+                raise
+            # What is away fails for this, too, and then the mail is tried again as what it is.
+            reason = f"it could not be kept, {self._failed[1]} times ({said(error)})"
+            await self._commit(host, [Came(message=self._set_aside(raw, reason))], mark, token)
         if came.ignored:
             log.info("a mail of %s %s was ignored: %s", NAME, self._settings.account, came.ignored)
             self.ignored[came.ignored] += 1
@@ -205,12 +221,14 @@ class Receiver:
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             # A fault of ours, that this mail has brought to light: it is kept for later, and the next one goes on.
             log.exception("a mail of %s %s could not be understood", NAME, self._settings.account)
-            return Came(
-                message=Undecodable(
-                    channel=NAME, account=self._settings.account, external_id=f"uid-{raw.uid}",
-                    reason=f"{type(error).__name__}: {error}"[:500], raw=raw.data,
-                )
-            )  # fmt: skip
+            return Came(message=self._set_aside(raw, f"{type(error).__name__}: {error}"))
+
+    def _set_aside(self, raw: Raw, reason: str) -> Undecodable:
+        name = hashlib.sha256(raw.data).hexdigest()
+        return Undecodable(
+            channel=NAME, account=self._settings.account, external_id=f"sha256:{name}", reason=reason[:500],
+            raw=raw.data,
+        )  # fmt: skip
 
     async def _commit(self, host: Host, came: list[Came], mark: Mark, token: int) -> None:
         cursor = Cursor(name=self._name, value=str(mark), token=token, lease=self._name)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ssl
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from channels.contract import Cursor, Delivered, InboundMessage, Returned, Undecodable
 from channels.email import EmailChannel, make
 from channels.email_mailbox import Mailbox
 from channels.email_settings import EmailSettings
@@ -155,6 +157,31 @@ async def test_an_unreadable_mail_is_read_again_by_itself() -> None:
     assert made.reread("sha256:1", MAIL.replace(b"ada@customers.example", imap.USER.encode())) == []
     with pytest.raises(ValueError, match="no sender"):
         made.reread("sha256:2", b"\0\xff nothing")
+
+
+class Choosy(FakeHost):
+    """A house that cannot keep one kind of mail, whatever happens."""
+
+    async def deliver(
+        self, messages: Sequence[InboundMessage | Undecodable | Returned], *, cursor: Cursor | None = None
+    ) -> list[Delivered]:
+        if any(isinstance(message, InboundMessage) and "odd" in message.text for message in messages):
+            self.attempts += 1
+            raise ValueError("odd")
+        return await super().deliver(messages, cursor=cursor)
+
+
+async def test_a_mail_that_cannot_be_kept_is_set_aside_in_the_end() -> None:
+    host = Choosy()
+    async with EmailHarness.open() as harness:
+        for text in ("one", "odd", "two"):
+            await harness.write(text)
+        async with harness.running(host):
+            await host.received(2)
+    assert host.texts() == ["one", "two"]
+    (kept,) = host.quarantine
+    assert "5 times (ValueError: odd)" in kept.reason
+    assert b"<2.p1@" in kept.raw
 
 
 async def test_a_mail_that_breaks_us_is_set_aside(monkeypatch: pytest.MonkeyPatch) -> None:
