@@ -222,7 +222,7 @@ def _of_words(
         if mild_edit:
             return _all(rest, ends, "nothing", "noted", "an edit that changes nothing grave")
         tier = grave or (said.tier if said else "unknown")
-        sla = "outage" if said and said.security else tier
+        sla = "outage" if said and said.security else _sla(tier)
         return _all(
             rest, ends, "reopen", "handed_off", "wrote again after it was resolved",
             tier=tier, sla=sla, acknowledge="reopened", flags=_flags(said),
@@ -278,7 +278,16 @@ def _of_words(
         handed = _hand_off(rest, ends, reason, tier="howto", acknowledge="unknown", said=said)
         return replace(handed, unfinished=True)
     if said.tier == "feedback" and said.automatable:
-        return _all(rest, ends, "thank", "filed", said.reason, tier="feedback", sla="feedback", acknowledge="feedback")
+        return _all(
+            rest,
+            ends,
+            "thank",
+            "filed",
+            said.reason or "feedback",
+            tier="feedback",
+            sla="feedback",
+            acknowledge="feedback",
+        )
     known = said.tier if said.tier in ("problem", "feedback") else "unknown"
     return _hand_off(rest, ends, said.reason or "nothing we are sure of", tier=said.tier, sla=_sla(said.tier),
                      acknowledge=known, said=said)  # fmt: skip

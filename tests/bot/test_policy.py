@@ -246,6 +246,7 @@ saids = st.builds(
     addressed=st.sampled_from([True, True, False]),
     edits_decided=flag,
     before_return=rarely,
+    third=rarely,
     link=st.sampled_from([None, None, None, None, "code", "command", "words"]),
 )
 understandings = st.builds(
@@ -382,3 +383,12 @@ def test_a_decision_depends_on_nothing_but_the_situation(situation: Situation, r
     again: Decision = decide(replace(situation, said=tuple(shuffled)))
     first = decide(situation)
     assert (again.act, again.tier, again.sla, dict(again.ends)) == (first.act, first.tier, first.sla, dict(first.ends))
+
+
+def test_what_a_third_person_writes_is_for_people() -> None:
+    """The machine knows the customer's matter, and not whether this is theirs."""
+    howto = Understanding(tier="howto", intent="i", automatable=True, reason="sure")
+    assert decide(now(howto, said(), articles=1)).act == "answer"
+    handed = decide(now(howto, said(third=True), articles=1))
+    assert (handed.act, handed.reason) == ("hand_off", "somebody else wrote in this conversation")
+    assert decide(now(howto, said(third=True), owner="human")).act == "append"
