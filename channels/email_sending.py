@@ -83,10 +83,11 @@ class Sender:
         )
         said = before.said if verified or not message.automatic else ()
         raw = composed(head, message.text, said, message.attachments)
-        sender = reply_to or self._settings.address
+        # Not the signed address: many servers let nobody send as address+anything.
+        nobody = message.automatic and self._settings.null_sender
         envelope = smtp.Envelope(
-            sender="" if message.automatic else sender, to=to, copies=copies,
-            sender_else=sender if message.automatic else None,
+            sender="" if nobody else self._settings.address, to=to, copies=copies,
+            sender_else=self._settings.address if nobody else None,
         )  # fmt: skip
         refused = await self._hand_over(raw, envelope)
         if message.automatic and not verified:

@@ -74,6 +74,8 @@ class EmailSettings:
     """How the server that takes mail for us signs its Authentication-Results; empty: no sender is verified."""
     trust_senders: bool = False
     """Who has a verified address is the same person as whoever has it elsewhere."""
+    null_sender: bool = True
+    """Automatic mails leave with an empty return path, where the server takes it (RFC 3834)."""
     automatic_here: int = 6
     """Automatic mails an hour to one sender in one conversation."""
     automatic_elsewhere: int = 1
