@@ -80,7 +80,7 @@ class EmailSettings:
     """Automatic mails an hour to one sender in one conversation."""
     automatic_elsewhere: int = 1
     """Of how many an hour to one sender in others another conversation begins without one."""
-    automatic_an_hour: int = 200
+    automatic_an_hour: int = 500
     """Automatic mails an hour to all senders who are not verified."""
 
     check_dns: bool = True
