@@ -22,6 +22,7 @@ from tests.platforms.dovecot import IS_HERE
 from tests.platforms.imap import ImapPlatform, imap_platform
 from tests.platforms.post_office import post_office
 
+NEEDS_DOVECOT = pytest.mark.skipif(not IS_HERE, reason="dovecot is not installed")
 MAIL = b"From: ada@customers.example\nTo: support@desk.example\n\nhello\n"
 
 
@@ -81,7 +82,7 @@ async def test_encrypted_from_the_first_byte(authority: Path) -> None:
         assert box.logins == 0, "nobody is told a password before they have shown who they are"
 
 
-@pytest.mark.skipif(not IS_HERE, reason="dovecot is not installed")
+@NEEDS_DOVECOT
 async def test_encrypted_by_starttls() -> None:
     async with DovecotHarness.open() as harness:
         assert isinstance(harness, DovecotHarness)
@@ -203,3 +204,22 @@ async def test_a_mail_that_breaks_us_is_set_aside(monkeypatch: pytest.MonkeyPatc
         await made.stop()
     assert harness_host.texts() == ["the next one"]
     assert harness_host.quarantine[0].reason == "LookupError: unheard of"
+
+
+@pytest.mark.parametrize("kind", [EmailHarness, pytest.param(DovecotHarness, marks=NEEDS_DOVECOT)])
+async def test_of_a_large_mail_the_beginning_is_fetched(kind: type[EmailHarness]) -> None:
+    host = FakeHost()
+    async with kind.open() as harness:
+        made = make({**harness.settings(), "mail_max_mb": 0.5})
+        await made.start(host)
+        lines = "The gimbal shakes.\n" + "word " * 12 + "\n"
+        await harness.write(lines * 10_000, files=[("log.txt", b"x" * 1000)])
+        await harness.write("the next one")
+        await host.received(2)
+        await made.stop()
+    large = host.messages[0]
+    assert large.text.startswith("The gimbal shakes.")
+    assert len(large.full or large.text) < 300_000
+    assert large.attachments == ()
+    assert any("only its beginning was read" in note for note in large.notes)
+    assert host.texts()[1] == "the next one"
