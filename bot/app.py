@@ -249,7 +249,7 @@ async def warmline(
 
         desk = Desk(
             database=database, rules=rules, pull=lambda name: capabilities(name).pull, linking=linking, published=acted,
-            here=live.is_heard, corrected=gate.corrected,
+            here=live.is_heard, letters=lambda name: capabilities(name).letters, corrected=gate.corrected,
         )  # fmt: skip
         duty = _Duty(bus, lambda: desk)
         reader = Reader(

@@ -131,7 +131,8 @@ class Desk:
     """The agents' side of the house.
 
     `pull` says of a channel whether customers read our own table (a row is then sent once committed), `here` of a
-    conversation whether its customer has the chat open. `corrected` hears of corrections.
+    conversation whether its customer has the chat open. `letters` says of a channel whether each message is a letter:
+    who takes a case over does not write one only to say so. `corrected` hears of corrections.
     """
 
     def __init__(
@@ -143,6 +144,7 @@ class Desk:
         linking: Linking,
         published: Published,
         here: Callable[[int], bool] = lambda _: False,
+        letters: Callable[[str], bool] = lambda _: False,
         corrected: Corrected = nobody_minds,
         clock: Clock = lambda: datetime.now(UTC),
     ) -> None:
@@ -152,6 +154,7 @@ class Desk:
         self._linking = linking
         self.reach = Reach(pull=pull, here=here, mail_after=rules.mail_after)
         self._published = published
+        self._letters = letters
         self._corrected = corrected
         self._clock = clock
 
@@ -246,7 +249,7 @@ class Desk:
             "claimed_at": work.row["claimed_at"] or work.now,
             "snoozed_until": None,
         }
-        if agent.id not in introduced:
+        if agent.id not in introduced and not self._letters(str(work.row["channel"])):
             work.say(
                 author="system",
                 author_name=agent.name,

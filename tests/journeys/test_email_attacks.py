@@ -125,7 +125,7 @@ async def test_a_stranger_with_our_mail_is_a_third_person(town: Town) -> None:
     case = await town.case(ada)
     await town.lea.done(f"cases/{case}/claim")
     await town.lea.done(f"cases/{case}/reply", {"text": "Hello Ada, it is up again."})
-    await town.heard(ada, 3)
+    await town.heard(ada, 2)
     assert town.mails(sue) == []
     whole = await town.lea.case(case)
     assert "Sue" in [line["author"] for line in whole["transcript"] if line["text"].startswith("I am her")]
@@ -331,7 +331,7 @@ async def test_a_bounce_is_shown_with_what_bounced(town: Town) -> None:
     case = await town.case(ada)
     await town.lea.done(f"cases/{case}/claim")
     await town.lea.done(f"cases/{case}/reply", {"text": "It is up again."})
-    ours = next(mail for mail in await town.heard(ada, 3) if "It is up again." in mail.as_string())
+    ours = next(mail for mail in await town.heard(ada, 2) if "It is up again." in mail.as_string())
     before = await conversations(town)
     await town.put(bounce(str(ours["Message-ID"]), to=ada, status="4.4.7"))
     await marker(town)
