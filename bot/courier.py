@@ -316,7 +316,7 @@ class Courier:
                 faults.reach("courier.after-send")
         except TemporaryFailure as error:
             if error.everywhere:
-                return await self._rest(parcel, f"{packed.said}{error}", since)
+                return await self._rest(parcel, f"{packed.said}{error}", since, channel.capabilities.patience)
             self._down_since.pop(account, None)
             if error.retry_after is None:
                 return self._again(parcel, f"{packed.said}{error}", channel.capabilities.patience)
@@ -361,13 +361,13 @@ class Courier:
         later = self._clock() + timedelta(seconds=wait)
         return Settlement(id=parcel.id, status="queued", error=reason, next_try_at=later)
 
-    async def _rest(self, parcel: Parcel, reason: str, since: datetime) -> Settlement:
+    async def _rest(self, parcel: Parcel, reason: str, since: datetime, patience: float) -> Settlement:
         """Nothing of the account can leave. The row keeps its place, loses no try, and goes when the link is back.
 
         One that has stood there for too long is parked: a person should say whether it still holds.
         """
         waited = (self._clock() - since).total_seconds()
-        if waited > PATIENCE:
+        if waited > max(PATIENCE, patience):
             return Settlement(id=parcel.id, status="parked", error=f"{reason} (waited {waited / 60:.0f} minutes)")
         account, now = (parcel.channel, parcel.account), time.monotonic()
         down_for = now - self._down_since.setdefault(account, now)

@@ -16,11 +16,7 @@ BUILT_IN: Mapping[str, str] = MappingProxyType(
         "slack": "channels.slack.channel:make",
         "discord": "channels.discord.channel:make",
         "telegram": "channels.telegram.channel:make",
-        "web": "channels.web:make",
-        "slack": "channels.slack:make",
-        "discord": "channels.discord:make",
-        "telegram": "channels.telegram:make",
-        "email": "channels.email:make",
+        "email": "channels.email.channel:make",
         # To add a channel, add its line: "name": "module:factory". docs/ADDING_A_CHANNEL.md has the whole recipe.
     }
 )

@@ -4,7 +4,7 @@ The only module that knows aiosmtplib.
 
     NotTaken
     ├── Away       nothing was said about this mail: no connection, no sign-in, we are refused
-    ├── Later      this mail was not taken now (4xx)
+    ├── Later      this mail was not taken now (4xx, or no answer about its recipients)
     ├── Refused    this mail was not taken and never will be (5xx)
     └── Unclear    it left, and no answer came: taken or not
 """
@@ -87,7 +87,7 @@ async def hand_over(
     Raises:
         NotTaken: what became of it.
     """
-    begun = taken = False
+    named = begun = taken = False
     refused: dict[str, str] = {}
     try:
         async with asyncio.timeout(patience.whole), connection(server, helo=helo, tls=tls, patience=patience) as smtp:
@@ -96,6 +96,7 @@ async def hand_over(
                 raise Refused("the mail server takes no address with other than plain letters.")
             encoding = "utf-8" if utf8 else "ascii"
             await _mail_from(smtp, envelope, utf8=utf8)
+            named = True
             try:
                 await smtp.rcpt(envelope.to, encoding=encoding)
                 for copy in envelope.copies:
@@ -115,7 +116,8 @@ async def hand_over(
             return refused
         if begun:
             raise Unclear("the mail server did not say whether it has taken it.") from None
-        raise Away(trouble(error)) from None
+        # Who is slow about one recipient need not be slow about all.
+        raise (Later if named else Away)(trouble(error)) from None
     return refused
 
 

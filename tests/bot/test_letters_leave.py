@@ -14,7 +14,7 @@ from sqlalchemy import update
 
 import bot.courier
 from bot.courier import Courier
-from channels.email import DAYS, REPEATS
+from channels.email.channel import DAYS, REPEATS
 from channels.registry import load
 from store.database import Database
 from store.memorybus import MemoryBus

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from channels.email_dns import ask, faults
+from channels.email.dns import ask, faults
 
 GOOD = {"acme.io": ["v=spf1 include:_spf.x ~all", "other=1"], "_dmarc.acme.io": ["v=DMARC1; p=none"]}
 

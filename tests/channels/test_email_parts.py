@@ -14,12 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from channels.contract import Attachment, Earlier, Where
-from channels.email_composing import Head, composed, is_id
-from channels.email_names import Names
-from channels.email_receiving import Mark
-from channels.email_settings import EmailSettings
-from channels.email_tokens import NoToken, Tokens
-from channels.email_trust import vouched
+from channels.email.composing import Head, composed, is_id
+from channels.email.names import Names
+from channels.email.receiving import Mark
+from channels.email.settings import EmailSettings
+from channels.email.tokens import NoToken, Tokens
+from channels.email.trust import vouched
 from channels.richtext import Block, RichText, Span
 from tests.growth import grows_linearly
 from tests.platforms.plain_http import PlainServer, Reply, Request

@@ -26,7 +26,7 @@ from channels.contract import (
     Undecodable,
     UnknownOutcome,
 )
-from channels.email import EmailChannel
+from channels.email.channel import EmailChannel
 from channels.registry import load
 from channels.richtext import RichText
 from tests.contracts.fake_host import storable
@@ -94,6 +94,7 @@ class Named:
         self.inner = inner
         self.name, self.account, self.capabilities = inner.name, inner.account, inner.capabilities
         self.stop, self.check, self.parts, self.reread = inner.stop, inner.check, inner.parts, inner.reread
+        self.report = inner.report
         self._harness = harness
 
     async def start(self, host: Host) -> None:
@@ -109,6 +110,7 @@ class Named:
 class EmailHarness(Harness):
     channel = "email"
     account = US
+    signs_in_with = "password"
     can: ClassVar[frozenset[Ability]] = frozenset(
         {"attach", "redeliver", "poison", "away", "acknowledged", "cursor", "author"}
     )

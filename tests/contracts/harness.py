@@ -89,6 +89,8 @@ class Harness(ABC):
     can: ClassVar[frozenset[Ability]]
     send_faults: ClassVar[Mapping[str, SendFault]] = SEND_FAULTS
     """Those that it can inject."""
+    signs_in_with: ClassVar[str] = "token"
+    """What a platform refuses that takes us for somebody else, as it is called there."""
 
     def __init__(self) -> None:
         self.public_port = free_port()
@@ -105,7 +107,9 @@ class Harness(ABC):
 
     def secrets(self) -> list[str]:
         """Values of those settings that nobody may read."""
-        found = [str(value) for name, value in self.settings().items() if name.endswith(("token", "secret"))]
+        found = [
+            str(value) for name, value in self.settings().items() if name.endswith(("token", "secret", "password"))
+        ]
         assert found, f"{self.channel} has no secret"
         return found
 

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from channels.contract import Cursor, Delivered, InboundMessage, Returned, Undecodable
-from channels.email import EmailChannel, make
-from channels.email_mailbox import Mailbox
-from channels.email_settings import EmailSettings
+from channels.email.channel import EmailChannel, make
+from channels.email.mailbox import Mailbox
+from channels.email.settings import EmailSettings
 from tests.contracts.email_harness import DovecotHarness, EmailHarness
 from tests.contracts.fake_host import FakeHost
 from tests.house import until
@@ -195,7 +195,7 @@ async def test_a_mail_that_breaks_us_is_set_aside(monkeypatch: pytest.MonkeyPatc
     async with EmailHarness.open() as harness:
         made = make(harness.settings())
         with monkeypatch.context() as patch:
-            patch.setattr("channels.email_inbound._digest", broken)
+            patch.setattr("channels.email.inbound._digest", broken)
             await made.start(harness_host)
             await harness.write("this one")
             await harness_host.until(lambda: harness_host.quarantine)

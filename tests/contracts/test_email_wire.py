@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from channels.contract import Channel
-from channels.email_settings import EmailSettings
+from channels.email.settings import EmailSettings
 from channels.registry import load
 from tests.contracts.email_harness import DovecotHarness, EmailHarness, Named
 from tests.contracts.fake_host import FakeHost

@@ -8,11 +8,11 @@ from dataclasses import replace
 from typing import Final
 
 from channels import smtp
-from channels.email_dns import ask, faults
-from channels.email_mailbox import LoginError, Mailbox
-from channels.email_receiving import Connection, said
-from channels.email_settings import EmailSettings
-from channels.email_tokens import NoToken, Tokens
+from channels.email.dns import ask, faults
+from channels.email.mailbox import LoginError, Mailbox
+from channels.email.receiving import Connection, said
+from channels.email.settings import EmailSettings
+from channels.email.tokens import NoToken, Tokens
 
 AT_MOST: Final = 4.0
 """Seconds for one answer: an operator waits for all of them."""

@@ -17,9 +17,9 @@ from typing import Any, Final
 
 from channels import filetypes
 from channels.contract import Attachment, Author, Host, InboundMessage, Returned, Undecodable, Where
-from channels.email_names import Names
-from channels.email_settings import EmailSettings
-from channels.email_trust import Word, vouched
+from channels.email.names import Names
+from channels.email.settings import EmailSettings
+from channels.email.trust import Word, vouched
 from channels.mail.reading import Mail, MailFile
 from channels.mailserver import address
 

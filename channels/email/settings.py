@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Final, Literal, get_args
 
 from channels.mailserver import MailServer, address
+from channels.options import unknown
 
 Security = Literal["tls", "starttls", "none"]
 First = Literal["recent", "all", "none"]
@@ -145,7 +146,7 @@ class EmailSettings:
     def parse(cls, settings: Mapping[str, Any]) -> EmailSettings:
         """Raises `ValueError` with every setting that is wrong; never with the value of one."""
         known = {each.name: str(each.type) for each in fields(cls)}
-        wrong = [f"{name} is unknown" for name in sorted(set(settings) - set(known))]
+        wrong = unknown(settings, known)
         given = {name: value for name, value in settings.items() if name in known}
         for name in list(given):
             wrong += _typed(given, name, known[name])

@@ -21,10 +21,10 @@ from channels.contract import (
     Unsupported,
     Withheld,
 )
-from channels.email_composing import Head, composed, is_id
-from channels.email_names import Names
-from channels.email_settings import EmailSettings
-from channels.email_tokens import NoToken, Tokens
+from channels.email.composing import Head, composed, is_id
+from channels.email.names import Names
+from channels.email.settings import EmailSettings
+from channels.email.tokens import NoToken, Tokens
 from channels.mailserver import address
 
 REFERENCES: Final = 20
@@ -51,6 +51,8 @@ class Sender:
         self._clock = clock
         self._unverified: deque[float] = deque()
         """When automatic mails went to who is not verified."""
+        self.trouble: str | None = None
+        """Why nothing can leave, as far as the last try has shown."""
 
     async def send(self, message: OutboundMessage) -> Receipt:
         """Send once. Raises a `ChannelError`."""
@@ -101,17 +103,26 @@ class Sender:
         )
         try:
             server = settings.mail_server(await self._tokens.current())
-            return await smtp.hand_over(server, raw, envelope, helo=settings.domain, tls=self._tls, patience=patience)
+            refused = await smtp.hand_over(
+                server, raw, envelope, helo=settings.domain, tls=self._tls, patience=patience
+            )
         except NoToken as error:
-            raise TemporaryFailure(f"Nobody lets us sign in: {error}.") from None
+            self.trouble = f"nobody lets us sign in to send: {error}; correct token_url, client_id and the secrets"
+            raise TemporaryFailure(f"Nobody lets us sign in: {error}.", everywhere=True) from None
+        except smtp.Away as error:
+            self._tokens.refused()
+            self.trouble = f"no mail leaves over {settings.smtp_host}: {error}"
+            raise TemporaryFailure(f"The mail has not left: {error}", everywhere=True) from None
         except smtp.Refused as error:
+            self.trouble = None
             raise PermanentFailure(f"The mail server refuses this mail: {error}") from None
         except smtp.Unclear as error:
             raise UnknownOutcome(f"This mail may have left: {error}") from None
         except smtp.NotTaken as error:
-            if isinstance(error, smtp.Away):
-                self._tokens.refused()
+            self.trouble = None
             raise TemporaryFailure(f"The mail has not left: {error}") from None
+        self.trouble = None
+        return refused
 
     def _recipient(self, message: OutboundMessage) -> str:
         try:

@@ -11,27 +11,29 @@ import logging
 import random
 import ssl
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, TypeVar
 
-from channels.contract import Cursor, Delivered, Host, LeaseLost, Undecodable
-from channels.email_inbound import NAME, Came, Inbound
-from channels.email_mailbox import TOGETHER, LoginError, Mailbox, Opened, Raw
-from channels.email_settings import EmailSettings
-from channels.email_tokens import NoToken, Tokens
+from channels.contract import Cursor, Host, LeaseLost, Tenure, Undecodable
+from channels.email.inbound import NAME, Came, Inbound
+from channels.email.mailbox import TOGETHER, LoginError, Mailbox, Opened, Raw
+from channels.email.settings import EmailSettings
+from channels.email.tokens import NoToken, Tokens
+from channels.finishing import to_the_end
+from channels.logbook import Logbook
 from channels.mail.reading import MailReader
 
 log = logging.getLogger(__name__)
 
 AFTER_LEASE_LOST: Final = 1.0
+LEASE_SOON: Final = 1.0
+"""Seconds after which another process holds the lease, if we have not got it."""
 SET_ASIDE_AFTER: Final = 5
 """Tries to keep one mail, before it is set aside so that the next ones get through."""
-STOP_WITHIN: Final = 4.0
-"""Seconds that a running commit gets when we are stopped."""
 RECENT: Final = timedelta(days=1)
 """How old an unread mail may be that was there before we came."""
 T = TypeVar("T")
@@ -85,12 +87,21 @@ class Connection:
 class Receiver:
     """One account's."""
 
-    def __init__(self, settings: EmailSettings, tokens: Tokens, inbound: Inbound, tls: ssl.SSLContext | None) -> None:
+    def __init__(
+        self,
+        settings: EmailSettings,
+        tokens: Tokens,
+        inbound: Inbound,
+        tls: ssl.SSLContext | None,
+        logbook: Logbook,
+    ) -> None:
         self._settings = settings
         self._tokens = tokens
         self._inbound = inbound
         self._tls = tls
-        self._name = f"{NAME}:{settings.account}:mailbox"
+        self._logbook = logbook
+        self._logbook.called = settings.address
+        self._name = lease_of(settings)
         self._unsure: Mark | None = None
         """Nobody knows whether what comes after this was kept: it is brought again."""
         self._failed = (0, 0)
@@ -105,21 +116,35 @@ class Receiver:
             while True:
                 begun = asyncio.get_running_loop().time()
                 try:
-                    async with host.alone(self._name) as tenure, self._connected() as (connection, mailbox, opened):
+                    async with self._turn(host) as tenure, self._connected() as (connection, mailbox, opened):
                         mark = await self._begin(host, connection, mailbox, opened, tenure.token)
+                        self._logbook.up()
                         while True:
                             mark = await self._take_all(host, reader, connection, mailbox, mark, tenure.token)
                             failures = 0
                             await connection.do(mailbox.wait)
                 except LeaseLost as error:
                     log.warning("%s %s stops reading and waits for its turn: %s", NAME, self._settings.account, error)
+                    self._logbook.waits()
                     await asyncio.sleep(AFTER_LEASE_LOST)
                 except Exception as error:
                     failures += 1
                     lasted = asyncio.get_running_loop().time() - begun
                     level = logging.ERROR if isinstance(error, LoginError | NoToken) else logging.WARNING
+                    self._logbook.down(self._in_words(error))
                     log.log(level, "%s %s cannot be read, trying again: %s", NAME, self._settings.account, said(error))
                     await asyncio.sleep(self._backoff(1 if lasted > 60 else failures))
+
+    @asynccontextmanager
+    async def _turn(self, host: Host) -> AsyncIterator[Tenure]:
+        """The lease. Who has to wait for it stands by."""
+        waiting = asyncio.get_running_loop().call_later(LEASE_SOON, self._logbook.waits)
+        try:
+            async with host.alone(self._name) as tenure:
+                waiting.cancel()
+                yield tenure
+        finally:
+            waiting.cancel()
 
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[tuple[Connection, Mailbox, Opened]]:
@@ -240,22 +265,30 @@ class Receiver:
             raise
         self._unsure = None
 
+    def _in_words(self, error: Exception) -> str:
+        """What an operator reads: what is wrong, and where it is mended."""
+        host = self._settings.imap_host
+        match error:
+            case LoginError():
+                return f"{host} does not accept our user and password (or token): correct user and password"
+            case NoToken():
+                return f"no access token: {error}; correct token_url, client_id and the secrets"
+            case ssl.SSLCertVerificationError():
+                return f"the certificate of {host} is not good: correct imap_host, or name your authority with ca_file"
+            case OSError():
+                return f"the mailbox at {host} cannot be reached ({said(error)}); it is tried again by itself"
+            case _:
+                return f"the mailbox at {host} cannot be read ({said(error)}); it is tried again by itself"
+
     def _backoff(self, failures: int) -> float:
         """Half fixed, half random, so that many of us do not come back at the same moment."""
         ceiling: float = min(self._settings.retry_base * 2 ** min(failures - 1, 20), self._settings.retry_cap)
         return ceiling * (0.5 + random.random() / 2)  # noqa: S311 - no secret
 
 
-async def to_the_end(work: Coroutine[Any, Any, list[Delivered]]) -> list[Delivered]:
-    """Await a commit; if we are stopped meanwhile give it time to end, for half a transaction helps nobody."""
-    task = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait({task}, timeout=STOP_WITHIN)
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        raise
+def lease_of(settings: EmailSettings) -> str:
+    """Who holds it reads the mailbox. Our cursor bears the same name."""
+    return f"{NAME}:{settings.account}:mailbox"
 
 
 def said(error: BaseException) -> str:

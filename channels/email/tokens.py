@@ -10,7 +10,7 @@ import urllib.parse
 import urllib.request
 from typing import Any, Final
 
-from channels.email_settings import EmailSettings
+from channels.email.settings import EmailSettings
 
 RENEW_BEFORE: Final = 120.0
 """Seconds before its end a token is renewed."""

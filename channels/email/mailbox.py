@@ -18,7 +18,7 @@ import imapclient
 from imapclient import IMAPClient, SocketTimeout
 from imapclient.exceptions import LoginError as LoginError
 
-from channels.email_settings import EmailSettings
+from channels.email.settings import EmailSettings
 
 BEGINNING: Final = 256 * 1024
 """Bytes that are read of a mail which is too large."""

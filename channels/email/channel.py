@@ -1,9 +1,4 @@
-"""Mail: one mailbox of ours, read over IMAP, answered over SMTP.
-
-What a mail says is read in a child process (`mail/`), what it means in `email_inbound`, by whom it is vouched for in
-`email_trust`; the way in is in `email_receiving` and `email_mailbox`, the way out in `email_sending` and
-`email_composing`, the names that bind the two together in `email_names`.
-"""
+"""One mailbox of ours as a channel, read over IMAP, answered over SMTP."""
 
 from __future__ import annotations
 
@@ -14,15 +9,16 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from channels.contract import Capabilities, Host, InboundMessage, OutboundMessage, Receipt, TemporaryFailure
-from channels.email_check import check
-from channels.email_inbound import NAME, Inbound
-from channels.email_names import Names
-from channels.email_receiving import Receiver
-from channels.email_sending import LONGEST, Sender
-from channels.email_settings import EmailSettings
-from channels.email_tokens import Tokens
+from channels.contract import Capabilities, Host, InboundMessage, OutboundMessage, Receipt, Report, TemporaryFailure
+from channels.email.check import check
+from channels.email.inbound import NAME, Inbound
+from channels.email.names import Names
+from channels.email.receiving import Receiver, lease_of
+from channels.email.sending import LONGEST, Sender
+from channels.email.settings import EmailSettings
+from channels.email.tokens import Tokens
 from channels.fitting import split_text
+from channels.logbook import Logbook
 from channels.mail.reading import read_once
 from channels.richtext import RichText
 
@@ -53,6 +49,7 @@ class EmailChannel:
         # Whoever runs one without a house (a check, a test) has names of its own.
         self._key = hashlib.sha256(f"{settings.account} {settings.password}".encode()).digest()
         self._tls = _tls(settings)
+        self._logbook = Logbook(lease=lease_of(settings))
         self._receiver: Receiver | None = None
         self._sender: Sender | None = None
         self._task: asyncio.Task[None] | None = None
@@ -68,7 +65,7 @@ class EmailChannel:
     async def start(self, host: Host) -> None:
         names, tokens = self._names(), Tokens(self._settings)
         self._sender = Sender(self._settings, tokens, names, self._tls)
-        self._receiver = Receiver(self._settings, tokens, Inbound(self._settings, names), self._tls)
+        self._receiver = Receiver(self._settings, tokens, Inbound(self._settings, names), self._tls, self._logbook)
         self._task = asyncio.create_task(self._receiver.run(host), name=f"{NAME} {self.account}")
 
     async def stop(self) -> None:
@@ -98,6 +95,10 @@ class EmailChannel:
         except (OSError, ValueError) as error:
             raise ValueError(f"{external_id[:100]} still cannot be read: {error}") from error
         return [message] if message is not None else []
+
+    def report(self) -> Report:
+        outward = self._sender.trouble if self._sender is not None else None
+        return self._logbook.report(beside=[outward], counts=self.ignored)
 
     async def check(self) -> list[str]:
         return await check(self._settings, Tokens(self._settings), self._tls)
