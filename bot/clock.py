@@ -11,7 +11,7 @@ import structlog
 
 from bot.gatekeeper import CLOSED
 from bot.mailing import Mailing
-from handoff import linking, promises
+from handoff import linking, promises, undelivered
 from handoff.notifier import Call, GateClosed, Notifier
 from handoff.opening import Footing, Rules, notify_again
 from store import dues, journey, links, sweep, unread
@@ -35,6 +35,8 @@ CALLS: Final = ("notify", CLOSED)
 OF_LINKS: Final = (links.CODE_DUE, PROFILE_DUE)
 BESIDE: Final = (*CALLS, unread.KIND)
 """What reaches out, and so may take a while."""
+
+EFFECTS: Final = {**promises.EFFECTS, undelivered.FLAG: undelivered.undelivered}
 
 log = structlog.get_logger(__name__)
 
@@ -150,7 +152,7 @@ class Clock:
 
     async def _effect(self, due: Due) -> None:
         """Consume the row and write its effect in one transaction; whoever is second finds it consumed."""
-        effect = promises.EFFECTS[due.kind]
+        effect = EFFECTS[due.kind]
         footing = await self._footing()
         async with self._database.write("clock") as connection:
             case = await journey.read_case(connection, due.subject)

@@ -17,6 +17,7 @@ from handoff.errors import HeldByOther, NoSuchCase, NotHeld, Stale, WrongState
 from handoff.linking import Linking, Writer
 from handoff.opening import Footing, Opening, Rules, new_case
 from handoff.reach import Reach
+from handoff.undelivered import FLAG
 from store import cases, journey, keys, line, links, transcripts, unread
 from store.agents import Agent, record
 from store.changes import Changes, insert_cases
@@ -373,6 +374,7 @@ class Desk:
                 unanswered_since=None,
                 snoozed_until=None,
                 **_first_answer(work),
+                **_delivered(work),
             )
             work.changes.settle_promises(work.id, "kept", work.now)
             work.event("replied", seq=seq)
@@ -705,6 +707,12 @@ def _first_answer(work: _Work) -> dict[str, Any]:
         return {}
     by = work.row["deadline"]
     return {"first_answer_at": work.now, "answered_in_time": by is None or work.now <= by}
+
+
+def _delivered(work: _Work) -> dict[str, Any]:
+    """What is written now takes the place of an answer that did not arrive."""
+    flags = work.row["flags"] or {}
+    return {"flags": {name: flags[name] for name in flags if name != FLAG}} if FLAG in flags else {}
 
 
 def _state(number: str, status: str, assignee: str | None) -> dict[str, Any]:

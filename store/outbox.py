@@ -32,6 +32,7 @@ from sqlalchemy import ColumnElement, FromClause, and_, exists, func, literal, o
 from sqlalchemy import case as when
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from store import undelivered as lost
 from store.tables import (
     HALF_SENT,
     LEAVING,
@@ -368,7 +369,7 @@ async def settle(connection: AsyncConnection, settlement: Settlement, now: datet
         written = written.values(unclear_since=_UNCLEAR_SINCE)
     elif settlement.absent:
         written = written.values(unclear_since=None)
-    await connection.execute(
+    changed = await connection.execute(
         written.values(
             status=settlement.status,
             external_id=external_id,
@@ -379,6 +380,8 @@ async def settle(connection: AsyncConnection, settlement: Settlement, now: datet
     )
     if settlement.status != "queued":
         await _next_in_line(connection, settlement.id, now)
+    if settlement.status in lost.LOST and changed.rowcount:
+        await lost.tell(connection, settlement.id, now)
 
 
 async def _next_in_line(connection: AsyncConnection, message_id: int, now: datetime) -> None:

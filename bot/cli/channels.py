@@ -258,12 +258,12 @@ async def _dead(settings: Settings, before: int | None) -> list[dict[str, Any]]:
 
 
 async def _send_again(settings: Settings, message: int) -> None:
-    from store import outbox
+    from handoff import undelivered
     from store.agents import record
 
     async with _tables(settings) as database, database.write("send-again") as connection:
         now = datetime.now(UTC)
-        if not await outbox.send_again(connection, message, now):
+        if not await undelivered.send_again(connection, message, now):
             raise Refused(f"Message {message} is not among the undelivered. See: warmline channels dead")
         subject = f"message {message}"
         await record(

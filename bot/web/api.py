@@ -22,6 +22,7 @@ from bot.web import gate
 from bot.web.who import agent_of
 from channels.contract import Content
 from channels.web.files import served
+from handoff import undelivered as lost
 from handoff.context import context, described
 from handoff.desk import OUTCOMES, Desk, Once
 from handoff.errors import NoSuchCase
@@ -505,7 +506,7 @@ async def send_again(message: Annotated[int, Field(ge=1, le=2**53)], agent: Me, 
     gate.allow(agent, "answer")
     now = datetime.now(UTC)
     async with office.database.write("send-again") as connection:
-        done = await outbox.send_again(connection, message, now)
+        done = await lost.send_again(connection, message, now)
         if not done:
             raise NoSuchCase(f"Message {message} is not among the undelivered.")
         await record(connection, action="send again", subject=f"message {message}", now=now, agent_id=agent.id)

@@ -347,6 +347,11 @@ async def test_a_bounce_is_shown_with_what_bounced(town: Town) -> None:
     assert [event["kind"] for event in whole["events"]].count("came_back") == 1
     assert await conversations(town) == before
 
+    async def back() -> bool:
+        return bool((await town.lea.case(case))["status"] == "open")
+
+    await until(back)
+
 
 async def test_a_bounce_of_nothing_of_ours_changes_nothing(town: Town) -> None:
     ada = "ada12@customers.example"

@@ -350,6 +350,7 @@ _FLAG_WORDS: Final = {
     "works_now": "{name} says that it works now",
     "security": "About safety",
     "reopened": "Came back after it was resolved",
+    "undelivered": "Our answer did not reach {name}",
     "at_risk": "A promise could not be kept",
 }
 

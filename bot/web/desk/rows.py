@@ -95,6 +95,8 @@ def _flags(case: Mapping[str, Any], times: int) -> Iterator[tuple[str, str]]:
         yield "again", "Reopened"
     elif times > 1:
         yield "again", f"{_nth(times)} time this week"
+    if flags.get("undelivered"):
+        yield "cross", "Our answer did not arrive"
     if flags.get("works_now"):
         yield "check", "Says it works now"
     if flags.get("at_risk"):

@@ -501,6 +501,8 @@ def _told(kind: str, who: str, data: Mapping[str, Any], scene: Scene) -> tuple[s
             return f"Unread, and {why}: it waits in the chat", "mail"
         case "came_back":
             return f"A mail came back: {data.get('error')}", "mail"
+        case "undelivered":
+            return "Our answer did not arrive, so this waits for us again", "clock"
         case "is_late":
             return f"A mail is late: {data.get('error')}", "mail"
         case "linked":
