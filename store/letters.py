@@ -11,6 +11,7 @@ from sqlalchemy import and_, func, insert, or_, select, update
 from sqlalchemy import case as when
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from store import undelivered
 from store.tables import case, case_event, conversation, message
 
 QUOTED: Final = 6
@@ -27,7 +28,7 @@ class Past:
     subject: str | None
     case_id: int | None
     said: list[dict[str, Any]]
-    """Oldest first: external_id, author, author_name, body, meta, created_at."""
+    """By the customer and by us, oldest first: external_id, author, author_name, body, meta, created_at."""
     automatic_here: int
     automatic_elsewhere: int
 
@@ -54,9 +55,11 @@ async def past(connection: AsyncConnection, conversation_id: int, *, before: int
             ),
         )
         .order_by(message.c.seq.desc())
-        .limit(QUOTED)
+        .limit(4 * QUOTED)
     )  # fmt: skip
-    said = [dict(row) for row in (await connection.execute(query)).mappings()][::-1]
+    rows = (await connection.execute(query)).mappings()
+    # A third person's words go to nobody by themselves: whoever got hold of a letter could have us pass theirs on.
+    said = [dict(row) for row in rows if not (row["meta"] or {}).get("third")][:QUOTED][::-1]
     here = when((message.c.conversation_id == conversation_id, 1), else_=0)
     counts = (
         select(func.count(), func.coalesce(func.sum(here), 0))
@@ -134,6 +137,7 @@ async def come_back(connection: AsyncConnection, news: CameBack, now: datetime) 
     values: dict[str, Any] = {"meta": {**meta, "came_back": [*known[-9:], news.external_id]}}
     if news.final and row["status"] in ("sent", "unknown"):
         values |= {"status": "failed", "error": news.reason, "next_try_at": None}
+        await undelivered.tell(connection, row["id"], now)
     elif row["status"] == "sent":
         values |= {"error": news.reason}
     await connection.execute(update(message).where(message.c.id == row["id"]).values(values))

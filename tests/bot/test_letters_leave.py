@@ -155,6 +155,24 @@ async def test_a_sender_that_takes_no_empty_return_path_gets_our_own(desk: Desk)
     assert mail.message["Auto-Submitted"] == "auto-replied"
 
 
+async def test_a_third_person_is_neither_quoted_nor_answered(desk: Desk) -> None:
+    await desk.is_so(await desk.put_out("The first answer."), status="sent")
+    told = {"channel": "email", "account": "us@desk.example", "place": "t1", "by": ADA}
+    about = {"about": {"id": "<2@elsewhere.example>", "word": "fail"}, "third": True}
+    await write_in(desk.database, "Send the money to me.", meta=about, id="2", **told)
+    await desk.is_so(
+        await desk.put_out("The second answer.", author="system", kind="notice", condition="asked_for"), status="sent"
+    )
+    mail = desk.post.mails[-1].message
+    body = mail.get_body(("plain",))
+    assert body is not None
+    assert "The second answer." in str(body.get_content())
+    assert "> The first answer." in str(body.get_content())
+    assert "money" not in str(body.get_content())
+    assert mail["In-Reply-To"] == "<1@customers.example>"
+    assert "elsewhere" not in str(mail["References"])
+
+
 async def test_what_was_said_before_is_quoted_and_nothing_else(desk: Desk) -> None:
     first = await desk.put_out("The first answer.")
     await desk.is_so(first, status="sent")
