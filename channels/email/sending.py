@@ -126,7 +126,7 @@ class Sender:
 
     def _recipient(self, message: OutboundMessage) -> str:
         try:
-            to = address(message.address.recipient)
+            to = address(message.address.recipient or message.address.place)  # a test message names an address
         except ValueError as error:
             raise PermanentFailure(f"No mail can go to this customer: {error}.") from None
         if self._settings.is_ours(to):

@@ -10,10 +10,20 @@ from typing import Any
 
 import pytest
 
-from channels.contract import Cursor, Delivered, InboundMessage, Returned, Undecodable
+from channels.contract import (
+    Address,
+    Cursor,
+    Delivered,
+    InboundMessage,
+    OutboundMessage,
+    PermanentFailure,
+    Returned,
+    Undecodable,
+)
 from channels.email.channel import EmailChannel, make
 from channels.email.mailbox import Mailbox
 from channels.email.settings import EmailSettings
+from channels.richtext import RichText
 from tests.contracts.email_harness import DovecotHarness, EmailHarness
 from tests.contracts.fake_host import FakeHost
 from tests.house import until
@@ -223,3 +233,21 @@ async def test_of_a_large_mail_the_beginning_is_fetched(kind: type[EmailHarness]
     assert large.attachments == ()
     assert any("only its beginning was read" in note for note in large.notes)
     assert host.texts()[1] == "the next one"
+
+
+async def test_a_test_message_goes_to_the_address_that_is_its_place() -> None:
+    async with imap_platform() as box, post_office(user=(imap.USER, imap.PASSWORD), plain=True) as post:
+        made = channel(box, smtp_port=post.port)
+        await made.start(FakeHost())
+        try:
+            for number, place in enumerate(("me@elsewhere.example", "C0123ABC"), start=1):
+                address = Address(account=made.account, place=place)
+                message = OutboundMessage(key=f"t{number}", address=address, text=RichText.of("A test."))
+                if "@" in place:
+                    await made.send(message)
+                else:
+                    with pytest.raises(PermanentFailure, match="address"):
+                        await made.send(message)
+        finally:
+            await made.stop()
+        assert [mail.to for mail in post.mails] == [["me@elsewhere.example"]]
