@@ -36,8 +36,6 @@ OF_LINKS: Final = (links.CODE_DUE, PROFILE_DUE)
 BESIDE: Final = (*CALLS, unread.KIND)
 """What reaches out, and so may take a while."""
 
-EFFECTS: Final = {**promises.EFFECTS, undelivered.FLAG: undelivered.undelivered}
-
 log = structlog.get_logger(__name__)
 
 
@@ -152,7 +150,7 @@ class Clock:
 
     async def _effect(self, due: Due) -> None:
         """Consume the row and write its effect in one transaction; whoever is second finds it consumed."""
-        effect = EFFECTS[due.kind]
+        effect = undelivered.undelivered if due.kind == undelivered.FLAG else promises.EFFECTS[due.kind]
         footing = await self._footing()
         async with self._database.write("clock") as connection:
             case = await journey.read_case(connection, due.subject)
