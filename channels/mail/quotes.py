@@ -10,57 +10,20 @@ number of times, so that the cost is linear whatever the lines say.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Sequence
 from typing import Final
 
 from channels.mail.htmltext import Line
-from channels.mail.quotewords import (
-    ABOVE,
-    BEGINS,
-    FORWARDED,
-    HEADER,
-    LABEL_OF,
-    MOBILE,
-    ORIGINAL,
-    WRITTEN,
-    WRITTEN_AT_END,
-)
+from channels.mail.letters import ADDRESS, WIDTH, dated, is_intro, label_of, letter_of, may_begin, normal, quick
+from channels.mail.quotewords import BEGINS, ORIGINAL
 
-WIDTH: Final = 400
-"""Characters of a line that are looked at; nothing we look for is longer."""
 LOOKED_AT: Final = 8_000
 """Lines that are held against every pattern; of those below only quoted, empty and other ones are told apart."""
 INTRO_LINES: Final = 5
 TAIL: Final = 6
 """Lines of text after the last quote that are a signature rather than an answer."""
 _ENDS: Final = ":：>]"
-_MARKED: Final = {"quote": "q", "intro": "b", "cut": "c", "signature": "s"}
-_INVISIBLE: Final = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
-_QUOTED: Final = re.compile(r"\s*(?:>|\|\s|&gt;)")
-_RULER: Final = re.compile(r"([-_=*~#─—–])(?:\s?\1){2,}\Z")
-_DASHES: Final = re.compile(r"(?:--|—|––|__)\s*\Z")
-_TIME: Final = re.compile(r"(?<!\d)\d{1,2}\s?[:.h時时시]\s?\d{2}(?!\d)|\d\s?(?:am|pm|a\.m|p\.m|uhr)\b", re.IGNORECASE)
-_DATE: Final = re.compile(
-    r"(?<!\d)(?:\d{4}[-/.年]\s?\d{1,2}[-/.月]\s?\d{1,2}|\d{1,2}[-/.]\s?\d{1,2}[-/.]\s?\d{2,4}|"
-    r"\d{1,2}(?:st|nd|rd|th|er|º|\.)?,?\s(?:de\s)?[^\W\d]{3,12}\.?,?\s(?:de\s)?\d{4}|[^\W\d]{3,12}\.?\s\d{1,2}(?:st|nd|rd|th)?,?\s\d{4}|"
-    r"\d{4}\s?년|\d{4}\.\s?[^\W\d]{3,12}\s\d{1,2}|(?:19|20)\d\d)(?!\d)",
-)
-_ADDRESS: Final = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+")
 _NAMED: Final = re.compile(r"[-–—]\s?[^\W\d_a-z][^\W\d_]{1,20}(?:\s[^\W\d_]{1,20}\.?){0,3}\Z")
-_DISCLAIMS: Final = re.compile(
-    r"\W{0,3}(?:(?:legal |e-?mail )?disclaimer\W{0,3}\Z|confidentiality (?:notice|note|statement)\b|haftungsausschluss\W{0,3}\Z|"
-    r"(?:the (?:information|contents?) (?:contained )?(?:in|of) |the information transmitted |)th(?:is|e)(?: transmitted)? (?:e-?mail|message|communication|transmission)\b.{0,120}"
-    r"(?:confidential|intended (?:solely|only)|privileged|scanned (?:for|by))|the information (?:contained )?(?:in|transmitted).{0,80}(?:confidential|intended (?:solely|only))|"
-    r"diese (?:e-?mail|nachricht) (?:\S+ ){0,6}(?:vertraulich|ausschließlich)|ce (?:message|courriel|mail) .{0,80}(?:confidentiel|exclusif)|"
-    r"este (?:mensaje|correo|e-?mail) .{0,80}confidencial|questo (?:messaggio|e-?mail) .{0,80}riservat|dit (?:bericht|e-?mail\S*) .{0,80}vertrouwelijk|"
-    r"please consider the environment before|think before you print)",
-    re.IGNORECASE,
-)
-_WEEKDAY: Final = re.compile(
-    r"\W{0,2}(?:mon|tue|wed|thu|fri|sat|sun|mo|di|mi|do|fr|sa|so|lun|mar|mer|jeu|ven|sam|dim|пн|вт|ср|чт|пт|сб|вс|нд)[^\W\d]{0,7}[.,]?\s",
-    re.IGNORECASE,
-)
 _GREETING: Final = re.compile(r"[^,!.?:]{1,40}[,!:]?\Z")
 
 
@@ -82,11 +45,11 @@ def _joined(lines: Sequence[str]) -> str:
 class _Reply:
     def __init__(self, lines: Sequence[Line]) -> None:
         self._lines = [line.text for line in lines]
-        self._plain = [_normal(text) if text and text[0] != ">" else "" for text in self._lines[:LOOKED_AT]]
-        self._letters = [_letter(plain, line) for plain, line in zip(self._plain, lines, strict=False)]
+        self._plain = [normal(text) if text and text[0] != ">" else "" for text in self._lines[:LOOKED_AT]]
+        self._letters = [letter_of(plain, line) for plain, line in zip(self._plain, lines, strict=False)]
         # So many lines nobody wrote: what is plain to see of the others is enough.
         self._plain += [""] * (len(lines) - len(self._plain))
-        self._letters += [_quick(line) for line in self._lines[LOOKED_AT:]]
+        self._letters += [quick(line) for line in self._lines[LOOKED_AT:]]
         self._labels: list[str | None] = []
         self._evident: list[bool] = []
 
@@ -120,7 +83,7 @@ class _Reply:
     def _intro_at(self, index: int) -> int:
         """How many lines an introduction takes that begins here; 0: none does."""
         first = self._plain[index].strip()
-        if not _may_begin(first):
+        if not may_begin(first):
             return 0
         text = ""
         for count in range(1, INTRO_LINES + 1):
@@ -130,7 +93,7 @@ class _Reply:
             text = f"{text} {self._plain[at].strip()}".strip()
             if len(text) > WIDTH:
                 return 0
-            if text[-1] in _ENDS and _is_intro(text, followed=self._letters[at + 1 : at + 4]):
+            if text[-1] in _ENDS and is_intro(text, followed=self._letters[at + 1 : at + 4]):
                 return 0 if self._begins_later(index + 1, at) else count
         return 0
 
@@ -138,7 +101,7 @@ class _Reply:
         """Is what lies between enough? Then the lines above it are the answer's."""
         return any(
             (BEGINS.match(self._plain[at]) or self._plain[at].strip()[:1].isdigit())
-            and _is_intro(" ".join(each.strip() for each in self._plain[at : end + 1]), followed=())
+            and is_intro(" ".join(each.strip() for each in self._plain[at : end + 1]), followed=())
             for at in range(index, end + 1)
         )
 
@@ -146,10 +109,11 @@ class _Reply:
         """`From: … Sent: … To: … Subject: …`, in any order, with lines that go on."""
         index, size = 0, len(self._lines)
         self._labels = [
-            _label(plain) if letter in "tc" else None for plain, letter in zip(self._plain, self._letters, strict=True)
+            label_of(plain) if letter in "tc" else None
+            for plain, letter in zip(self._plain, self._letters, strict=True)
         ]
         self._evident = [
-            kind is not None and bool(_ADDRESS.search(plain) or (kind == "date" and _dated(plain)))
+            kind is not None and bool(ADDRESS.search(plain) or (kind == "date" and dated(plain)))
             for kind, plain in zip(self._labels, self._plain, strict=True)
         ]
         while index < size:
@@ -298,98 +262,3 @@ class _Reply:
         self._lines = [self._lines[index] for index in left]
         self._plain = [self._plain[index] for index in left]
         self._letters = [self._letters[index] for index in left]
-
-
-def _normal(text: str) -> str:
-    """What a line says to our patterns: no invisible letters, one kind of blank, no marks of emphasis around it."""
-    text = text[:WIDTH]
-    if not text.isascii():
-        text = _INVISIBLE.sub("", unicodedata.normalize("NFC", text)).replace("\xa0", " ").replace("\u3000", " ")
-        text = text.replace("\u2019", "'").replace("\u202f", " ")
-    if "*" in text:
-        text = re.sub(r"\*([^*]*)\*", r"\1", text) if not _RULER.match(text.strip()) else text
-    return text.replace("\t", " ")
-
-
-def _quick(text: str) -> str:
-    if text[:1] == ">":
-        return "q"
-    return "t" if text.strip() else "e"
-
-
-def _letter(plain: str, line: Line) -> str:
-    if not line.text:
-        return "e"
-    if line.mark:
-        return _MARKED[line.mark] if line.text.strip() else "e"
-    if line.text[0] == ">":
-        return "q"
-    bare = plain.strip()
-    if not bare:
-        return "e"
-    if _QUOTED.match(plain):
-        return "q"
-    if _DASHES.match(bare) and len(bare) < 4:
-        return "d"
-    if _RULER.match(bare):
-        return "r"
-    if len(bare) <= 120 and (ORIGINAL.match(bare) or FORWARDED.match(bare)):
-        # Without dashes it may be what somebody says; headers below it decide then.
-        return "c" if bare[:1] in "-_=*>" or bare.endswith((":", "-")) else "t"
-    if len(bare) <= 300 and ABOVE.search(bare):
-        return "c"
-    if _DISCLAIMS.match(bare):
-        return "d"
-    if len(bare) <= 100 and MOBILE.match(bare) and not _is_sentence(bare):
-        return "s"
-    return "t"
-
-
-def _is_sentence(text: str) -> bool:
-    """`Sent from my desk, which is easier` says something; `Sent from my phone, excuse typos` does not."""
-    if re.search(r"excuse|brevity|typo|autocorrect|kürze|tippfehler|fautes|brièveté|kort", text, re.IGNORECASE):
-        return False
-    return ", " in text or len(text.split()) > 12 or bool(re.search(r"[.?!]\s+\S|\b(?:is|are|was|and|but)\b", text))
-
-
-def _may_begin(text: str) -> bool:
-    return bool(
-        text
-        and (
-            BEGINS.match(text)
-            or _WEEKDAY.match(text)
-            or text[0].isdigit()
-            or "@" in text
-            or text[0] in "<\"'“„("
-            or text.endswith((":", "："))
-            or _DATE.search(text)
-        )
-    )
-
-
-def _dated(text: str) -> bool:
-    return bool(_DATE.search(text) or _TIME.search(text))
-
-
-def _is_intro(text: str, *, followed: Sequence[str]) -> bool:
-    ends = text.endswith((":", "：", ":>", ": >", ":]"))
-    address = _ADDRESS.search(text)
-    dated = _dated(text)
-    if ends and WRITTEN_AT_END.search(text):
-        return bool(dated or address or BEGINS.match(text)) or (len(text.split()) <= 6 and "q" in followed)
-    if ends and WRITTEN.search(text):
-        return bool((dated and (address or BEGINS.match(text))) or (dated and "q" in followed))
-    if ends and dated and address and _TIME.search(text):
-        return True
-    if ends and dated and "q" in followed and BEGINS.match(text):
-        return True
-    # Old Gmail: a date, a name, an address, and nothing else.
-    return bool(
-        address and re.match(r"\d{4}[-/]\d{1,2}[-/]\d{1,2}\b", text) and re.search(r"<[^<>]*@[^<>]*>:?\Z", text)
-    )
-
-
-def _label(text: str) -> str | None:
-    """Which header a line is."""
-    found = HEADER.match(text[:200])
-    return LABEL_OF.get(found[1].strip().lower()) if found else None
