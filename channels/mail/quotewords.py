@@ -12,7 +12,7 @@ WROTE: Final = (
     "kirjutas", "rakstīja", "rašė", "parašė", "napisał", "napisała", "napisał(a)", "napisał/a", "pisze", "napsal",
     "napsala", "napsal(a)", "napísal", "napísala", "napísal(a)", "je napisao", "je napisala", "je napisal",
     "je napisao/la", "je napisal/a", "napisao", "написао", "написа", "написал", "написала", "написал(а)", "писал",
-    "писала", "пишет", "написав", "написала", "написав(ла)", "пише", "yazdı", "yazdi", "şunu yazdı", "şunları yazdı",
+    "писала", "писали", "писал(а)", "пишет", "написав", "написала", "написав(ла)", "пише", "yazdı", "yazdi", "şunu yazdı", "şunları yazdı",
     "έγραψε", "írta", "írta a következőt", "a scris", "ha scris", "כתב", "כתבה", "כתב/ה", "كتب", "كتبت", "写道", "寫道",
     "写到", "のメール", "さんは書きました", "が書きました", "は書きました", "wrote", "さんが書きました", "님이 작성", "작성",
     "님이 씀", "đã viết", "viết", "menulis", "mencatat", "เขียนว่า", "เขียน", "नु लिखा", "ने लिखा", "نوشت",
@@ -35,10 +35,10 @@ LABELS: Final[dict[str, tuple[str, ...]]] = {
     "date": (
         "date", "sent", "datum", "gesendet", "gesendet am", "envoyé", "envoyé le", "date d'envoi", "enviado",
         "enviado el", "enviado em", "enviada em", "enviada", "fecha", "inviato", "data", "verzonden", "skickat", "sendt",
-        "dato", "lähetetty", "päiväys", "pvm", "wysłano", "wysłane", "odesláno", "odoslané", "отправлено", "дата",
+        "dato", "lähetetty", "päiväys", "päivämäärä", "pvm", "wysłano", "wysłane", "odesláno", "odoslané", "отправлено", "дата",
         "отправлен", "надіслано", "отослано", "gönderme tarihi", "gönderildi", "tarih", "ημερομηνία", "στάλθηκε",
         "elküldve", "küldve", "dátum", "trimis", "nosūtīts", "išsiųsta", "saadetud", "kuupäev", "תאריך", "נשלח", "التاريخ",
-        "تاريخ الإرسال", "发送时间", "发送日期", "日期", "寄件日期", "傳送時間", "送信日時", "日時", "日付", "보낸 날짜", "날짜",
+        "تاريخ الإرسال", "发送时间", "发送日期", "日期", "寄件日期", "傳送時間", "送信日時", "日時", "日付", "보낸 날짜", "보낸 시간", "날짜",
         "ngày", "đã gửi", "đã gửi lúc", "dikirim", "tanggal", "วันที่", "ส่งเมื่อ", "poslano", "изпратено", "sendt den",
         "när", "time",
     ),
@@ -65,7 +65,7 @@ LABELS: Final[dict[str, tuple[str, ...]]] = {
 
 _ORIGINAL: Final = (
     "original message", "original appointment", "original mail", "original email", "ursprüngliche nachricht",
-    "originalnachricht", "original-nachricht", "message d'origine", "message original", "message initial", "mensaje original",
+    "originalnachricht", "original-nachricht", "message d'origine", "message original", "mail original", "courriel original", "e-mail original", "message initial", "mensaje original",
     "messaggio originale", "messaggio original", "mensagem original", "oorspronkelijk bericht", "origineel bericht",
     "originalmeddelande", "ursprungligt meddelande", "opprinnelig melding", "original melding", "oprindelig meddelelse",
     "original meddelelse", "alkuperäinen viesti", "oryginalna wiadomość", "wiadomość oryginalna", "wiadomość pierwotna",
@@ -88,14 +88,24 @@ _FORWARDED: Final = (
     "전달된 메시지", "thư đã chuyển tiếp", "pesan terusan", "הודעה שהועברה", "الرسالة المعاد توجيهها",
 )  # fmt: skip
 _ABOVE: Final = (
-    "reply above this line", "type your reply above", "write your reply above", "above this line to", "antworten sie oberhalb",
-    "oberhalb dieser linie", "répondez au-dessus", "au-dessus de cette ligne", "responda por encima de esta",
-    "por encima de esta línea", "sopra questa riga", "acima desta linha", "boven deze regel", "ovanför denna rad",
-    "powyżej tej linii", "выше этой строки", "請在此行之上", "请在此行以上",
+    r"(?:reply|respond|answer|type|write|enter|add|put|post)\b.{0,40}\babove this (?:line|text|message|e-?mail)\b",
+    r"(?:reply|type|write|respond)\b.{0,20}\babove (?:the|this) .{0,20}\bline\b", r"above this line to\b",
+    r"antwort\w*\b.{0,40}\b(?:oberhalb|über) (?:dieser|diese) (?:linie|zeile)", r".{0,40}\boberhalb dieser (?:linie|zeile)",
+    r".{0,40}répon\w+ (?:.{0,20} )?au-dessus de cette ligne", r".{0,40}au-dessus de cette ligne",
+    r".{0,40}(?:por encima|arriba) de esta (?:línea|linea)", r".{0,40}sopra (?:a )?questa (?:riga|linea)",
+    r".{0,40}acima desta linha", r".{0,40}boven deze (?:regel|lijn)",
+    r".{0,40}(?:ovanför|över) (?:denna|den här) (?:raden|linjen|rad|linje)", r".{0,40}over denne linj(?:en?|a)",
+    r".{0,40}tämän rivin yläpuolel", r".{0,40}powyżej tej linii", r".{0,40}nad (?:tento řádek|tuto čáru|tímto řádkem)",
+    r".{0,40}(?:выше|над) этой (?:строки|линии|черты|строкой|линией|чертой)", r".{0,40}bu satırın (?:üstüne|üzerine)",
+    r".{0,20}(?:請在此行之上|请在此行(?:之上|以上)|在此行上方|在此線上方)", r".{0,20}この行より上", r".{0,20}이 (?:줄|선) 위에",
+)  # fmt: skip
+_QUOTING: Final = (
+    "quoting", "zitat von", "citando a", "citando", "citazione di", "citeren", "cytowanie", "wiadomość napisana przez",
+    "missatge de", "kontakt", "mensaje citado por", "cituji", "citerar", "sitat fra", "citat af",
 )  # fmt: skip
 _THINGS: Final = r"(?:iphone|ipad|ipod|android|blackberry|samsung|galaxy|huawei|xiaomi|nokia|windows|outlook|mobile|handy|smartphone|phone|téléphone|móvil|movil|celular|telefon|mail|yahoo|gmx|htc|lg|sony|lumia|nexus|pixel|oneplus|motorola|device|tablet|mobil)"
 _SENT: Final = (
-    rf"sent from (?:my|a|the|mail(?:spring|box)?|yahoo|outlook|gmail|samsung|proton|airmail|{_THINGS[3:-1]})\b",
+    rf"sent from (?:my|a|the|mail(?:spring|box)?|yahoo|outlook|gmail|samsung|proton|protonmail|airmail|{_THINGS[3:-1]})\b",
     r"sent (?:with|via|using|by) (?!.*\b(?:you|your|me|us)\b)\S", r"get outlook for (?:ios|android|mac)",
     r"envoyé (?:de|depuis|à partir de|via|avec) \S", r"télécharge[rz]? outlook pour (?:ios|android)",
     r"obtenir outlook pour (?:ios|android)", r"obtenez outlook pour (?:ios|android)",
@@ -132,5 +142,15 @@ WRITTEN_AT_END: Final = re.compile(
 BEGINS: Final = re.compile(rf"\W{{0,3}}(?:{_any(ON)})(?!\w)", re.IGNORECASE)
 ORIGINAL: Final = re.compile(rf"[\W_]{{0,40}}(?:{_any(_ORIGINAL)})[\W_]{{0,40}}\Z", re.IGNORECASE)
 FORWARDED: Final = re.compile(rf"[\W_]{{0,40}}(?:{_any(_FORWARDED)})(?!\w).{{0,60}}\Z", re.IGNORECASE)
-ABOVE: Final = re.compile(_any(_ABOVE), re.IGNORECASE)
+ABOVE: Final = re.compile(
+    rf"\W{{0,40}}(?:please |bitte |veuillez )?(?:{'|'.join(_ABOVE)})[^?]{{0,160}}\Z", re.IGNORECASE
+)
+QUOTING: Final = re.compile(rf"\W{{0,3}}(?:{_any(_QUOTING)})\s", re.IGNORECASE)
 MOBILE: Final = re.compile(rf"\W{{0,4}}(?:{'|'.join(_SENT)}).{{0,70}}\Z", re.IGNORECASE)
+_ANSWER: Final = r"(?:answers?|replies|reply|responses?|comments?|remarks?|antwort\w*|kommentar\w*|anmerkung\w*|réponses?|commentaires?|respuestas?|comentarios?|respostas?|comentários|rispost[ae]|commenti|antwoord\w*|opmerking\w*|svar\w*|odpowied\w*|odpověd\w*|ответ\w*)"
+_BELOW: Final = r"(?:below|inline|in-line|in line|in (?:red|blue|green|bold|capitals|caps)|unten|im text|ci-dessous|dans le texte|en rouge|abajo|en rojo|abaixo|em vermelho|sotto|in rosso|di seguito|hieronder|in het rood|nedan|nedenfor|poniżej|níže|ниже)"
+ANSWERS_BELOW: Final = re.compile(
+    rf"(?<!\w){_ANSWER}(?!\w).{{0,40}}(?<!\w){_BELOW}(?!\w)|(?<!\w)(?:answered|replied|responded|commented|see|siehe|voir) (?:it )?(?:inline|in-line|in line|in (?:red|blue|green))(?!\w)",
+    re.IGNORECASE,
+)
+"""What somebody says who has typed answers into the older mail."""

@@ -164,3 +164,17 @@ def test_never_empty_and_never_anything_new(pieces: list[str]) -> None:
 )
 def test_it_is_linear(line: str) -> None:
     grows_linearly(stripped, line * 16_000)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "text\n" + "-----\n" * 8_000 + "text\n" * 8_000,
+        "-----Original Message-----\n> q\n" * 4_000 + "text\n" * 8_000,
+        "t\n" + "On Mon, 2 Mar 2026 at 10:00, a@b.example wrote:\n" * 8_000 + "> q\n" * 8_000,
+        "Ada writes:\n\n" * 4_000,
+        "a@b.example\n02.03.2026 10:00\n" * 8_000,
+    ],
+)
+def test_rules_over_many_letters_are_linear(text: str) -> None:
+    grows_linearly(stripped, text)
