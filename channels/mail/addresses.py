@@ -11,7 +11,11 @@ from typing import Final
 from channels.mail import limits
 from channels.mail.fields import unfolded, words
 
-_ADDRESS: Final = re.compile(r"[^\s<>()\[\],;:\"@\\]{1,200}@[^\s<>()\[\],;:\"@\\]{1,255}")
+_ADDRESS: Final = re.compile(
+    r"[^\s<>()\[\],;:\"@\\\x00-\x1f]{1,200}@(?:[^\s<>()\[\],;:\"@\\\x00-\x1f]{1,255}|\[[0-9A-Fa-f.:IPv]{2,50}\])"
+)
+_ENCODED: Final = re.compile(r"=\?[^?\s]{1,80}\?[bBqQ]\?[^?]{0,2000}\?=")
+_PLAIN: Final = re.compile(r"(?:[^\"(<,;:=]|=(?!\?))+")
 _ID: Final = re.compile(r"<([^<>\s]{1,1000})>")
 _BARE_ID: Final = re.compile(r"[^<>\s\"(),]{1,500}@[^<>\s\"(),]{1,400}")
 _MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -64,18 +68,35 @@ class _Piece:
     comments: list[str]
     angle: str | None = None
 
+    def is_half_a_name(self, following: str) -> bool:
+        """`Loewe` of `Loewe, Ada <ada@example.com>`, whose writer forgot the quotes. `following`: what ended it."""
+        return (
+            following == ","
+            and self.angle is None
+            and bool("".join(self.loose).strip())
+            and len(self.loose) < 100
+            and not any("@" in each for each in (*self.loose, *self.quoted, *self.comments))
+        )
+
 
 def _pieces(text: str) -> Iterator[_Piece]:
     piece = _Piece([], [], [])
     position, size, count = 0, len(text), 0
-    plain = re.compile(r"[^\"(<,;:]+")
+    closes = text.rfind('"')  # behind the last quotation mark that has a partner there are only single ones
     last_semicolon = text.rfind(";")
     while position < size and count < limits.ADDRESSES:
         character = text[position]
-        if character == '"':
-            value, position = _until_quote(text, position + 1)
+        if character == '"' and position < closes:
+            value, after = _until_quote(text, position + 1)
+            if after > size:
+                closes, position = -1, position + 1
+                continue
+            position = after
             piece.loose.append(f"\x01{len(piece.quoted)}\x02")
             piece.quoted.append(value)
+        elif character == "=" and (word := _ENCODED.match(text, position)) is not None:
+            piece.loose.append(word[0])
+            position = word.end()
         elif character == "(":
             value, position = _comment(text, position + 1)
             piece.comments.append(value)
@@ -87,10 +108,13 @@ def _pieces(text: str) -> Iterator[_Piece]:
             piece.angle = text[position + 1 : end] if piece.angle is None or "@" not in piece.angle else piece.angle
             position = end + 1 if text[end : end + 1] == ">" else end
         elif character in ",;":
+            position += 1
+            if piece.is_half_a_name(character) and _goes_on(text, position):
+                piece.loose.append(", ")
+                continue
             yield piece
             count += 1
             piece = _Piece([], [], [])
-            position += 1
         elif character == ":":
             if piece.angle is None and position < last_semicolon and not any("@" in each for each in piece.loose[-2:]):
                 piece = _Piece([], [], [])  # a group's name
@@ -100,11 +124,18 @@ def _pieces(text: str) -> Iterator[_Piece]:
                 piece.loose.append(":")
             position += 1
         else:
-            run = plain.match(text, position)
+            run = _PLAIN.match(text, position)
             end = run.end() if run else position + 1
-            piece.loose.append(text[position:end])
+            piece.loose.append("" if character == '"' else text[position:end])
             position = end
     yield piece
+
+
+def _goes_on(text: str, position: int) -> bool:
+    """Is the next piece a name with an address behind it, so that what stands before it may belong to the name?"""
+    ends = [at for mark in ",;" if (at := text.find(mark, position)) >= 0]
+    piece = text[position : min(ends, default=len(text))].strip()
+    return "@" in piece and " " in piece
 
 
 def _until_quote(text: str, start: int) -> tuple[str, int]:
@@ -139,6 +170,8 @@ def _person(piece: _Piece, hint: str | None) -> Person | None:
     if piece.angle is not None:
         address = piece.angle
     else:
+        if "=?" in loose:
+            loose = unfolded(words(loose.encode("utf-8", "replace"), hint))
         bare = _ADDRESS.search(loose)
         if bare is not None:
             address, loose = bare[0], loose[: bare.start()] + " " + loose[bare.end() :]
@@ -146,11 +179,13 @@ def _person(piece: _Piece, hint: str | None) -> Person | None:
             address, loose = _unquoted(loose[loose.find("\x01") :].split()[0], piece.quoted, marks=True), ""
         elif len(piece.quoted) == 1 and (inner := _ADDRESS.search(piece.quoted[0])) is not None:
             address, loose = inner[0], piece.quoted[0].replace(inner[0], " ").strip(" <>") if at else ""
+        elif (said := next((found for each in piece.comments if (found := _ADDRESS.search(each))), None)) is not None:
+            address, piece.comments = said[0], []
     name = _unquoted(loose, piece.quoted)
     name = unfolded(words(name.encode("utf-8", "replace"))) or unfolded(
         words(" ".join(piece.comments).encode("utf-8", "replace"))
     )
-    name = name.strip(" '\"") if name.strip(" '\"") else ""
+    name = name.strip(" '\"<>")
     address = _clean_address(address)
     if not name and not address:
         return None
@@ -167,6 +202,8 @@ def _unquoted(text: str, quoted: list[str], *, marks: bool = False) -> str:
 def _clean_address(raw: str) -> str:
     text = unfolded(words(raw.encode("utf-8", "replace"))) if "=?" in raw else unfolded(raw)
     text = text.strip(" '<>")
+    if text[:1] == text[-1:] == '"' and _ADDRESS.fullmatch(text[1:-1]):
+        text = text[1:-1]
     if text.lower().startswith(("mailto:", "smtp:")):
         text = text.partition(":")[2]
     if text.startswith("@") and ":" in text:  # a route, as in RFC 822

@@ -12,9 +12,11 @@ from channels.mail.flowed import unflowed
 from channels.mail.htmltext import Line, html_lines
 from channels.mail.names import safe_name
 from channels.mail.opaque import signed_content
-from channels.mail.parts import Part, content, read_parts
+from channels.mail.parts import Part, content, from_uu, read_parts
 
 _META: Final = re.compile(rb"<meta[^>]{0,200}charset\s*=\s*[\"']?\s*([A-Za-z0-9_-]{2,40})", re.IGNORECASE)
+_BEGIN_UU: Final = re.compile(r"^begin [0-7]{3,4} (\S.{0,200})$", re.MULTILINE)
+_LINE_UU: Final = re.compile(r"[ -`]{1,90}\Z")
 _WORD: Final = re.compile(r"\w{2,}")
 _PLACEHOLDER: Final = re.compile(
     r"html[- ](?:e-?mail|message|format|capable|compatible|version|view)|view (?:this|it) .{0,30}(?:browser|html)|does not support html",
@@ -115,10 +117,10 @@ class _Walk:
         kind = part.media_type
         if self._is_words(part):
             text = self._text(part)
-            if kind == "text/html" or (kind != "text/plain" and "<" in text):
+            if kind == "text/html" or (kind != "text/plain" and "<" in text) or _is_undeclared_html(part, text):
                 self._words.append(_Words(html=text))
             else:
-                self._words.append(_Words(plain=text))
+                self._words.append(_Words(plain=self._without_uu(text)))
         elif kind in ("application/pkcs7-mime", "application/x-pkcs7-mime") and self._depth < 2:
             self._signed(part)
         else:
@@ -129,7 +131,9 @@ class _Walk:
             return False
         if part.media_type in ("text/plain", "text/html"):
             # Apple Mail gives a name to texts that it shows; others mean a file by a name.
-            return not part.wanted_name or (part.disposition == "" and not self._words and part.depth <= 1)
+            return not part.wanted_name or (
+                not self._words and (part.depth == 0 or (part.disposition == "" and part.depth == 1))
+            )
         if part.media_type in ("text/enriched", "text/richtext", "text/markdown", "text/x-markdown"):
             return not part.wanted_name
         return part.media_type.startswith("text/") and part.depth == 0 and not part.wanted_name
@@ -146,6 +150,26 @@ class _Walk:
         if part.media_type == "text/plain" and part.parameters.get("format", "").lower() == "flowed":
             text = unflowed(text, delete_space=part.parameters.get("delsp", "").lower() == "yes")
         return text
+
+    def _without_uu(self, text: str) -> str:
+        """Files that stand in the text itself, as mails had them before MIME, are files."""
+        if "\nend" not in text or not _BEGIN_UU.search(text):
+            return text
+        out: list[str] = []
+        name, held = "", 0  # so many lines may be a file's, from its `begin` on
+        for line in text.split("\n"):
+            out.append(line)
+            held += held > 0
+            if held and line.rstrip() == "end" and len(self._body.files) < limits.PARTS:
+                kind = "application/octet-stream"
+                data = from_uu(each.encode("ascii") for each in out[1 - held :])
+                self._body.files.append(File(safe_name(name, kind), kind, data))
+                del out[-held:]
+                held = 0
+            elif not held or not _LINE_UU.match(line):
+                begin = _BEGIN_UU.match(line)
+                name, held = (begin[1], 1) if begin else ("", 0)
+        return "\n".join(out)
 
     def _signed(self, part: Part) -> None:
         inner = signed_content(content(self._data, part))
@@ -195,6 +219,11 @@ class _Walk:
             and part.disposition != "attachment"
         )
         self._body.files.append(File(name, kind, data, inline, part.content_id))
+
+
+def _is_undeclared_html(part: Part, text: str) -> bool:
+    """A page by a program that has not said what it sends."""
+    return not part.head.has("content-type") and text.lstrip()[:15].lower().startswith(("<html", "<!doctype html"))
 
 
 def _root_of(part: Part) -> Part:

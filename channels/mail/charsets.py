@@ -24,8 +24,13 @@ _MEANT: Final = {
 }  # fmt: skip
 # What Python calls a codec and is no charset, or costs more than linear time.
 _NEVER: Final = frozenset({"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "mbcs", "oem"})
+_NUMBERED: Final = re.compile(r"(?:x-)?(?:windows|win|cp|ibm|dos)[-_ ]?(\d{3,5})\Z")
 _SHIFTED: Final = (b"\x1b$B", b"\x1b$@", b"\x1b(J")
 _SEQUENCE: Final = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
+_WIDE: Final = frozenset({"gb18030", "big5hkscs", "cp932", "cp949", "euc_jp", "gbk", "big5", "shift_jis", "johab"})
+_LETTERS: Final = 3
+_JIS_BYTES: Final = 1_000_000
+"""So much is read letter by letter, for letters that Python does not know."""
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
@@ -34,14 +39,18 @@ def decode(data: bytes, charset: str | None = None) -> str:
     codec = _codec(charset)
     if codec is None or codec in ("cp1252", "utf-8"):
         return storable(_western(data, codec))
+    if _is_utf8(data, codec):
+        return storable(data.decode("utf-8").removeprefix("\ufeff"))
     try:
         return storable(data.decode(codec))
     except (ValueError, LookupError):
         pass
+    if codec.startswith("iso2022_jp") and b"\x1b" in data:
+        return storable(_jis(data) if len(data) <= _JIS_BYTES else _replacing(data, codec))
     try:
         return storable(data.decode("utf-8"))
     except UnicodeDecodeError:
-        return storable(_replacing(data, codec))
+        return storable(_replacing(data, "cp932" if codec.startswith("iso2022_jp") else codec))
 
 
 def known(charset: str | None) -> bool:
@@ -60,7 +69,7 @@ def _codec(charset: str | None) -> str | None:
     name = (charset or "").strip(" \t\r\n\"'").lower()
     if not _NAME.match(name):
         return None
-    meant = _MEANT.get(name.replace("_", "-"), name)
+    meant = _MEANT.get(name.replace("_", "-")) or _NUMBERED.sub(r"cp\1", name)
     try:
         found = codecs.lookup(meant)
     except (LookupError, ValueError):
@@ -70,12 +79,50 @@ def _codec(charset: str | None) -> str | None:
     return "utf-8" if found.name == "utf-8-sig" else found.name
 
 
+def _is_utf8(data: bytes, codec: str) -> bool:
+    """Is it UTF-8 though another set is declared? Several letters that are, and none that is not, are no accident."""
+    if data.isascii() or codec.startswith(("utf", "iso2022", "hz")):
+        return False
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    # Two bytes of a Chinese or Japanese set look like a letter of two bytes in UTF-8 now and then.
+    first = "\u0800" if codec in _WIDE else "\x80"
+    return sum(letter >= first for letter in text[:2000]) >= _LETTERS
+
+
+def _jis(data: bytes) -> str:
+    """ISO-2022-JP with the letters that Windows has added: Python knows them in Shift_JIS only."""
+    out: list[bytes] = []
+    wide, kana = False, False
+    for piece in re.split(rb"(\x1b(?:[$(][@-Z]|\$\([@-Z]))", data):
+        if piece[:1] == b"\x1b":
+            wide, kana = piece[1:2] == b"$", piece == b"\x1b(I"
+        elif kana:
+            out.append(bytes(each | 0x80 if 0x21 <= each <= 0x5F else each for each in piece))
+        elif wide:
+            for line in re.split(rb"(\r?\n)", piece):
+                out.append(line if line[-1:] == b"\n" else b"".join(map(_shifted, line[::2], line[1::2])))
+        else:
+            out.append(piece)
+    return b"".join(out).decode("cp932", "replace")
+
+
+def _shifted(row: int, cell: int) -> bytes:
+    """A letter of JIS X 0208 in Shift_JIS."""
+    if not (0x21 <= row <= 0x7E and 0x21 <= cell <= 0x7E):
+        return b"?"
+    lead = (row - 0x21) // 2 + (0x81 if row < 0x5F else 0xC1)
+    return bytes((lead, cell + 0x7E if row % 2 == 0 else cell + (0x1F if cell < 0x60 else 0x20)))
+
+
 def _western(data: bytes, codec: str | None) -> str:
     """Undeclared, UTF-8 or the western set. Whichever was claimed, the other is seen often enough."""
     if data.startswith((b"\xff\xfe", b"\xfe\xff")) and codec is None:
         return data.decode("utf-16", "replace")
     if codec is None and any(shift in data for shift in _SHIFTED):
-        return data.decode("iso2022_jp_ext", "replace")
+        return decode(data, "iso-2022-jp")
     if codec != "cp1252" or data.isascii() or _SEQUENCE.search(data):
         try:
             return data.decode("utf-8").removeprefix("\ufeff")

@@ -123,8 +123,17 @@ def unfolded(text: str) -> str:
 
 
 def words(value: bytes, hint: str | None = None) -> str:
-    """RFC 2047, as senders write it: words that touch each other, that hold blanks, that cut characters in two."""
+    """RFC 2047, as senders write it: words that touch each other, that hold blanks, that cut characters in two.
+
+    What was encoded twice is decoded twice."""
     text = value.decode("ascii") if value.isascii() else decode(value, None if _is_utf8(value) else hint)
+    if "=?" not in text:
+        return text
+    once = _decoded(text)
+    return _decoded(once) if _WORD.search(once) else once
+
+
+def _decoded(text: str) -> str:
     out: list[str] = []
     pending: list[tuple[str, bytes]] = []
     position = 0

@@ -114,13 +114,17 @@ def _hint(root: Part) -> str | None:
 
 
 def _sender(head: Head, hint: str | None) -> Person:
-    for name in ("from", "sender", "reply-to", "return-path", "x-envelope-from"):
-        for value in head.all(name):
+    """Of the first header with an address in it; a name in a From without one stays."""
+    first = Person("", "")
+    for header in ("from", "sender", "reply-to", "return-path", "x-envelope-from"):
+        for value in head.all(header):
             found = people(value, hint)
-            person = next((each for each in found if "@" in each.address), next(iter(found), None))
-            if person is not None and (person.address or person.name):
-                return person
-    return Person("", "")
+            person = next((each for each in found if "@" in each.address), None)
+            if person is not None:
+                return Person(first.name or person.name, person.address)
+            if first == Person("", ""):
+                first = next(iter(found), first)
+    return first
 
 
 def _all(head: Head, name: str, hint: str | None) -> list[dict[str, str]]:

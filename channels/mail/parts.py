@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import binascii
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -13,6 +13,12 @@ from channels.mail.fields import Head, from_base64, parameters, read_head
 
 _TYPE: Final = re.compile(r"[a-z0-9!#$&^_.+-]{1,80}/[a-z0-9!#$&^_.+-]{1,100}")
 _LOOKS_LIKE_BOUNDARY: Final = re.compile(rb"^--([^\r\n]{4,100}?)[ \t]*\r?$\n[!-9;-~]{1,76}:", re.MULTILINE)
+_SOFT_BREAK: Final = re.compile(rb"=[ \t]+(\r?\n)")
+_BASE64: Final = re.compile(rb"[A-Za-z0-9+/]*={0,2}\Z")
+_PADDED: Final = re.compile(rb"[A-Za-z0-9+/]+={1,2}(?=\s|\Z)")
+_PIECES: Final = 1000
+"""Of base64 with an end of its own each, one below the other; more are left unread."""
+_NOT_BASE64: Final = re.compile(rb"[^A-Za-z0-9+/=]")
 _BEGIN: Final = re.compile(rb"^begin(?:-base64)? [0-7]{3,4} ?[^\r\n]{0,200}\r?\n", re.MULTILINE)
 
 
@@ -155,7 +161,7 @@ def content(data: bytes, part: Part) -> bytes:
         case "base64":
             return _base64(raw)
         case "quoted-printable":
-            return binascii.a2b_qp(raw)
+            return binascii.a2b_qp(_SOFT_BREAK.sub(rb"=\1", raw))
         case "x-uuencode" | "uuencode" | "x-uue" | "uue":
             return _uu(raw)
         case _:
@@ -163,18 +169,41 @@ def content(data: bytes, part: Part) -> bytes:
 
 
 def _base64(raw: bytes) -> bytes:
-    decoded = from_base64(raw)
-    if not decoded and raw.strip() and not re.fullmatch(rb"[A-Za-z0-9+/=\s]*", raw[:200]):
-        return raw  # it is said to be, and is not
-    return decoded
+    """As much of it as is base64: what a list or a gateway has put below is none, nor is text that only claims to be."""
+    first = raw.lstrip().split(b"\n", 1)[0].strip()
+    if (b" " in first and not _PADDED.match(first)) or len(_NOT_BASE64.sub(b"", first)) * 4 < len(first) * 3:
+        return raw
+    try:
+        return binascii.a2b_base64(raw.translate(None, b" \t\r\n"), strict_mode=True)
+    except binascii.Error:
+        pass
+    out: list[bytes] = []
+    piece: list[bytes] = []
+    for line in raw.splitlines():
+        bare = line.strip()
+        if b" " in bare or bare.startswith(b"--"):
+            ended = _PADDED.match(bare)
+            piece.append(ended[0] if ended else b"")
+            break
+        if len(out) >= _PIECES or (out and not (_BASE64.match(bare) and len(bare) % 4 == 0)):
+            break  # below its end only another piece of it counts
+        piece.append(bare)
+        if bare.endswith(b"="):
+            out.append(from_base64(b"".join(piece)))
+            piece = []
+    out.append(from_base64(b"".join(piece)))
+    return b"".join(out)
 
 
 def _uu(raw: bytes) -> bytes:
     begin = _BEGIN.search(raw)
-    if begin is None:
-        return raw
+    return raw if begin is None else from_uu(raw[begin.end() :].splitlines())
+
+
+def from_uu(lines: Iterable[bytes]) -> bytes:
+    """What lies between `begin` and `end`, as far as it can be read."""
     out = []
-    for line in raw[begin.end() :].splitlines():
+    for line in lines:
         if line.strip() in (b"end", b"`", b""):
             if line.strip() == b"end":
                 break
