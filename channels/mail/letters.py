@@ -114,7 +114,7 @@ def _is_mark(text: str) -> bool:
     """What a program has put below an answer."""
     said = _LINK.sub(r"\1", text)
     if len(said) <= 100 and (MOBILE.match(said) or _BRAND.match(said)) and not _is_sentence(said):
-        return True
+        return label_of(said) is None
     return bool(_CHECKED.match(text) or _PGP.match(text))
 
 
@@ -124,7 +124,14 @@ def _is_sentence(text: str) -> bool:
         r"excuse|encrypted|brevity|typo|autocorrect|kürze|tippfehler|fautes|brièveté|kort", text, re.IGNORECASE
     ):
         return False
-    return ", " in text or len(text.split()) > 12 or bool(re.search(r"[.?!]\s+\S|\b(?:is|are|was|and|but)\b", text))
+    commas = (
+        r", (?:which|that|so|but|and|is|it|sorry|i|we|you|where|because|not)\b" if text[:4].lower() == "sent" else ", "
+    )
+    return (
+        bool(re.search(commas, text, re.IGNORECASE))
+        or len(text.split()) > 12
+        or bool(re.search(r"[.?!]\s+\S|\b(?:is|are|was|and|but)\b", text))
+    )
 
 
 def may_begin(text: str) -> bool:

@@ -57,6 +57,9 @@ BLOCKS = [
     "Kimden: Ada Loewe\nGönderildi: 2 Mart 2026 Pazartesi 10:00\nKime: Desk\nKonu: Lens",
     "发件人: Ada Loewe\n发送时间: 2026年3月2日 10:00\n收件人: Desk\n主题: Lens",
     "差出人: Ada Loewe\n送信日時: 2026年3月2日 10:00\n宛先: Desk\n件名: Lens",
+    "Lähettäjä : Ada Loewe\nLähetetty : 2.3.2026 10:00\nVastaanottaja : Desk\nAihe : Lens",
+    "Šalje: Ada Loewe\nPoslano: 2. ožujka 2026. 10:00\nPrima: Desk\nPredmet: Lens",
+    "보낸 사람: Ada Loewe\n보낸 시간: 2026년 3월 2일 10:00\n받는 사람: Desk\n제목: Lens",
 ]
 
 
@@ -80,7 +83,15 @@ def test_header_blocks_in_many_languages(block: str, above: str) -> None:
         "Enviado do meu iPhone", "Verstuurd vanaf mijn iPhone", "Skickat från min iPhone", "Sendt fra min iPhone",
         "Lähetetty iPhonesta", "Wysłane z iPhone'a", "Odesláno z iPhonu", "Отправлено с iPhone",
         "iPhone'umdan gönderildi", "发自我的iPhone", "iPhoneから送信", "나의 iPhone에서 보냄", "-- \nAda Loewe\nLens & Co.",
-        "--\nAda", "-Ada Loewe",
+        "--\nAda", "-Ada Loewe", "Sent from Spark", "Sent with [Proton Mail](https://proton.example/) secure email.",
+        "Sent from my Verizon, Samsung Galaxy smartphone", "Sent on my BlackBerry\N{REGISTERED SIGN} from Vodafone",
+        "Sent from Mail<https://go.example/?LinkId=1> for Windows 10", "Sent from my phone, please excuse typos",
+        "Please excuse brevity, sent from my phone.", "Outlook für Android<https://aka.example/x> herunterladen",
+        "Envoyé à partir d'Outlook Mobile", "Provenance : Courrier pour Windows", "Obter o Outlook para iOS",
+        "Inviata da iPhone", "Skickades från E-post för Windows", "Uzyskaj aplikację Outlook dla systemu Android",
+        "Elküldve az iPhone-omból", "Получить Outlook для iOS", "iOS için Outlook'u edinin", "来自我的华为手机",
+        "获取 Outlook for iOS", "Samsung Galaxy 스마트폰에서 보냈습니다.", "ส่งจาก iPhone ของฉัน",
+        "Virus-free. www.avast.com", "Please type your reply above this line",
     ],
 )  # fmt: skip
 def test_signatures(signature: str) -> None:
@@ -96,6 +107,13 @@ def test_signatures(signature: str) -> None:
         "I ordered two things:\n\n- a lens -- the large one\n- a cap",
         "The date: today\nThe place: here\nThe reason: none",
         "He wrote:\nI will not pay.",
+        "Sent by mistake, it was meant for somebody else.",
+        "发自我的内心，谢谢你们。",
+        "Get Outlook to work, please.",
+        "I no longer have the original message.\nOriginal message: lost.",
+        "What may I have?\n\n| lens | price |\n|------|-------|\n| large | 12 |",
+        "Von: Berlin\nNach: Paris\nDatum: 02.03.2026, 10:00\nBetrag: 30 EUR",
+        "On 2 March 2026 at 10:00 I changed my mind. Now I want:\nthe large one",
     ],
 )
 def test_what_is_no_quote_stays(text: str) -> None:
