@@ -38,7 +38,7 @@ _CHECKED: Final = re.compile(
     r"<?https?://www\.avast\.com/\S*>?\Z|www\.avast\.com\Z|<#[0-9A-F-]{36}>\Z|virus-free\.|\[image: avast logo\]\Z",
     re.IGNORECASE,
 )
-_RULER: Final = re.compile(r"([-_=*~#+─—–])(?:\s?\1){2,}\Z")
+_RULER: Final = re.compile(r"(?:([-_=*~#+─—–])(?:\s?\1){2,}|[-—–─]{3,})\Z")
 _DASHES: Final = re.compile(r"(?:--|—|––|__)\s*\Z")
 _TIME: Final = re.compile(
     r"(?<!\d)(?<!\d[./])\d{1,2}\s?[:.h時时시]\s?\d{2}(?!\d|[./]\d)|\d\s?(?:am|pm|a\.m|p\.m|uhr)\b", re.IGNORECASE

@@ -26,7 +26,7 @@ from channels.mail.letters import (
     quick,
     timed,
 )
-from channels.mail.quotewords import ANSWERS_BELOW, BEGINS, LABEL_OF, ORIGINAL
+from channels.mail.quotewords import ANSWERS_BELOW, BEGINS, FORWARDED, LABEL_OF, ORIGINAL
 
 LOOKED_AT: Final = 8_000
 """Lines that are held against every pattern; of those below only quoted, empty and other ones are told apart."""
@@ -87,6 +87,7 @@ class _Reply:
 
     def kept(self) -> list[str]:
         """The lines of the reply."""
+        self._mend_wraps()
         self._find_intros()
         self._find_quoted_intro()
         self._find_named_quotes()
@@ -104,6 +105,20 @@ class _Reply:
         return self._lines
 
     # --- what lines are -----------------------------------------------------------------------
+
+    def _mend_wraps(self) -> None:
+        """A quoted line that was too long, and whose rest has lost its mark: the rest is quoted, too."""
+        for index in range(1, min(len(self._letters), LOOKED_AT) - 1):
+            if self._letters[index - 1] + self._letters[index] + self._letters[index + 1] != "qtq":
+                continue
+            above, rest = self._lines[index - 1].rstrip(), self._lines[index]
+            if (
+                60 <= len(above) <= WIDTH
+                and above[-1] not in ".!?:;…"
+                and rest[:1].islower()
+                and len(rest) < len(above)
+            ):
+                self._letters[index] = "q"
 
     def _find_quoted_intro(self) -> None:
         """A mail that begins with a quote whose first line is an introduction or a header: quoted with the rest."""
@@ -241,7 +256,8 @@ class _Reply:
             self._letters[index:end] = ["b" if letter in "ch" else letter for letter in self._letters[index:end]]
         if end or index < 0:
             return
-        if first == index or self._only_greeting(index) or self._answers_below(index):
+        greeted = self._only_greeting(index) and not FORWARDED.match(self._plain[index].strip())
+        if first == index or greeted or self._answers_below(index):
             self._keep_all()
             return
         self._keep(index)
