@@ -100,7 +100,7 @@ def _part(data: bytes, start: int, end: int, *, depth: int, default: str) -> Par
     if not found and main in ("text", "html"):
         media_type = "text/html" if main == "html" else "text/plain"
     disposition, disposed = parameters(head.raw("content-disposition"))
-    encoding = head.text("content-transfer-encoding").lower().partition(";")[0].strip(" \"'")
+    encoding = re.split(r"[;(\s]", head.text("content-transfer-encoding").lower(), maxsplit=1)[0].strip("\"'")
     return Part(head, min(head.body, end), end, media_type, given, disposition, disposed, encoding, depth)
 
 

@@ -102,6 +102,7 @@ BASE64 = QP.replace("quoted-printable", "base64")
         (BASE64, base64.b64encode(b"Lamp") + b"\n" + base64.b64encode(b" is red") + b"\n", "Lamp is red"),
         (BASE64, base64.b64encode(b"Lamp is red") + b" (added by a gateway)\n", "Lamp is red"),
         (BASE64, b"TGFtcCBp!\ncyByZWQ=\n", "Lamp is red"),
+        (BASE64.replace("base64", "Base64 (RFC 2045)"), base64.b64encode(b"Lamp"), "Lamp"),
         (BASE64, b"Hello Ada, the lamp is red.\n", "Hello Ada, the lamp is red."),
         (BASE64, b"the lamp was red once or twice\n", "the lamp was red once or twice"),
         ("Content-Type: text/plain; charset=ISO-2022-JP\n", b"\x1b$B-!-j\x1b(B ok\n", "①㈱ ok"),
