@@ -26,7 +26,7 @@ from channels.mail.letters import (
     quick,
     timed,
 )
-from channels.mail.quotewords import ANSWERS_BELOW, BEGINS, FORWARDED, LABEL_OF, ORIGINAL
+from channels.mail.quotewords import ANSWERS_BELOW, BEGINS, FORWARDED, HEADER, LABEL_OF, ORIGINAL
 
 LOOKED_AT: Final = 8_000
 """Lines that are held against every pattern; of those below only quoted, empty and other ones are told apart."""
@@ -223,7 +223,13 @@ class _Reply:
             else:
                 plain += 1
             at += 1
-        return last + 1 if _are_headers(kinds, sure) else 0
+        certain = "subject" in kinds or ("from" in sure and {"date", "to"} <= kinds)
+        return last + 1 if _are_headers(kinds, sure) and (certain or not self._is_form(index, last)) else 0
+
+    def _is_form(self, index: int, last: int) -> bool:
+        """Does a label that no mail has stand just above or below? Then somebody has filled in a form."""
+        around = [at for at in (index - 1, last + 1) if 0 <= at < len(self._lines) and self._letters[at] == "t"]
+        return any(self._labels[at] is None and HEADER.match(self._plain[at]) for at in around)
 
     def _is_lotus(self, index: int) -> bool:
         """Lotus Notes: who, below it when, below it a label without a colon."""

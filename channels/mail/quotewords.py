@@ -52,7 +52,7 @@ LABELS: Final[dict[str, tuple[str, ...]]] = {
         "subject", "betreff", "objet", "asunto", "oggetto", "assunto", "onderwerp", "ämne", "emne", "aihe", "temat",
         "předmět", "predmet", "тема", "konu", "θέμα", "tárgy", "subiect", "subiectul", "teema", "tēma", "tema", "נושא",
         "الموضوع", "主题", "主題", "主旨", "件名", "제목", "chủ đề", "tiêu đề", "subjek", "perihal", "เรื่อง", "относно", "re",
-        "gaia", "assumpte", "efni",
+        "gaia", "assumpte", "efni", "zadeva", "sujet",
     ),
     "other": (
         "cc", "kopie", "copie à", "copie", "kopia", "kopi", "kopio", "копия", "копія", "cópia", "copia", "másolat",

@@ -113,6 +113,8 @@ def test_signatures(signature: str) -> None:
         "I no longer have the original message.\nOriginal message: lost.",
         "What may I have?\n\n| lens | price |\n|------|-------|\n| large | 12 |",
         "Von: Berlin\nNach: Paris\nDatum: 02.03.2026, 10:00\nBetrag: 30 EUR",
+        "The booking:\nRoom: 12\nFrom: 02.03.2026 10:00\nTo: 03.03.2026 12:00\nDate: 02.03.2026 10:00\n\nIs it free?",
+        "I paid:\n\nFrom: ada@example.com\nDate: 02.03.2026 10:00\nAmount: 30 EUR\n\nand have nothing.",
         "On 2 March 2026 at 10:00 I changed my mind. Now I want:\nthe large one",
     ],
 )
