@@ -185,12 +185,18 @@ def is_intro(text: str, *, followed: Sequence[str]) -> bool:
         return bool(address or quoted or BEGINS.match(text) or (has_day(text) and timed(text) and _names_who(text)))
     if ends and has_date and address and timed(text) and text[0] != "[":
         return True
-    if ends and has_date and quoted and BEGINS.match(text):
+    if ends and has_date and quoted and (BEGINS.match(text) or (has_day(text) and timed(text) and _is_name(text))):
         return True
     # Old Gmail: a date, a name, an address, and nothing else.
     return bool(
         address and re.match(r"\d{4}[-/]\d{1,2}[-/]\d{1,2}\b", text) and re.search(r"<[^<>]*@[^<>]*>:?\Z", text)
     )
+
+
+def _is_name(text: str) -> bool:
+    """`Ada Loewe (02.03.2026 10:00):`, a name and no other word?"""
+    said = re.findall(r"[^\W\d_]{2,}", text)
+    return 1 <= len(said) <= 5 and all(word[0].isupper() for word in said)
 
 
 def _names_who(text: str) -> bool:

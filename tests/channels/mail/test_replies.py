@@ -34,6 +34,7 @@ def test_the_reply_is_what_a_person_would_take(name: str) -> None:
     [
         "Am 02.03.2026,\n10:00 schrieb Ada <ada@example.com>:",
         "Ada <ada@example.com> hat am\n02.03.2026 10:00 geschrieben:",
+        "Ada Loewe (02.03.2026 10:00):",
     ],
 )
 def test_an_introduction_is_taken_whole(intro: str) -> None:
