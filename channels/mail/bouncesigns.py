@@ -1,0 +1,132 @@
+"""Is this mail a bounce? Signs, each with its weight: half of the world's mail servers follow no standard.
+
+A customer whose complaint is taken for a bounce is never read, so nothing alone suffices that a person might write:
+a person speaks of parcels, pastes what a server said, passes a bounce on with a question above it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from channels.mail import bouncewords as words
+from channels.mail.addresses import Person
+from channels.mail.automatic import away, null_path
+from channels.mail.fields import Head
+from channels.mail.parts import Part
+
+REPORTS: Final = frozenset({"message/delivery-status", "message/global-delivery-status", "message/feedback-report"})
+ORIGINALS: Final = frozenset(
+    {"message/rfc822", "text/rfc822-headers", "message/rfc822-headers", "message/global", "message/global-headers", "message/partial"}
+)  # fmt: skip
+NOTICE_CHARS: Final = 8000
+"""Of what a server says before the mail that it returns."""
+ENOUGH: Final = 8
+
+_FIELD: Final = re.compile(
+    r"[ \t>|*]{0,8}(received|return-path|message-id|from|to|cc|subject|date|mime-version|sender|reply-to|content-[\w-]{1,30}|dkim-signature|delivered-to|x-[\w-]{1,60})[ \t]{0,4}:",
+    re.IGNORECASE,
+)
+_WAY: Final = frozenset({"received", "return-path", "message-id", "mime-version", "delivered-to", "dkim-signature"})
+_FROM_DAEMON: Final = re.compile(
+    r"^[ \t>|*]*[^\W\d_][\w ]{0,20}\*?[:：]\*?[ \t]*[^\n]{0,80}(?:mailer[-_]?daemon|postmaster|mail delivery (?:sub)?system|microsoft (?:outlook|exchange))",
+    re.IGNORECASE | re.MULTILINE,
+)
+_TYPED: Final = re.compile(
+    r"^[ \t]{0,4}(?:(?:original|final)-recipient[ \t]*:[^\n]*;|action[ \t]*:[ \t]*(?:failed|delayed|delivered|relayed|expanded)|status[ \t]*:[ \t]*[245]\.\d|reporting-mta[ \t]*:[^\n]*;)",
+    re.IGNORECASE | re.MULTILINE,
+)
+_ENVELOPE: Final = re.compile(rb">?From[ \t]+(?:<>|<?MAILER-DAEMON\b|<?-)", re.IGNORECASE)
+_BLANK: Final = re.compile(r"\s*\Z")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """What the server says, and the copy of the mail below it (empty: there is none in the text)."""
+
+    notice: str
+    copy: str
+
+
+def split(text: str) -> Words:
+    """Where the copy of a mail begins: at three or more of its headers in a row, one of them set on its way."""
+    names: set[str] = set()
+    begin = position = 0
+    for line in text.splitlines(keepends=True):
+        found = _FIELD.match(line)
+        if found is not None:
+            if not names:
+                begin = position
+            names.add(found[1].lower())
+        elif names and not line.startswith((" ", "\t", ">")):
+            if len(names) >= 3 and names & _WAY:
+                break
+            names = set()
+        position += len(line)
+    if len(names) >= 3 and names & _WAY:
+        return Words(notice=text[:begin], copy=text[begin:])
+    return Words(notice=text, copy="")
+
+
+def is_bounce(data: bytes, root: Part, said: Words, *, sender: Person, subject: str) -> bool:
+    """Did a server write this of a mail that it could not deliver, delays, or has delivered; or a complaint of it (ARF)?"""
+    head = root.head
+    kinds = {part.media_type for part in root.walk() if not part.children}
+    types = {part.parameters.get("report-type", "").lower() for part in root.walk() if "report-type" in part.parameters}
+    if (
+        root.media_type in REPORTS
+        or types & {"delivery-status", "feedback-report"}
+        or (head.text("content-type").lower().startswith("multipart/report") and kinds & REPORTS)
+    ):
+        return True
+    if types & {"disposition-notification", "tlsrpt", "dmarc"} or "message/disposition-notification" in kinds:
+        return False  # it was read; or statistics
+    if head.has("x-failed-recipients") or head.text("auto-submitted").lower().endswith("(failure)"):
+        return True
+    if away(subject):
+        return False
+    if words.DAEMON.match(sender.address) or (words.DAEMON.match(sender.name) and "@" not in sender.address):
+        return True
+    return _weight(data, root, said, kinds, sender=sender, subject=subject) >= ENOUGH
+
+
+def _weight(data: bytes, root: Part, said: Words, kinds: set[str], *, sender: Person, subject: str) -> int:
+    head = root.head
+    notice = said.notice[:NOTICE_CHARS]
+    whole = notice if said.copy == "" else notice + said.copy[:NOTICE_CHARS]
+    who = _who(sender)
+    way = 3 * (null_path(head) or bool(_ENVELOPE.match(data[:200].lstrip())))
+    way += 1 * (head.text("auto-submitted").lower().startswith("auto-"))
+    named = 4 if words.SUBJECT.match(subject) else 2 if words.PLAIN_SUBJECT.match(subject) else 0
+    typed = len({found[0].strip().lower()[:5] for found in _TYPED.finditer(whole)})
+    body = 6 * bool(kinds & REPORTS or typed >= 2)
+    body += 4 * head.text("content-type").lower().startswith("multipart/report")
+    body += 4 * bool(kinds & ORIGINALS or said.copy)
+    body += 4 * any(pattern.search(notice) for pattern in words.SAID)
+    body += 2 * bool(words.SERVER.search(notice))
+    role = bool(words.ROLE.match(sender.address)) or not sender.address
+    if not (body or who >= 4):
+        return 0
+    # Who hides no better than a person is held to more.
+    hidden = 0 if who or way >= 3 or role or typed >= 3 else 2
+    return who + way + named + body - hidden - _person(head, notice, subject, machine=who + way)
+
+
+def _who(sender: Person) -> int:
+    if words.DAEMON_NAME.search(sender.name):
+        return 6
+    if words.OFFICE.match(sender.address):
+        return 4
+    return 3 * bool(words.OFFICE_NAME.search(sender.name))
+
+
+def _person(head: Head, notice: str, subject: str, *, machine: int) -> int:
+    """What speaks for somebody who writes of bounces, or passes one on."""
+    found = 4 * bool(words.ASKS.search(notice)) + 4 * bool(words.MINE.search(notice))
+    found += 8 * bool(_FROM_DAEMON.search(notice))
+    found += 6 * bool(words.PASSED_ON.match(subject) and machine < 7)
+    found += 2 * (head.has("in-reply-to") and not machine)
+    found += 6 * any(head.has(name) for name in ("list-unsubscribe", "list-id", "list-post", "feedback-id"))
+    mailer = f"{head.text('user-agent')} {head.text('x-mailer')}"
+    return found + 6 * bool(words.CLIENT.search(mailer))
