@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from channels.mail import bouncewords as words
@@ -18,6 +19,8 @@ from channels.mail.parts import Part, content
 
 LOOKED_AT: Final = 60_000
 """Bytes of a part, or characters of a text, that are searched."""
+ADDRESSES: Final = 100
+"""Of a notice, of which one is the recipient."""
 
 _STATUS: Final = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?!\d|\.\d)")
 _AFTER_CODE: Final = re.compile(r"(?<![\d.])[45]\d\d[ -](?:[45]\d\d[ -])?#?([45]\.\d{1,3}\.\d{1,3})(?!\d|\.\d)")
@@ -33,6 +36,9 @@ _ANY_ADDRESS: Final = re.compile(r"[^\s<>()\[\],;:\"@]{1,64}@[^\s<>()\[\],;:\"@/
 _NEAR: Final = re.compile(
     r"recipient|address|user|mailbox|deliver|rcpt|failed|failure|unknown|undeliver|reject|empf(?:ä|ae)nger|adress|destinat|destinazione|получател|адрес|宛|收件|받는|recebedor|ontvanger|odbiorc|modtager|mottaga|alıcı|címzett|příjemc|vastaanottaj|reach|unable|\bto\b|\ban\b|para\b|kime",
     re.IGNORECASE,
+)
+_HELP: Final = re.compile(
+    r"question|contact|help|support|assist|abuse|unsubscribe|fragen|kontakt|problème|ayuda", re.IGNORECASE
 )
 _ID_LINE: Final = re.compile(
     r"[ \t>|*]*(?:(?:original-)?message-?id|references|in-reply-to|reference|content-id|x-[\w-]*id|message identifier|from|sender|mail from|return-path|reply-to|original sender|reporting-mta|postmaster)\b[^:\n]{0,20}:|.{0,20}\bMAIL FROM:",
@@ -139,7 +145,7 @@ def _recipient(head: Head, reports: list[Head], said: Words, *, sender: Person, 
         for name in ("x-hmxmroriginalrecipient", "to")
         for person in people(original.raw(name))
     ]
-    sent_to += [found[0] for line in _TO_LINE.finditer(said.copy) for found in _ADDRESS.finditer(line[1])]
+    sent_to += [found[0] for line in islice(_TO_LINE.finditer(said.copy), 10) for found in _ADDRESS.finditer(line[1])]
     ours = {
         person.address.lower()
         for name in ("to", "cc", "delivered-to", "x-original-to")
@@ -148,26 +154,25 @@ def _recipient(head: Head, reports: list[Head], said: Words, *, sender: Person, 
     ours |= {person.address.lower() for original in originals for person in people(original.raw("from"))}
     named = _named(said.notice, sender)
     candidates = [each for each in named if each.lower() not in ours]
-    both = [each for each in candidates if each.lower() in {address.lower() for address in sent_to}]
+    known = {address.lower() for address in sent_to}
+    both = [each for each in candidates if each.lower() in known]
     return next(iter([*both, *candidates, *(each for each in sent_to if "@" in each), *named]), None)
 
 
 def _named(notice: str, sender: Person) -> list[str]:
     """The addresses of which a notice speaks, the likeliest first; whose servers they are is left out."""
+    lines = (line for line in notice[:20_000].splitlines() if not _ID_LINE.match(line))
+    every = ((line, each) for line in lines for each in _ADDRESS.finditer(line))
     found: list[tuple[int, str]] = []
-    for line in notice[:20_000].splitlines():
-        if _ID_LINE.match(line):
+    for line, each in islice(every, ADDRESSES):
+        address = each[0].strip(".'")
+        if words.DAEMON.match(address) or words.OFFICE.match(address) or address.lower() == sender.address.lower():
             continue
-        for each in _ADDRESS.finditer(line):
-            address = each[0].strip(".'")
-            if words.DAEMON.match(address) or words.OFFICE.match(address) or address.lower() == sender.address.lower():
-                continue
-            ahead = line[: each.start()]
-            if "message-id" in ahead.lower():
-                continue
-            alone = not ahead.strip(" \t<>*\"'[(-")
-            near = bool(_NEAR.search(ahead))
-            found.append((0 if alone or near else 1, address))
+        ahead = line[max(0, each.start() - 200) : each.start()]
+        if "message-id" in ahead.lower():
+            continue
+        near = not ahead.strip(" \t<>*\"'[(-") or bool(_NEAR.search(ahead))
+        found.append((2 if _HELP.search(ahead) else 0 if near else 1, address))
     return [address for _, address in sorted(found, key=lambda each: each[0])]
 
 
@@ -176,7 +181,7 @@ def _action(block: Head) -> str:
 
 
 def _status(reports: list[Head], notice: str) -> str | None:
-    loose: str | None = None
+    loose: str | None = None  # what knows no more than yes, later or no
     reasons = ""
     for block in reports:
         stated = _STATUS.search(block.text("status"))
@@ -186,8 +191,7 @@ def _status(reports: list[Head], notice: str) -> str | None:
         deeper = _AFTER_CODE.search(reason) or _STATUS.search(reason) or _STATUS.search(block.text("x-display-name"))
         if deeper is not None and not deeper[1].endswith(".0.0"):
             return deeper[1]
-        if stated is not None or deeper is not None:
-            loose = loose or (stated or deeper or [""])[1]
+        loose = loose or next((found[1] for found in (stated, deeper) if found is not None), None)
         if _action(block) in _NOT_FAILED and not reasons:
             return loose or "2.0.0"
         reasons += f"{reason}\n"
@@ -195,7 +199,7 @@ def _status(reports: list[Head], notice: str) -> str | None:
 
 
 def _from_words(text: str, loose: str | None) -> str | None:
-    """The status of which a text speaks. `loose` is what a report says that knows no more than yes, later and no."""
+    """The status of which a text speaks, no other kind of one than `loose`."""
     said = _AFTER_CODE.search(text) or _SAID_STATUS.search(text)
     if said is not None and not said[1].endswith(".0.0") and (loose is None or loose[0] == said[1][0]):
         return said[1]

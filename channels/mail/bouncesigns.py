@@ -34,11 +34,15 @@ _FROM_DAEMON: Final = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _TYPED: Final = re.compile(
-    r"^[ \t]{0,4}(?:(?:original|final)-recipient[ \t]*:[^\n]*;|action[ \t]*:[ \t]*(?:failed|delayed|delivered|relayed|expanded)|status[ \t]*:[ \t]*[245]\.\d|reporting-mta[ \t]*:[^\n]*;)",
+    r"^[ \t]{0,4}(?:(?:original|final)-recipient[ \t]*:[^\n]*;|action[ \t]*:[ \t]*(?:failed|delayed|delivered|relayed|expanded)|status[ \t]*:[ \t]*[245]\.\d|reporting-mta[ \t]*:[^\n]*;|feedback-type[ \t]*:|original-rcpt-to[ \t]*:|source-ip[ \t]*:)",
     re.IGNORECASE | re.MULTILINE,
 )
+_ADDRESS: Final = re.compile(r"[\w.+=-]@[\w-]{1,63}\.\w")
 _ENVELOPE: Final = re.compile(rb">?From[ \t]+(?:<>|<?MAILER-DAEMON\b|<?-)", re.IGNORECASE)
-_BLANK: Final = re.compile(r"\s*\Z")
+_OTHER_REPORTS: Final = frozenset({"disposition-notification", "tlsrpt", "dmarc"})
+"""It was read; or statistics."""
+_REJECTED: Final = re.compile(r"reject|refus", re.IGNORECASE)
+"""Filters of mailboxes (Sieve) say so in a report that the mail was deleted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,8 +84,8 @@ def is_bounce(data: bytes, root: Part, said: Words, *, sender: Person, subject: 
         or (head.text("content-type").lower().startswith("multipart/report") and kinds & REPORTS)
     ):
         return True
-    if types & {"disposition-notification", "tlsrpt", "dmarc"} or "message/disposition-notification" in kinds:
-        return False  # it was read; or statistics
+    if types & _OTHER_REPORTS and not _REJECTED.search(subject):
+        return False
     if head.has("x-failed-recipients") or head.text("auto-submitted").lower().endswith("(failure)"):
         return True
     if away(subject):
@@ -96,21 +100,29 @@ def _weight(data: bytes, root: Part, said: Words, kinds: set[str], *, sender: Pe
     notice = said.notice[:NOTICE_CHARS]
     whole = notice if said.copy == "" else notice + said.copy[:NOTICE_CHARS]
     who = _who(sender)
+    role = bool(words.ROLE.match(sender.address) or words.ROLE_NAME.search(sender.name)) or not sender.address
+    submitted = head.text("auto-submitted").lower()
     way = 3 * (null_path(head) or bool(_ENVELOPE.match(data[:200].lstrip())))
-    way += 1 * (head.text("auto-submitted").lower().startswith("auto-"))
-    named = 4 if words.SUBJECT.match(subject) else 2 if words.PLAIN_SUBJECT.match(subject) else 0
+    way += (role and way > 0 and not submitted.startswith("auto-replied")) + submitted.startswith("auto-generated")
+    named = 4 if words.SUBJECT.match(subject) or _says_so(subject) else 2 if words.PLAIN_SUBJECT.match(subject) else 0
     typed = len({found[0].strip().lower()[:5] for found in _TYPED.finditer(whole)})
     body = 6 * bool(kinds & REPORTS or typed >= 2)
     body += 4 * head.text("content-type").lower().startswith("multipart/report")
     body += 4 * bool(kinds & ORIGINALS or said.copy)
-    body += 4 * any(pattern.search(notice) for pattern in words.SAID)
-    body += 2 * bool(words.SERVER.search(notice))
-    role = bool(words.ROLE.match(sender.address)) or not sender.address
-    if not (body or who >= 4):
+    body += 4 * _says_so(notice)
+    body += 2 * bool(words.SERVER.search(notice)) + 2 * bool(words.SET_PHRASE.search(notice[:1500]))
+    body += 8 * bool(words.EVENT.search(notice))
+    # Parcels and letters come back, too: a mail has an address, or lies below.
+    body -= 4 * (body < 10 and who < 4 and not (said.copy or kinds & ORIGINALS) and not _ADDRESS.search(notice))
+    if body <= 0 and (who < 4 or named < 4):
         return 0
-    # Who hides no better than a person is held to more.
-    hidden = 0 if who or way >= 3 or role or typed >= 3 else 2
+    # Who is called like a person is held to more.
+    hidden = 0 if who or way >= 3 or role or typed >= 3 else 4 if sender.name else 2
     return who + way + named + body - hidden - _person(head, notice, subject, machine=who + way)
+
+
+def _says_so(text: str) -> bool:
+    return any(pattern.search(text) for pattern in words.SAID)
 
 
 def _who(sender: Person) -> int:
@@ -124,9 +136,9 @@ def _who(sender: Person) -> int:
 def _person(head: Head, notice: str, subject: str, *, machine: int) -> int:
     """What speaks for somebody who writes of bounces, or passes one on."""
     found = 4 * bool(words.ASKS.search(notice)) + 4 * bool(words.MINE.search(notice))
-    found += 8 * bool(_FROM_DAEMON.search(notice))
+    found += 8 * bool(_FROM_DAEMON.search(notice)) + 4 * bool(words.UNREAD.search(notice))
     found += 6 * bool(words.PASSED_ON.match(subject) and machine < 7)
     found += 2 * (head.has("in-reply-to") and not machine)
-    found += 6 * any(head.has(name) for name in ("list-unsubscribe", "list-id", "list-post", "feedback-id"))
+    found += 6 * (head.has("list-id") or head.has("list-post")) + 10 * head.has("list-unsubscribe")
     mailer = f"{head.text('user-agent')} {head.text('x-mailer')}"
     return found + 6 * bool(words.CLIENT.search(mailer))

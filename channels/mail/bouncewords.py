@@ -29,24 +29,30 @@ OFFICE_NAME: Final = re.compile(
     re.IGNORECASE,
 )
 ROLE: Final = re.compile(
-    r"/|(?:no-?reply|do-?not-?reply|admin(?:istrator)?|root|router|system|sysadmin|daemon|info|support|service|help|abuse|staff|notif\w*|alerts?|filter|gateway|exchange|server|mailing-?list|list\w*|.{1,60}-(?:admin|request|owner|bounces?))"
+    r"/|(?:no-?reply|do-?not-?reply|admin(?:istrator)?|root|router|system\w*|sistema|correo|correio|poczta|posta|sysadmin|daemon|info|support|service|help|abuse|staff|notif\w*|alerts?|filter|gateway|exchange|server|mailing-?list|list\w*|.{1,60}-(?:admin|request|owner|bounces?))"
     r"(?:[-+_.0-9][^@]*)?@|.{0,60}(?:mail|smtp|daemon|filter|gateway|postmaster|virus|spam)[^@]{0,30}@",
     re.IGNORECASE,
 )
 """An address that is no person's: alone it says nothing."""
+ROLE_NAME: Final = re.compile(
+    r"\b(?:notif\w+|systeme?|sistema|filter|gateway|security|scanner|server|serv(?:ice|icio|izio)|agent|daemon|e?mail\w*|router|robot|automat\w*)\b|システム|系统|系統|시스템|система|почта|通知",
+    re.IGNORECASE,
+)
+"""Nor is such a name."""
 
 _BEFORE_SUBJECT: Final = r"\s*(?:(?:\W{0,3}[\w .-]{1,30}[\]}*:)]{1,3}\s*|\*{1,6}\s*(?:spam|bulk|external|extern|junk)[^*]{0,20}\*{1,6}\s*){1,2})?\W{0,3}"
 SUBJECT: Final = re.compile(
     rf"(?:{_BEFORE_SUBJECT})(?:"
     r"undeliver(?:ed|able)(?: (?:(?:e-?)?mail|message)|: |\Z)|undelivered mail returned|undeliverable\b.{0,3}\Z|returned? (?:(?:e-?)?mail|message)\b|(?:(?:e-?)?mail|message) returned|"
     r"(?:(?:e-?)?mail|message)s? (?:you sent|delivery (?:fail|status|error|problem|notif|has)|system error|undeliverable|status\b|(?:was |is )?not delivered|(?:could|can)(?: ?not|n't) be (?:delivered|sent)|delayed|rejected|bounced|transaction failed|error\b|failure\b)|"
-    r"(?:mail|message) failed|delivery (?:status notif|notification: |report\b|failure\b|error report|unsuccessful|to the following|has failed)|non-?deliver(?:y|able|ed) (?:report|notif|status|mail|message|notice|:)|failure (?:notice|delivery)|failed (?:mail|delivery)\b|"
+    r"(?:mail|message) failed|delivery[ _](?:status notif|notification: |report\b|failure\b|error report|unsuccessful|to the following|has failed)|non-?deliver(?:y|able|ed) (?:report|notif|status|mail|message|notice|:)|failure (?:notice|delivery)|failed (?:mail|delivery)\b|"
     r"notice: mail delivery|warning: (?:could not|message \S|e-?mail|mail)|delayed mail|waiting mail|could not (?:send|deliver) (?:(?:e-?)?mail|message)|unable to deliver (?:your |the )?(?:(?:e-?)?mail|message)|"
     r"(?:there was an )?error (?:in |while |when )?(?:sending|delivering|processing) (?:your |a |the )?(?:(?:e-?)?mail|message)|(?:reject|rejected|blocked|refused|bounced?) (?:e-?mail|message|posting)|permanent delivery failure|temporary delivery|"
     r"(?:sorry, )?(?:your )?(?:e-?mail|message|posting) (?:(?:to|for) .{1,80} )?(?:could|has|was|is|can|did) ?(?:not|n't|been (?:reject|block|return|refus|delay|quarant)|reject|block|return|refus|undeliver|delay)|postmaster notify|"
     r"(?:dsn|ndn|ndr|nde)\b ?[:(]|auto(?:matic)? ?(?:reply)?:? ?undeliver|successful mail delivery report|return receipt\Z|mail status report|\[?bounce[d]?\]?(?: ?:|\Z)|complaint about message from|email feedback report|not member article from|"
     r"unzustellbar(?:e (?:e-?)?(?:mail|nachricht)|: |\Z)|(?:ihre )?(?:e-?mail|nachricht) .{0,80}(?:konnte |wurde |ist )?nicht (?:zu(?:ge)?stell|übermittel|ausgeliefert)|(?:nachricht|mail|e-mail) unzustellbar|zustell(?:ung|ungs)s?(?:fehler|problem|benachrichtigung|status)|"
     r"benachrichtigung (?:zum|über|zu) .{0,20}(?:übermittlung|zustell)|fehler bei der (?:nachrichten)?(?:zustellung|übermittlung)|mailzustellung|"
+    r"(?:配信|传递|傳遞|投递|배달|배달)[状狀]?[态態상]?.{0,3}(?:通知|알림)|배달 상태|уведомление о .{0,12}доставк|melding over bezorg|(?:powiadomienie|raport) o .{0,8}dostarcz|meddelande om leverans|besked om leverings|ilmoitus toimituksen|kézbesítési állapot|teslim durumu|"
     r"non remis ?:|(?:échec|erreur) (?:de |d'|lors de )(?:la )?(?:remise|distribution|l'envoi|envoi)|(?:votre )?(?:message|courriel|courrier|e-?mail) .{0,40}(?:non (?:remis|distribu|délivr)|n['’]a (?:pas )?pu|pas été (?:remis|distribu|délivr)|impossible)|avis de non[- ](?:remise|distribution)|notification d['’]état|rapport de non|"
     r"no entregable|no se (?:pudo|ha podido|puede) entregar: |correo (?:devuelto|no entregado|rechazado)|mensaje (?:devuelto|no entregado|rechazado)|(?:su |el )?(?:correo|mensaje) .{0,40}no (?:se )?(?:pudo|ha|fue)|error (?:al enviar|de entrega|en la entrega)|notificación de (?:estado|entrega|error)|"
     r"non recapitabile|mancat[oa] (?:recapito|consegna)|(?:messaggio|e-?mail|posta) .{0,30}(?:non (?:recapit|consegn|è)|respint)|notifica (?:di |sullo )(?:stato|mancat)|avviso di mancata|"
@@ -73,10 +79,13 @@ _MAIL: Final = r"\b(?:message|e-?mail|mail|letter|correspondence|posting|article
 SAID: Final = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
-        _MAIL + r"(?:[^?!.]|\.(?!\s)){0,200}?(?:\b(?:could|can|was|has|have|were|will|did|is|does) ?(?:n['’]t|not)|\bnot|\bnever)\b (?:still |yet |be |been |successfully ){0,3}(?:deliver|sent\b|accept|process|relay|reach|receiv|transmit|forward|go through|permitted|allowed)",
+        _MAIL + r"(?:[^?!.]|\.(?!\s)){0,200}?(?:\b(?:could|can|was|has|have|were|will|did|is|does) ?(?:n['’]t|not)|\bnot|\bnever)\b (?:still |yet |be |been |successfully ){0,3}(?:deliver|sent\b|accept|process|relay|reach|receiv|transmit|go through|permitted|allowed)",
         _MAIL + r"(?:[^?!.]|\.(?!\s)){0,200}?\b(?:was|were|is|been|being|has) (?:been |being |automatically |permanently |temporarily ){0,2}(?:reject|block|refus|return|bounc|undeliver|delay|quarantin|held|discard|drop|delet)",
         r"(?:unable|not able|failed?|impossible|trouble|(?:could|can)(?: ?not|n['’]t)|error|problem)\b.{0,40}\b(?:deliver|send|sent|relay|transmit|distribut|process)(?:ed|ing|y)?[^?!\n]{0,60}" + _MAIL,
-        r"(?:following|these|some|one or more)[^?!.\n]{0,30}(?:recipient|address|destination|user)[^?!]{0,60}?(?:fail|error|problem|reject|could not|not be|undeliver|were not|was not|delay|unknown|affected|invalid|not (?:valid|exist))",
+        r"(?:following|these|some|one or more)[^?!.\n]{0,30}(?:recipient|address|destination|user)(?:[^?!\n]|\n(?!\n)){0,60}?(?:fail|error|problem|reject|could not|not be|undeliver|were not|was not|delay|unknown|affected|invalid|not (?:valid|exist))",
+        r"(?:fail|unable|not|error|problem)\w*[^?!\n]{0,30}\bdeliver\w*[^?!\n]{0,40}\b(?:to|for)\b[^?!\n]{0,20}@|(?:mail|message) delivery (?:problem|fail|error)|"
+        r"(?:following|suivante?s?|siguientes?|seguenti|seguintes?|folgenden?|volgende|następując\w+|следующ\w+|наступн\w+|aşağıdaki|följande|følgende|seuraav\w+|következő|následujíc\w+|παρακάτω|次の|以下の|下記の?|다음|下列|以下|následovn\w+|următor\w+)[^?!\n]{0,20}"
+        r"(?:recipient|destinat|empfänger|geadresseerd|ontvanger|adresat|odbiorc|получател|адресат|одержувач|alıcı|mottagar|modtager|mottaker|vastaanottaj|címzett|příjemc|παραλήπτ|受信者|宛先|送信先|받는|수신자|收件)|destinat\w{2,8} (?:suivants?|siguientes?|seguenti|seguintes?)",
         r"deliver(?:y|ed)? (?:has )?(?:failed )?to (?:the following|these|this) (?:recip|addr)|undeliverable (?:to|recipient)|did not reach the following|delivery (?:to|of your (?:mail|message)).{0,80}(?:fail|delay|not possible)",
         r"(?:had|fatal|permanent|transient|non-fatal) (?:permanent |transient |fatal |delivery |non-fatal ){1,3}(?:error|problem|failure)|transcript of (?:the )?(?:smtp )?session|session transcript|created automatically by (?:the )?(?:mail|sm?tp|e-?mail)",
         r"(?:copy of|original|unsent|undelivered|returned|rejected|truncated) (?:e-?mail |mail )?message[^?!\n]{0,30}(?:follow|below|attached|-----|begins|includ|headers)|below this line is|message (?:text|headers?|log|contents) follow",
@@ -91,13 +100,25 @@ SAID: Final = tuple(
         r"\b(?:bericht|e-?mail|mail)\b[^?!]{0,200}?(?:niet (?:bezorgd|bereikt|worden|afgeleverd|verzonden)|heeft [^?!]{0,60}niet bereikt|geweigerd)|(?:wiadomoś\w+|e-?mail)\b[^?!]{0,200}?nie (?:dotar|zosta|moż|mog|uda|dostarcz)",
         r"(?:zpráv\w+|e-?mail)\b[^?!]{0,200}?(?:ne(?:byl|mohl|lze|doruč|podař|bolo|mož))|(?:meddeland\w*|meddelelse\w*|melding\w*|besked\w*|e-?post\w*)\b[^?!]{0,200}?(?:nådde inte|inte |ikke |kunne ikke|nåede ikke)",
         r"(?:viesti\w*|sähköposti\w*)[^?!]{0,200}?(?:ei |epäonnis)|(?:üzenet\w*|levél\w*)[^?!]{0,200}?(?:nem |sikertelen)|(?:ileti\w*|mesaj\w*|e-?posta\w*)[^?!]{0,200}?(?:ulaşma|ulaştır|teslim edileme|gönderileme|iletileme|ulaşamadı)",
-        r"(?:сообщени\w+|письм\w+|лист\w*|повідомлен\w+|почт\w+)[^?!]{0,200}?(?:не (?:было |был[ао]? |может|удалось|мог|доставл|доставк|дошл|удается|удаётся)|недоставл|не вдалося|отклонен|возвращен)|μήνυμ\w+[^?!;]{0,200}?(?:δεν|απέτυχε)",
+        r"(?:сообщени\w+|письм\w+|лист\w*|повідомлен\w+|почт\w+)[^?!]{0,200}?(?:не (?:было |был[ао]? |мож|удалось|мог|доставл|доставк|дошл|удается|удаётся)|недоставл|не вдалося|отклонен|возвращен)|μήνυμ\w+[^?!;]{0,200}?(?:δεν|απέτυχε)",
         r"(?:メール|メッセージ|電子郵件)[^？?]{0,120}?(?:配信|送信|配送|送達|届け|届き|お届|配達|転送|受信|着信)[^？?。]{0,20}(?:でき(?:ません|なかった|ず)|きません|失敗|不能|エラー|されません|不可|拒否)|不達|未着となり|宛先不明|(?:に|を|が)(?:配信|送信)できません|受信者に配信",
         r"(?:邮件|郵件|信件|消息|訊息)[^？?]{0,80}?(?:未(?:能|送达|送達|并未)|并未|並未|无法|無法|不能|没有|失败|失敗|被退|退回|拒[收绝絕])|(?:메일|메시지|전자)[^?？]{0,120}?(?:않았|않습|못했|못하|실패|수 없|반송|되지)",
         r"(?:thư|tin nhắn|email)[^?!]{0,120}?không (?:thể|được|gửi)|(?:pesan|surat|email)[^?!]{0,120}?(?:tidak (?:dapat|bisa|terkirim)|gagal)|(?:mesaj\w*|e-?mail\w*)[^?!]{0,120}?(?:nu a|nu poate|nu s-a|eșuat)|رسال[^؟?]{0,120}?(?:لم |تعذر|فشل)|הודע[^?]{0,120}?(?:לא |נכשל)|ข้อความ[^?]{0,120}?(?:ไม่|ล้มเหลว)",
     )
 )  # fmt: skip
 """A sentence that says of a mail that it did not arrive."""
+SET_PHRASE: Final = re.compile(
+    r"(?:created|generated) automatically by (?:the )?(?:mail|e-?mail|smtp)|transcript of (?:the )?(?:smtp )?session|(?:permanent|transient|non-fatal|fatal) (?:fatal )?(?:delivery )?errors\b|had delivery (?:errors|problems)|mail (?:system|server|delivery (?:agent|program|system)) at |"
+    r"I['’]m afraid I wasn['’]t able|this is a permanent error|I['’]ve given up|generating server|diagnostic information for|failed addresses follow|unsent message (?:follows|below)|below this line is a copy|message headers follow|following message to <|"
+    r"no valid recipients|delivery to the following recipients?|did not reach the following|has been processed by the mail server|your mail (?:sent|attempted to be delivered) on|delivery status notification|failed to deliver to ['\"]|automatisch generierte.{0,20}zustell|zustellungsbenachrichtigung|"
+    r"notification d['’]état de remise|notificación de estado de entrega|配信状態通知|传递状态通知|傳遞狀態通知|уведомление о состоянии доставки|배달 상태 알림",
+    re.IGNORECASE,
+)
+"""What programs write and hardly anybody else."""
+EVENT: Final = re.compile(
+    r"\"(?:notification|event)type\"\s*:\s*\"(?:bounce|complaint|delivery|deliverydelay|reject)\"", re.IGNORECASE
+)
+"""A mail provider that tells it to programs."""
 SERVER: Final = re.compile(
     r"(?:^[ \t>|]*|[:(>\"'\[][ \t]*|\b(?:smtp|said|error|code|response|reply|status|server|reason|host \S{1,80})[ \t:]+)(?:55\d|45[0-2]|421|501|511|521|571)[ -](?![-\d,:€$% ])|(?<![\d.])[45]\.[0-7]\.\d{1,2}(?![\d.])|user unknown|unknown user|"
     r"mailbox (?:is )?full|over quota|(?:recipient|sender) (?:address )?rejected|host (?:unknown|not found)|permanent (?:fatal )?errors?|\brcpt to ?:|no such user|unrout(?:e)?able",
@@ -118,6 +139,11 @@ PASSED_ON: Final = re.compile(
     r"\W{0,2}(?:re|aw|fwd?|wg|tr|rv|sv|vs|vb|enc|antw|rif|odp|ynt|ilt|vl|doorst|i|r|ref|res|továbbítás|vá|pd|fs|προωθ|απ|rép|ответ|пересл|пр|отв|转发|轉寄|回复|回覆|答复|転送|返信|전달|회신)(?:\[\d+\])?\s?[:：]",
     re.IGNORECASE,
 )
+UNREAD: Final = re.compile(
+    r"not monitored|unattended|no longer (?:monitored|work|with|employed|read)|not (?:be )?read\b|accept replies|out of (?:the )?office|left the company|nicht gelesen|pas (?:été )?lu\b|no (?:se|es) le[ea]",
+    re.IGNORECASE,
+)
+"""What is answered for people who are not there."""
 CLIENT: Final = re.compile(
     r"thunderbird|apple mail|iphone|ipad|outlook(?! express.{0,20}daemon)|the bat|evolution|foxmail|mutt|kmail|claws|roundcube|horde|squirrel|k-9|airmail|spark|mailspring|eudora|pegasus|becky|zimbra|airwatch|android|gmail|yahoomail|webmail|entourage|postbox|emclient|em client|mailmate|wanderlust|seamonkey",
     re.IGNORECASE,
@@ -137,7 +163,7 @@ MEANT: Final = tuple(
     for pattern, status in (
         (r"quota|(?:mailbox|inbox|mail ?box) (?:is |has been )?(?:too )?full|full mailbox|too full|insufficient (?:system )?storage|disk (?:is )?full|exceed\w* (?:the |its |their |his |allowed |maximum )*(?:storage|local limit|mailbox|size limit for)|"
          r"postfach (?:ist )?voll|bo[iî]te .{0,30}pleine|buz[oó]n lleno|casella .{0,20}piena|ящик .{0,20}переполнен|容量|いっぱい|满|滿|exceeds allowed size|out of (?:disk )?space", "5.2.2"),
-        (r"host (?:is )?(?:unknown|not found)|unknown host|domain (?:name )?(?:is )?(?:not found|unknown|does not exist)|no such (?:host|domain)|name service error|unrouteable|unroutable|bad destination|host or domain name|nxdomain|dns error|no mx", "5.1.2"),
+        (r"(?:host|computer|server)(?: [\w.-]{1,80})? (?:is |was )?(?:unknown|not\s+found)|unknown host|domain (?:name )?(?:is )?(?:not found|unknown|does not exist)|no such (?:host|domain)|name service error|unrouteable|unroutable|bad destination|host or domain name|nxdomain|dns error|no mx", "5.1.2"),
         (r"(?:user|recipient|mailbox|account|address(?:ee)?|person|name)s? (?:is |are |was |name )?(?:unknown|not (?:found|known|exist|listed|recogni[sz]ed|valid|available here)|invalid|does(?: ?n[o']t|n’t) exist)|"
          r"(?:unknown|invalid|bad|nonexist\w*|non-existent|unrecogni[sz]ed\S?|no such|no valid) (?:user|recipient|address|mailbox|account|person|local|destination mailbox|or-?name|mobile|rcpt)|recipientnotfound|recipnotfound|"
          r"not a (?:valid|known)|unrecognised-orname|does(?: ?n[o']t|n’t) (?:have an?|exist)|no mailbox|no account|unbekannt|nicht (?:erkannt|gefunden|im adressbuch)|existiert nicht|inconnu|n['’]existe pas|desconocid|no existe|sconosciut|non esiste|desconhecid|não existe|onbekend|bestaat niet|nieznan|не найден|не существ|неизвест|"
