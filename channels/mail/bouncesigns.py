@@ -110,7 +110,8 @@ def _weight(data: bytes, root: Part, said: Words, kinds: set[str], *, sender: Pe
     body += 4 * head.text("content-type").lower().startswith("multipart/report")
     body += 4 * bool(kinds & ORIGINALS or said.copy)
     body += 4 * _says_so(notice)
-    body += 2 * bool(words.SERVER.search(notice)) + 2 * bool(words.SET_PHRASE.search(notice[:1500]))
+    body += 2 * bool(words.SERVER.search(notice) or _reason(notice)) + 2 * bool(words.LABELLED.search(notice))
+    body += 2 * bool(words.SET_PHRASE.search(notice[:1500]))
     body += 8 * bool(words.EVENT.search(notice))
     # Parcels and letters come back, too: a mail has an address, or lies below.
     body -= 4 * (body < 10 and who < 4 and not (said.copy or kinds & ORIGINALS) and not _ADDRESS.search(notice))
@@ -123,6 +124,10 @@ def _weight(data: bytes, root: Part, said: Words, kinds: set[str], *, sender: Pe
 
 def _says_so(text: str) -> bool:
     return any(pattern.search(text) for pattern in words.SAID)
+
+
+def _reason(notice: str) -> bool:
+    return any(pattern.search(notice) for pattern, status in words.MEANT if status.startswith("5.1"))
 
 
 def _who(sender: Person) -> int:

@@ -30,7 +30,7 @@ OFFICE_NAME: Final = re.compile(
 )
 ROLE: Final = re.compile(
     r"/|(?:no-?reply|do-?not-?reply|admin(?:istrator)?|root|router|system\w*|sistema|correo|correio|poczta|posta|sysadmin|daemon|info|support|service|help|abuse|staff|notif\w*|alerts?|filter|gateway|exchange|server|mailing-?list|list\w*|.{1,60}-(?:admin|request|owner|bounces?))"
-    r"(?:[-+_.0-9][^@]*)?@|.{0,60}(?:mail|smtp|daemon|filter|gateway|postmaster|virus|spam)[^@]{0,30}@",
+    r"(?:[-+_.0-9][^@]*)?@|.{0,60}(?:mail|smtp|daemon|filter|gateway|postmaster|virus|spam|shield|guard|scan)[^@]{0,30}@",
     re.IGNORECASE,
 )
 """An address that is no person's: alone it says nothing."""
@@ -40,30 +40,30 @@ ROLE_NAME: Final = re.compile(
 )
 """Nor is such a name."""
 
-_BEFORE_SUBJECT: Final = r"\s*(?:(?:\W{0,3}[\w .-]{1,30}[\]}*:)]{1,3}\s*|\*{1,6}\s*(?:spam|bulk|external|extern|junk)[^*]{0,20}\*{1,6}\s*){1,2})?\W{0,3}"
+_BEFORE_SUBJECT: Final = r"\s*(?:(?:\W{0,3}[\w .-]{1,30}(?:[\]}*:)】]{1,3}|\s-\s)\s*|\*{1,6}\s*(?:spam|bulk|external|extern|junk)[^*]{0,20}\*{1,6}\s*){1,2})?\W{0,3}"
 SUBJECT: Final = re.compile(
     rf"(?:{_BEFORE_SUBJECT})(?:"
     r"undeliver(?:ed|able)(?: (?:(?:e-?)?mail|message)|: |\Z)|undelivered mail returned|undeliverable\b.{0,3}\Z|returned? (?:(?:e-?)?mail|message)\b|(?:(?:e-?)?mail|message) returned|"
-    r"(?:(?:e-?)?mail|message)s? (?:you sent|delivery (?:fail|status|error|problem|notif|has)|system error|undeliverable|status\b|(?:was |is )?not delivered|(?:could|can)(?: ?not|n't) be (?:delivered|sent)|delayed|rejected|bounced|transaction failed|error\b|failure\b)|"
+    r"(?:(?:e-?)?mail|message)s? (?:you sent|delivery (?:fail|status|error|problem|notif|has)|system error|undeliverable|status\b|(?:was |is )?not delivered|(?:could|can)(?: ?not|n't) be (?:delivered|sent)|delayed|rejected|bounced|refused|blocked|returned|transaction failed|error\b|failure\b)|"
     r"(?:mail|message) failed|delivery[ _](?:status notif|notification: |report\b|failure\b|error report|unsuccessful|to the following|has failed)|non-?deliver(?:y|able|ed) (?:report|notif|status|mail|message|notice|:)|failure (?:notice|delivery)|failed (?:mail|delivery)\b|"
     r"notice: mail delivery|warning: (?:could not|message \S|e-?mail|mail)|delayed mail|waiting mail|could not (?:send|deliver) (?:(?:e-?)?mail|message)|unable to deliver (?:your |the )?(?:(?:e-?)?mail|message)|"
     r"(?:there was an )?error (?:in |while |when )?(?:sending|delivering|processing) (?:your |a |the )?(?:(?:e-?)?mail|message)|(?:reject|rejected|blocked|refused|bounced?) (?:e-?mail|message|posting)|permanent delivery failure|temporary delivery|"
-    r"(?:sorry, )?(?:your )?(?:e-?mail|message|posting) (?:(?:to|for) .{1,80} )?(?:could|has|was|is|can|did) ?(?:not|n't|been (?:reject|block|return|refus|delay|quarant)|reject|block|return|refus|undeliver|delay)|postmaster notify|"
+    r"(?:sorry, )?(?:your )?(?:e-?mail|message|posting) (?:(?:to|for) .{1,80} )?(?:failed|bounced|(?:could|has|was|is|can|did) ?(?:not|n't|been (?:reject|block|return|refus|delay|quarant)|reject|block|return|refus|undeliver|delay))|postmaster notify|"
     r"(?:dsn|ndn|ndr|nde)\b ?[:(]|auto(?:matic)? ?(?:reply)?:? ?undeliver|successful mail delivery report|return receipt\Z|mail status report|\[?bounce[d]?\]?(?: ?:|\Z)|complaint about message from|email feedback report|not member article from|"
     r"unzustellbar(?:e (?:e-?)?(?:mail|nachricht)|: |\Z)|(?:ihre )?(?:e-?mail|nachricht) .{0,80}(?:konnte |wurde |ist )?nicht (?:zu(?:ge)?stell|übermittel|ausgeliefert)|(?:nachricht|mail|e-mail) unzustellbar|zustell(?:ung|ungs)s?(?:fehler|problem|benachrichtigung|status)|"
     r"benachrichtigung (?:zum|über|zu) .{0,20}(?:übermittlung|zustell)|fehler bei der (?:nachrichten)?(?:zustellung|übermittlung)|mailzustellung|"
     r"(?:配信|传递|傳遞|投递|배달|배달)[状狀]?[态態상]?.{0,3}(?:通知|알림)|배달 상태|уведомление о .{0,12}доставк|melding over bezorg|(?:powiadomienie|raport) o .{0,8}dostarcz|meddelande om leverans|besked om leverings|ilmoitus toimituksen|kézbesítési állapot|teslim durumu|"
     r"non remis ?:|(?:échec|erreur) (?:de |d'|lors de )(?:la )?(?:remise|distribution|l'envoi|envoi)|(?:votre )?(?:message|courriel|courrier|e-?mail) .{0,40}(?:non (?:remis|distribu|délivr)|n['’]a (?:pas )?pu|pas été (?:remis|distribu|délivr)|impossible)|avis de non[- ](?:remise|distribution)|notification d['’]état|rapport de non|"
     r"no entregable|no se (?:pudo|ha podido|puede) entregar: |correo (?:devuelto|no entregado|rechazado)|mensaje (?:devuelto|no entregado|rechazado)|(?:su |el )?(?:correo|mensaje) .{0,40}no (?:se )?(?:pudo|ha|fue)|error (?:al enviar|de entrega|en la entrega)|notificación de (?:estado|entrega|error)|"
-    r"non recapitabile|mancat[oa] (?:recapito|consegna)|(?:messaggio|e-?mail|posta) .{0,30}(?:non (?:recapit|consegn|è)|respint)|notifica (?:di |sullo )(?:stato|mancat)|avviso di mancata|"
+    r"non recapitabile|non è stato possibile recapitare|impossibile recapitare|impossible de remettre|no se puede entregar|mancat[oa] (?:recapito|consegna)|(?:messaggio|e-?mail|posta) .{0,30}(?:non (?:recapit|consegn|è)|respint)|notifica (?:di |sullo )(?:stato|mancat)|avviso di mancata|"
     r"não (?:entregue|é possível entregar|foi possível entregar)|(?:mensagem|e-?mail) .{0,30}(?:não (?:entreg|foi|pôde)|devolvid|rejeitad)|falha (?:na|de) entrega (?:d[aeo] )?(?:mensagem|e-?mail)|notificação (?:de|do) (?:status|estado|entrega)|impossível entregar|"
-    r"niet te bezorgen|onbestelbaar|(?:bericht|e-?mail) .{0,30}(?:niet (?:bezorgd|afgeleverd)|kon niet)|niedostarcz(?:alne|one)|nie dostarczono|nie można dostarczyć|nedoručiteln|nedoručen|nepodařilo se doručit|"
-    r"olevererbart|det gick inte att leverera|går inte att leverera|kunde inte levereras|kan ikke leveres|uleverbar|kunne ikke levere|ei voi(?:tu|da) toimittaa|toimittaminen epäonnistui|kézbesíthetetlen|kézbesítési|sikertelen kézbesít|"
-    r"teslim edilemedi|teslim edilemeyen|iletilemedi|не ?доставлен|недоставля|не удаётся доставить|не удалось доставить|не вдалося доставити|не може бути доставлен|возврат (?:письма|почты)|сообщение (?:о недоставке|не доставлено)|"
+    r"niet te bezorgen|kan niet worden bezorgd|onbestelbaar|(?:bericht|e-?mail) .{0,30}(?:niet (?:bezorgd|afgeleverd)|kon niet)|niedostarcz(?:alne|one)|nie dostarczono|nie można dostarczyć|nedoručiteln|nedoručen|nepodařilo se doručit|"
+    r"olevererbart|det gick inte att leverera|går inte att leverera|kunde inte levereras|kan ikke leveres|uleverbar|kunne ikke levere|ei (?:voi(?:tu|da) toimittaa|toimitettu)|doručení se nezdařilo|αδύνατη η παράδοση|kan ikke leveres|toimittaminen epäonnistui|kézbesíthetetlen|kézbesítési|sikertelen kézbesít|"
+    r"teslim edile(?:medi|mez)|teslim edilemeyen|iletilemedi|не ?доставлен|недоставля|не уда[её]тся доставить|не удалось доставить|не вдалося доставити|не може бути доставлен|возврат (?:письма|почты)|сообщение (?:о недоставке|не доставлено)|"
     r"δεν είναι δυνατή|δεν παραδόθηκε|αποτυχία παράδοσης|nu (?:poate fi livrat|s-a putut)|nelivrabil|neisporuč|ni mogoče dostaviti|"
     r"(?:来自.{1,40}的)?退信|系[统統]退信|邮件.{0,12}(?:退回|失败|未送达|无法)|郵件.{0,12}(?:退回|失敗|未送達|無法)|无法(?:投递|传递|送达|发送)|無法(?:投遞|傳遞|送達|遞送)|未(?:送达|传递|傳遞|送達)|传递失败|傳遞失敗|投递失败|"
     r"配信(?:不能|でき|に失敗|エラー|失敗)|送信(?:エラー|でき|に失敗|失敗)|(?:送信)?(?:メール|メッセージ|電子メール)(?:を|が|の)?.{0,8}(?:配信|送信|不達|未着|未配|届き|届か|エラー)|不達|未着|宛先不明|"
-    r"(?:\[?메일 ?)?(?:발송|전송|전달|배달|수신)(?:되지|할 수| ?실패|에 실패| ?불가)|반송|không thể gửi|không gửi được|tidak terkirim|gagal (?:kirim|terkirim)|ไม่สามารถส่ง|תקלה במסירה|לא ניתן למסור|تعذر (?:تسليم|التسليم)|لم يتم التسليم"
+    r"(?:\[?메일 ?)?(?:발송|전송|전달|배달|수신)(?:되지|할 수| ?실패|에 실패| ?불가)|반송|không thể gửi|không gửi được|tidak terkirim|gagal (?:kirim|terkirim)|ไม่สามารถส่ง|לא ניתן למסירה|תקלה במסירה|לא ניתן למסור|تعذر (?:تسليم|التسليم)|لم يتم التسليم"
     r")",
     re.IGNORECASE,
 )
@@ -84,8 +84,8 @@ SAID: Final = tuple(
         r"(?:unable|not able|failed?|impossible|trouble|(?:could|can)(?: ?not|n['’]t)|error|problem)\b.{0,40}\b(?:deliver|send|sent|relay|transmit|distribut|process)(?:ed|ing|y)?[^?!\n]{0,60}" + _MAIL,
         r"(?:following|these|some|one or more)[^?!.\n]{0,30}(?:recipient|address|destination|user)(?:[^?!\n]|\n(?!\n)){0,60}?(?:fail|error|problem|reject|could not|not be|undeliver|were not|was not|delay|unknown|affected|invalid|not (?:valid|exist))",
         r"(?:fail|unable|not|error|problem)\w*[^?!\n]{0,30}\bdeliver\w*[^?!\n]{0,40}\b(?:to|for)\b[^?!\n]{0,20}@|(?:mail|message) delivery (?:problem|fail|error)|"
-        r"(?:following|suivante?s?|siguientes?|seguenti|seguintes?|folgenden?|volgende|następując\w+|следующ\w+|наступн\w+|aşağıdaki|följande|følgende|seuraav\w+|következő|následujíc\w+|παρακάτω|次の|以下の|下記の?|다음|下列|以下|následovn\w+|următor\w+)[^?!\n]{0,20}"
-        r"(?:recipient|destinat|empfänger|geadresseerd|ontvanger|adresat|odbiorc|получател|адресат|одержувач|alıcı|mottagar|modtager|mottaker|vastaanottaj|címzett|příjemc|παραλήπτ|受信者|宛先|送信先|받는|수신자|收件)|destinat\w{2,8} (?:suivants?|siguientes?|seguenti|seguintes?)",
+        r"(?:following|suivante?s?|siguientes?|seguenti|seguintes?|folgenden?|volgende|następując\w+|(?:diese[nr]?|ces|estos|estes|questi|deze|tych|dessa|disse|näille|těmto|ezeknek|şu|αυτούς|acești|aceste|these)(?!\w)|следующ\w+|этим|наступн\w+|aşağıdaki|följande|følgende|seuraav\w+|következő|následujíc\w+|παρακάτω|次の|以下の|下記の?|다음|下列|以下|následovn\w+|următor\w+)[^?!\n]{0,20}"
+        r"(?:recipient|destinat|empfänger|geadresseerd|ontvanger|adresat|odbiorc|получател|адресат|одержувач|alıcı|mottagar|modtager|mottaker|vastaanottaj|címzett|příjemc|παραλήπτ|primitel|受信者|宛先|送信先|받는|수신자|收件)|destinat\w{2,8} (?:suivants?|siguientes?|seguenti|seguintes?)",
         r"deliver(?:y|ed)? (?:has )?(?:failed )?to (?:the following|these|this) (?:recip|addr)|undeliverable (?:to|recipient)|did not reach the following|delivery (?:to|of your (?:mail|message)).{0,80}(?:fail|delay|not possible)",
         r"(?:had|fatal|permanent|transient|non-fatal) (?:permanent |transient |fatal |delivery |non-fatal ){1,3}(?:error|problem|failure)|transcript of (?:the )?(?:smtp )?session|session transcript|created automatically by (?:the )?(?:mail|sm?tp|e-?mail)",
         r"(?:copy of|original|unsent|undelivered|returned|rejected|truncated) (?:e-?mail |mail )?message[^?!\n]{0,30}(?:follow|below|attached|-----|begins|includ|headers)|below this line is|message (?:text|headers?|log|contents) follow",
@@ -101,7 +101,7 @@ SAID: Final = tuple(
         r"(?:zpráv\w+|e-?mail)\b[^?!]{0,200}?(?:ne(?:byl|mohl|lze|doruč|podař|bolo|mož))|(?:meddeland\w*|meddelelse\w*|melding\w*|besked\w*|e-?post\w*)\b[^?!]{0,200}?(?:nådde inte|inte |ikke |kunne ikke|nåede ikke)",
         r"(?:viesti\w*|sähköposti\w*)[^?!]{0,200}?(?:ei |epäonnis)|(?:üzenet\w*|levél\w*)[^?!]{0,200}?(?:nem |sikertelen)|(?:ileti\w*|mesaj\w*|e-?posta\w*)[^?!]{0,200}?(?:ulaşma|ulaştır|teslim edileme|gönderileme|iletileme|ulaşamadı)",
         r"(?:сообщени\w+|письм\w+|лист\w*|повідомлен\w+|почт\w+)[^?!]{0,200}?(?:не (?:было |был[ао]? |мож|удалось|мог|доставл|доставк|дошл|удается|удаётся)|недоставл|не вдалося|отклонен|возвращен)|μήνυμ\w+[^?!;]{0,200}?(?:δεν|απέτυχε)",
-        r"(?:メール|メッセージ|電子郵件)[^？?]{0,120}?(?:配信|送信|配送|送達|届け|届き|お届|配達|転送|受信|着信)[^？?。]{0,20}(?:でき(?:ません|なかった|ず)|きません|失敗|不能|エラー|されません|不可|拒否)|不達|未着となり|宛先不明|(?:に|を|が)(?:配信|送信)できません|受信者に配信",
+        r"(?:メール|メッセージ|電子郵件)[^？?]{0,120}?(?:配信|送信|配送|送達|届け|届き|お届|配達|転送|受信|着信)[^？?。]{0,20}(?:返送|でき(?:ません|なかった|ず)|きません|失敗|不能|エラー|されません|不可|拒否)|不達|返送され|未着となり|宛先不明|(?:に|を|が)(?:配信|送信)できません|受信者に配信",
         r"(?:邮件|郵件|信件|消息|訊息)[^？?]{0,80}?(?:未(?:能|送达|送達|并未)|并未|並未|无法|無法|不能|没有|失败|失敗|被退|退回|拒[收绝絕])|(?:메일|메시지|전자)[^?？]{0,120}?(?:않았|않습|못했|못하|실패|수 없|반송|되지)",
         r"(?:thư|tin nhắn|email)[^?!]{0,120}?không (?:thể|được|gửi)|(?:pesan|surat|email)[^?!]{0,120}?(?:tidak (?:dapat|bisa|terkirim)|gagal)|(?:mesaj\w*|e-?mail\w*)[^?!]{0,120}?(?:nu a|nu poate|nu s-a|eșuat)|رسال[^؟?]{0,120}?(?:لم |تعذر|فشل)|הודע[^?]{0,120}?(?:לא |נכשל)|ข้อความ[^?]{0,120}?(?:ไม่|ล้มเหลว)",
     )
@@ -149,13 +149,18 @@ CLIENT: Final = re.compile(
     re.IGNORECASE,
 )
 """A program with which people write."""
+LABELLED: Final = re.compile(
+    r"^\W{0,6}(?:final |failed |original )?(?:to|recipient|address(?:ee)?|destination|addressed to|rcpt(?: to)?|empfänger|destinataire|destinatario|destinatário|получатель|кому|宛先|送信先|收件人|받는사람|받는 사람)[ \t]{0,9}[:：][^\n@]{0,60}@",
+    re.IGNORECASE | re.MULTILINE,
+)
+"""A form with the recipient in it."""
 LATE: Final = re.compile(
     r"delayed|still being (?:re)?tried|not yet (?:been )?(?:fully )?(?:be )?(?:deliver|transmitt)|not yet be|warning only|will (?:be )?(?:continue|re-?tr)|attempts? will continue|will keep trying|temporar(?:y|ily)|in der warteschlange|verzögert|"
     r"retardé|demorad|retrasad|ritard|vertraagd|задерж|отложен|延迟|延遲|遅延|遅れ|지연|fördröj|forsink|opóźni",
     re.IGNORECASE,
 )
 GAVE_UP: Final = re.compile(
-    r"permanent|giv(?:en|ing) up|gave up|no (?:further|more) (?:delivery )?attempts|too long in queue|expired|retry time(?:out)? exceeded|will not be retried", re.IGNORECASE
+    r"(?<!fails )permanent|giv(?:en|ing) up|gave up|no (?:further|more) (?:delivery )?attempts|too long in queue|expired|retry time(?:out)? exceeded|will not be retried", re.IGNORECASE
 )  # fmt: skip
 
 MEANT: Final = tuple(
@@ -166,7 +171,7 @@ MEANT: Final = tuple(
         (r"(?:host|computer|server)(?: [\w.-]{1,80})? (?:is |was )?(?:unknown|not\s+found)|unknown host|domain (?:name )?(?:is )?(?:not found|unknown|does not exist)|no such (?:host|domain)|name service error|unrouteable|unroutable|bad destination|host or domain name|nxdomain|dns error|no mx", "5.1.2"),
         (r"(?:user|recipient|mailbox|account|address(?:ee)?|person|name)s? (?:is |are |was |name )?(?:unknown|not (?:found|known|exist|listed|recogni[sz]ed|valid|available here)|invalid|does(?: ?n[o']t|n’t) exist)|"
          r"(?:unknown|invalid|bad|nonexist\w*|non-existent|unrecogni[sz]ed\S?|no such|no valid) (?:user|recipient|address|mailbox|account|person|local|destination mailbox|or-?name|mobile|rcpt)|recipientnotfound|recipnotfound|"
-         r"not a (?:valid|known)|unrecognised-orname|does(?: ?n[o']t|n’t) (?:have an?|exist)|no mailbox|no account|unbekannt|nicht (?:erkannt|gefunden|im adressbuch)|existiert nicht|inconnu|n['’]existe pas|desconocid|no existe|sconosciut|non esiste|desconhecid|não existe|onbekend|bestaat niet|nieznan|не найден|не существ|неизвест|"
+         r"not a (?:valid|known)|unrecognised-orname|does(?: ?n[o']t|n’t) (?:have an?|exist)|no mailbox|no account|unbekannt|nicht (?:erkannt|gefunden|im adressbuch|existiert)|existiert nicht|konnte nicht gefunden|introuvable|inconnu|n['’]existe pas|desconocid|no existe|sconosciut|non esiste|desconhecid|não existe|onbekend|bestaat niet|nieznan|не найден|не существ|неизвест|"
          r"not (?:listed|found) (?:in|at|by)|(?:address|user|recipient) rejected|mailbox unavailable|(?:could|can)(?: ?not|n['’]t) be found|wasn['’]t found|was not found|no such user|nosuchusr|宛先不明|存在し(?:ない|ません)|不存在|見つかりません|找不到|존재하지", "5.1.1"),
         (r"disabled|inactive|suspended|deactivated|not accepting|no longer (?:available|active|valid|works?|in use|employed)|discontinued|expired account", "5.2.1"),
         (r"(?:message|mail|size) .{0,20}too (?:large|big)|exceeds? (?:the )?(?:fixed )?(?:maximum )?(?:allowed )?(?:message )?size|size (?:limit )?exceed", "5.3.4"),
