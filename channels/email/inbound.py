@@ -85,7 +85,8 @@ class Inbound:
         )  # fmt: skip
         signed = [(token, where) for token in tokens if (where := self._names.holds(token, found)) is not None]
         if fields["auto"] == "bounce":
-            return self._bounced(bounce or {}, own, mail.fingerprint, signed[0][0].key if signed else None)
+            verdict = envelope.get("verdict")
+            return self._bounced(bounce or {}, verdict, own, mail.fingerprint, signed[0][0].key if signed else None)
         if reason := self._is_ours(mail, sender):
             return Came(ignored=reason)
         if any(self._names.holds(token, found) for token in echo):
@@ -251,24 +252,25 @@ class Inbound:
             channel=NAME, account=self._settings.account, external_id=f"sha256:{name}", reason=reason, raw=raw
         )
 
-    def _bounced(self, bounce: Mapping[str, Any], own: str, fingerprint: str, key: str | None) -> Came:
+    def _bounced(
+        self, bounce: Mapping[str, Any], verdict: str | None, own: str, fingerprint: str, key: str | None
+    ) -> Came:
         """News of a mail of ours, or of nothing that we have sent. It is answered by nobody, and opens nothing."""
         if key is None:
             return Came(ignored="a bounce of nothing of ours")
-        status = str(bounce.get("status") or "")
-        if status.startswith("2"):
+        if verdict == "arrived":
             return Came(ignored="a note that a mail arrived")
-        late = status.startswith("4")
         whom = str(bounce.get("recipient") or "the recipient")
-        why = f" ({status})" if status else ""
+        said = {"late": "has not got it yet", "complaint": "called it spam"}.get(verdict or "", "cannot be reached")
+        why = f" ({bounce['status']})" if bounce.get("status") else ""
         return Came(
             message=Returned(
                 channel=NAME,
                 account=self._settings.account,
                 external_id=own or fingerprint,
                 key=key,
-                reason=f"{whom} has not got it yet{why}" if late else f"{whom} cannot be reached{why}",
-                final=not late,
+                reason=f"{whom} {said}{why}",
+                final=verdict not in ("late", "complaint"),
             )
         )
 

@@ -9,11 +9,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Final
+from typing import Final, Literal
 
 from channels.mail import bouncewords as words
 from channels.mail.addresses import Person, message_ids, people
-from channels.mail.bouncesigns import ORIGINALS, REPORTS, Words, is_bounce, split
+from channels.mail.bouncesigns import ORIGINALS, REPORTS, Words, is_bounce, is_complaint, split
 from channels.mail.fields import Head, read_head, unfolded
 from channels.mail.parts import Part, content
 
@@ -58,15 +58,20 @@ _OF_RECIPIENT: Final = (
 )
 
 
+Verdict = Literal["failed", "late", "arrived", "complaint"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounce:
-    """Who could not be reached, the enhanced status (RFC 3463: 4.x may still arrive), the Message-ID of what bounced.
+    """Who could not be reached, the enhanced status (RFC 3463), the Message-ID of what bounced.
 
     Each is None where nothing says it."""
 
     recipient: str | None
     status: str | None
     message_id: str | None
+    verdict: Verdict
+    """What became of the mail. A status of 4.x alone does not tell: the server may have given up."""
 
 
 def bounce_of(data: bytes, root: Part, text: str, *, sender: Person, subject: str) -> Bounce | None:
@@ -79,9 +84,12 @@ def bounce_of(data: bytes, root: Part, text: str, *, sender: Person, subject: st
     notice = said if any(character.isalnum() for character in said.notice) else Words(notice=said.copy, copy="")
     reports = _reports(data, parts, said)
     originals = [_original(data, part) for part in parts if part.media_type in ORIGINALS]
+    status = _status(reports, f"{subject}\n{notice.notice}")
+    complaint = is_complaint(root, subject)
     return Bounce(
         recipient=_recipient(root.head, reports, notice, sender=sender, originals=originals),
-        status=_status(reports, f"{subject}\n{notice.notice}"),
+        status=status,
+        verdict="complaint" if complaint else _verdict(reports, status, notice.notice),
         message_id=_message_id(root.head, reports, originals, said, parts, data),
     )
 
@@ -196,6 +204,16 @@ def _status(reports: list[Head], notice: str) -> str | None:
             return loose or "2.0.0"
         reasons += f"{reason}\n"
     return _from_words(f"{reasons}{notice}", loose)
+
+
+def _verdict(reports: list[Head], status: str | None, notice: str) -> Verdict:
+    action = _action(reports[0]) if reports else ""
+    if action in _NOT_FAILED or (not action and (status or "").startswith("2")):
+        return "arrived"
+    if action == "delayed":
+        return "late"
+    late = not action and (status or "").startswith("4") and not words.GAVE_UP.search(notice)
+    return "late" if late else "failed"
 
 
 def _from_words(text: str, loose: str | None) -> str | None:

@@ -95,6 +95,15 @@ def is_bounce(data: bytes, root: Part, said: Words, *, sender: Person, subject: 
     return _weight(data, root, said, kinds, sender=sender, subject=subject) >= ENOUGH
 
 
+def is_complaint(root: Part, subject: str) -> bool:
+    """Is this bounce no failure, but somebody who called our mail spam?"""
+    return subject.lower().startswith("complaint about message") or any(
+        part.media_type == "message/feedback-report"
+        or part.parameters.get("report-type", "").lower() == "feedback-report"
+        for part in root.walk()
+    )
+
+
 def _weight(data: bytes, root: Part, said: Words, kinds: set[str], *, sender: Person, subject: str) -> int:
     head = root.head
     notice = said.notice[:NOTICE_CHARS]

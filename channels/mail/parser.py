@@ -84,7 +84,10 @@ def parse(data: bytes) -> tuple[Read, list[File]]:
         else None,
         "attachments": [_described(file) for file in body.files],
         "error": _sentence(faults),
-        "envelope": field("envelope", dict[str, Any](), lambda: _envelope(head, hint)),
+        "envelope": {
+            **field("envelope", dict[str, Any](), lambda: _envelope(head, hint)),
+            "verdict": bounce.verdict if bounce is not None else None,
+        },
         "fingerprint": hashlib.sha256(
             _TRANSPORT.sub(b"", data[: limits.HEADER_BLOCK_BYTES]) + data[limits.HEADER_BLOCK_BYTES :]
         ).hexdigest(),

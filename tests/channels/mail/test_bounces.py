@@ -95,6 +95,23 @@ def test_statuses_from_words(said: str, status: str | None) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "verdict"),
+    [
+        ("a report", "failed"), ("a delay", "late"), ("arrived", "arrived"), ("one late, one failed", "failed"), ("a complaint", "complaint"),
+        ("a complaint without a report", "complaint"), ("a warning", "late"), ("MMDF", "late"), ("Exim", "failed"), ("qmail", "failed"),
+    ],
+)  # fmt: skip
+def test_what_became_of_the_mail(name: str, verdict: str) -> None:
+    assert read(BOUNCES[name][0])["envelope"]["verdict"] == verdict
+
+
+def test_a_reason_that_may_pass_and_a_server_that_gave_up() -> None:
+    given_up = dsn("Reporting-MTA: a\n\n" + recipient("failed", "4.4.7"))
+    assert (read(given_up)["bounce"]["status"], read(given_up)["envelope"]["verdict"]) == ("4.4.7", "failed")
+    assert read(PEOPLE["a parcel"])["envelope"]["verdict"] is None
+
+
+@pytest.mark.parametrize(
     "unit",
     [
         "mail ", "message not ", "a@b ", "@a", "a.", "To: a@b.example, ", "Received: x\n", "メール",
