@@ -27,7 +27,8 @@ _AFTER_CODE: Final = re.compile(r"(?<![\d.])[45]\d\d[ -](?:[45]\d\d[ -])?#?([45]
 _SAID_STATUS: Final = re.compile(r"(?<![\d.v-])([45]\.[0-7]\.\d{1,3})(?!\d|\.\d)")
 _CODE: Final = re.compile(r"(?<![\d.:/-])([45][0-7]\d)(?=[ -](?![\d:/]))")
 _ID: Final = re.compile(
-    r"^[ \t>|*]*(?:Original-)?Message-?ID[ \t]*:[ \t]*\n?[ \t>|]*(<[^<>\s]{1,990}>)", re.IGNORECASE | re.MULTILINE
+    r"^[ \t>|*]*(?:Original-)?Message-?ID[ \t]*:[ \t]*\n?[ \t>|]*(<[^<>\s]{1,990}>|[^<>\s@]{1,490}@[^<>\s]{1,490})",
+    re.IGNORECASE | re.MULTILINE,
 )
 _ADDRESS: Final = re.compile(
     r"(?<![A-Za-z0-9.!#$%&'*+/=?^_`{|}~-])[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})*"
@@ -243,12 +244,12 @@ def _message_id(
     for text in (said.copy, said.notice):
         named = _ID.search(text)
         if named is not None:
-            return unfolded(named[1])
+            return f"<{unfolded(named[1]).strip('<>')}>"
     for part in parts:
         if part.media_type not in REPORTS and not part.media_type.startswith(("text/", "image/")):
             deeper = _ID.search(content(data, part)[:LOOKED_AT].decode("latin-1"))
             if deeper is not None:
-                return unfolded(deeper[1])
+                return f"<{unfolded(deeper[1]).strip('<>')}>"
     for name in ("x-original-message-id", "in-reply-to", "references"):
         if found := message_ids(head.raw(name)):
             return found[-1]

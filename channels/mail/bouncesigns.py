@@ -88,7 +88,7 @@ def is_bounce(data: bytes, root: Part, said: Words, *, sender: Person, subject: 
         return False
     if head.has("x-failed-recipients") or head.text("auto-submitted").lower().endswith("(failure)"):
         return True
-    if away(subject):
+    if away(subject) and "undeliver" not in subject.lower():
         return False
     if words.DAEMON.match(sender.address) or (words.DAEMON.match(sender.name) and "@" not in sender.address):
         return True
@@ -111,7 +111,7 @@ def _weight(data: bytes, root: Part, said: Words, kinds: set[str], *, sender: Pe
     who = _who(sender)
     role = bool(words.ROLE.match(sender.address) or words.ROLE_NAME.search(sender.name)) or not sender.address
     submitted = head.text("auto-submitted").lower()
-    way = 3 * (null_path(head) or bool(_ENVELOPE.match(data[:200].lstrip())))
+    way = 3 * (null_path(head) or bool(_ENVELOPE.match(data[:200].lstrip())) or b"<>" in head.raw("from"))
     way += (role and way > 0 and not submitted.startswith("auto-replied")) + submitted.startswith("auto-generated")
     named = 4 if words.SUBJECT.match(subject) or _says_so(subject) else 2 if words.PLAIN_SUBJECT.match(subject) else 0
     typed = len({found[0].strip().lower()[:5] for found in _TYPED.finditer(whole)})
@@ -136,7 +136,7 @@ def _says_so(text: str) -> bool:
 
 
 def _reason(notice: str) -> bool:
-    return any(pattern.search(notice) for pattern, status in words.MEANT if status.startswith("5.1"))
+    return any(pattern.search(notice) for pattern, status in words.MEANT if status in ("5.1.1", "5.1.2", "5.2.2"))
 
 
 def _who(sender: Person) -> int:

@@ -48,7 +48,7 @@ SUBJECT: Final = re.compile(
     r"(?:mail|message) failed|delivery[ _](?:status notif|notification: |report\b|failure\b|error report|unsuccessful|to the following|has failed)|non-?deliver(?:y|able|ed) (?:report|notif|status|mail|message|notice|:)|failure (?:notice|delivery)|failed (?:mail|delivery)\b|"
     r"notice: mail delivery|warning: (?:could not|message \S|e-?mail|mail)|delayed mail|waiting mail|could not (?:send|deliver) (?:(?:e-?)?mail|message)|unable to deliver (?:your |the )?(?:(?:e-?)?mail|message)|"
     r"(?:there was an )?error (?:in |while |when )?(?:sending|delivering|processing) (?:your |a |the )?(?:(?:e-?)?mail|message)|(?:reject|rejected|blocked|refused|bounced?) (?:e-?mail|message|posting)|permanent delivery failure|temporary delivery|"
-    r"(?:sorry, )?(?:your )?(?:e-?mail|message|posting) (?:(?:to|for) .{1,80} )?(?:failed|bounced|(?:could|has|was|is|can|did) ?(?:not|n't|been (?:reject|block|return|refus|delay|quarant)|reject|block|return|refus|undeliver|delay))|postmaster notify|"
+    r"(?:sorry, )?(?:your )?(?:(?:e-?)?mail|message|posting) (?:(?:to|for) .{1,80} )?(?:failed|bounced|(?:could|has|was|is|can|did) ?(?:not|n't|been (?:reject|block|return|refus|delay|quarant)|reject|block|return|refus|undeliver|delay))|postmaster notify|"
     r"(?:dsn|ndn|ndr|nde)\b ?[:(]|auto(?:matic)? ?(?:reply)?:? ?undeliver|successful mail delivery report|return receipt\Z|mail status report|\[?bounce[d]?\]?(?: ?:|\Z)|complaint about message from|email feedback report|not member article from|"
     r"unzustellbar(?:e (?:e-?)?(?:mail|nachricht)|: |\Z)|(?:ihre )?(?:e-?mail|nachricht) .{0,80}(?:konnte |wurde |ist )?nicht (?:zu(?:ge)?stell|übermittel|ausgeliefert)|(?:nachricht|mail|e-mail) unzustellbar|zustell(?:ung|ungs)s?(?:fehler|problem|benachrichtigung|status)|"
     r"benachrichtigung (?:zum|über|zu) .{0,20}(?:übermittlung|zustell)|fehler bei der (?:nachrichten)?(?:zustellung|übermittlung)|mailzustellung|"
@@ -91,7 +91,7 @@ SAID: Final = tuple(
         r"(?:copy of|original|unsent|undelivered|returned|rejected|truncated) (?:e-?mail |mail )?message[^?!\n]{0,30}(?:follow|below|attached|-----|begins|includ|headers)|below this line is|message (?:text|headers?|log|contents) follow",
         r"mail (?:system|delivery (?:agent|software|system|program)|server|program) (?:at|on|for)\b|automatically generated (?:delivery|non-?delivery|message from)|(?:no|any) (?:further|more) (?:delivery )?attempts?|rejected recipient|delivery attempts will",
         r"failed address|unknown user ?:|error(?:s)? (?:occurred )?(?:while|during|when) (?:deliver|sending|attempting to deliver)|no valid recipients|message id\w*\b.{0,40}(?:not|fail)|delivery status notification|your message had|considered unsolicited",
-        r"\b(?:nachricht|e-?mail|mail|dokument|memo)\b[^?!]{0,200}?(?:nicht (?:(?:erfolgreich )?zu(?:ge)?stell|übermittel|ausgeliefert|erreicht|gesendet|weiterge|angenommen|versandt|versendet)|unzustellbar|zurückgewiesen|abgelehnt|verzögert|abgewiesen)",
+        r"\b(?:nachricht|e-?mail|mail|dokument|memo)\b[^?!]{0,200}?(?:nicht (?:(?:erfolgreich )?zu(?:ge)?stell|übermittel|ausgeliefert|erreicht|gesendet|weiterge|angenommen|versandt|versendet)|unzustellbar|zurückgewiesen|abgelehnt|verzögert|abgewiesen|blockiert|geblockt|zurückgeschickt)",
         r"empfänger nicht erreicht|zustell(?:ung|en)\b[^?!]{0,120}(?:fehlgeschlagen|nicht möglich|gescheitert)|fehler bei der (?:nachrichten)?zustellung|konnte nicht zugestellt werden an|folgende[rn]? empfänger",
         r"\b(?:message|courriel|courrier|e-?mail|mail)\b[^?!]{0,200}?(?:n['’]a(?:vons|i)? (?:pas |pu )|n['’]ont pas|n['’]est pas|n['’]étai|impossible|non (?:remis|distribu|délivr|parvenu)|échou|refusé|rejeté|retardé)",
         r"échec de la remise|n['’]a pas pu être (?:remis|distribu|délivr)|remise (?:à|aux) ces destinataires",
@@ -103,7 +103,7 @@ SAID: Final = tuple(
         r"(?:сообщени\w+|письм\w+|лист\w*|повідомлен\w+|почт\w+)[^?!]{0,200}?(?:не (?:было |был[ао]? |мож|удалось|мог|доставл|доставк|дошл|удается|удаётся)|недоставл|не вдалося|отклонен|возвращен)|μήνυμ\w+[^?!;]{0,200}?(?:δεν|απέτυχε)",
         r"(?:メール|メッセージ|電子郵件)[^？?]{0,120}?(?:配信|送信|配送|送達|届け|届き|お届|配達|転送|受信|着信)[^？?。]{0,20}(?:返送|でき(?:ません|なかった|ず)|きません|失敗|不能|エラー|されません|不可|拒否)|不達|返送され|未着となり|宛先不明|(?:に|を|が)(?:配信|送信)できません|受信者に配信",
         r"(?:邮件|郵件|信件|消息|訊息)[^？?]{0,80}?(?:未(?:能|送达|送達|并未)|并未|並未|无法|無法|不能|没有|失败|失敗|被退|退回|拒[收绝絕])|(?:메일|메시지|전자)[^?？]{0,120}?(?:않았|않습|못했|못하|실패|수 없|반송|되지)",
-        r"(?:thư|tin nhắn|email)[^?!]{0,120}?không (?:thể|được|gửi)|(?:pesan|surat|email)[^?!]{0,120}?(?:tidak (?:dapat|bisa|terkirim)|gagal)|(?:mesaj\w*|e-?mail\w*)[^?!]{0,120}?(?:nu a|nu poate|nu s-a|eșuat)|رسال[^؟?]{0,120}?(?:لم |تعذر|فشل)|הודע[^?]{0,120}?(?:לא |נכשל)|ข้อความ[^?]{0,120}?(?:ไม่|ล้มเหลว)",
+        r"(?:thư|tin nhắn|email)[^?!]{0,120}?không (?:thể|được|gửi)|(?:pesan|surat|email)[^?!]{0,120}?(?:tidak (?:dapat|bisa|terkirim)|gagal)|(?:mesaj\w*|e-?mail\w*)[^?!]{0,120}?(?:nu a|nu poate|nu s-a|eșuat)|رسال[^؟?]{0,120}?(?:لم |تعذر|فشل)|הודע[^?]{0,120}?(?:לא |נכשל)|המסירה ל|(?:فشل|تعذر) التسليم|không gửi được (?:tới|đến)|ข้อความ[^?]{0,120}?(?:ไม่|ล้มเหลว)",
     )
 )  # fmt: skip
 """A sentence that says of a mail that it did not arrive."""
@@ -130,8 +130,8 @@ ASKS: Final = re.compile(r"[^\W\d]{2,}[\"'»)”]{0,2} ?[?？؟](?=\s|\Z|[\"'»�
 """A question: servers ask none. (A question mark in a link stands before a letter.)"""
 MINE: Final = re.compile(
     r"(?<![\w.@-])(?:my|mine|I['’](?:ve(?! given)|d|ll)|I (?:have(?! tried)|got|get|am(?! sending| afraid| sorry)|can\b|need|want|would|wrote|sent|attach|paid|ordered|received|tried(?! to deliver)|keep|did|do\b|think|believe|cannot|can't|couldn't|could not(?! deliver))|we (?:see|get|got|ordered|need|use|rejected|paid)|"
-    r"please (?:help|fix|advise|look)|mein(?:e[mnrs]?)?|ich|j['’]ai|je (?:ne|n['’]|vous|suis|reçois|peux|voudrais|viens|comprends|souhaite)|(?:mon|mes|mis?) (?:colis|message|mail|e-?mail|courriel|compte|adresse|commande|client|serveur|correo|mensaje|pedido|paquete|cuenta|direcci\w+)s?|"
-    r"yo|mio|mia|miei|meu|minha|mijn|ik|mój|moja|mojej|můj|jag|mitt|mina|jeg|benim|adresim|мой|моя|моё|мое|мои|мне|меня|моей|моего)(?![\w@-]|\.\w)|我(?!们|們)|私(?!书|書)|弊社|当方|당사|제가|저는|何でしょう",
+    r"please (?:help|fix|advise|look)|mein(?:e[mnrs]?)?|ich|j['’]ai|je (?:ne|n['’]|vous|suis|reçois|peux|voudrais|viens|comprends|souhaite)|(?:our|unsere|notre|nos|nuestr[oa]s?|(?:il )?nostro|nossa|onze?|наш[еаиу]?|nasz\w*|mon|mes|mis?) (?:nachricht|messaggio|mensagem|bericht|письм\w|сообщени\w|wiadomoś\w+|colis|message|mail|e-?mail|courriel|compte|adresse|commande|client|serveur|correo|mensaje|pedido|paquete|cuenta|direcci\w+)s?|"
+    r"yo|mio|mia|miei|meu|minha|mijn|ik|mój|moja|mojej|můj|jag|mitt|mina|jeg|benim|adresim|мой|моя|моё|мое|мои|мне|меня|моей|моего)(?![\w@-]|\.\w)|我(?!们|們)|私(?!书|書)|弊社|当方|御社|貴社|教えて|ご教示|我司|我方|贵司|貴司|请告知|당사|제가|저는|何でしょう",
     re.IGNORECASE,
 )
 """The first person: servers say at most that they are sorry."""
@@ -167,7 +167,7 @@ MEANT: Final = tuple(
     (re.compile(pattern, re.IGNORECASE), status)
     for pattern, status in (
         (r"quota|(?:mailbox|inbox|mail ?box) (?:is |has been )?(?:too )?full|full mailbox|too full|insufficient (?:system )?storage|disk (?:is )?full|exceed\w* (?:the |its |their |his |allowed |maximum )*(?:storage|local limit|mailbox|size limit for)|"
-         r"postfach (?:ist )?voll|bo[iî]te .{0,30}pleine|buz[oó]n lleno|casella .{0,20}piena|ящик .{0,20}переполнен|容量|いっぱい|满|滿|exceeds allowed size|out of (?:disk )?space", "5.2.2"),
+         r"postfach (?:ist )?voll|bo[iî]te .{0,30}pleine|buz[oó]n lleno|casella .{0,20}piena|ящик .{0,20}переполнен|容量.{0,12}(?:超|不足|いっぱい)|(?:いっぱい|一杯)の?(?:ため|です)|(?:已|空间|空間)[满滿]|exceeds allowed size|out of (?:disk )?space", "5.2.2"),
         (r"(?:host|computer|server)(?: [\w.-]{1,80})? (?:is |was )?(?:unknown|not\s+found)|unknown host|domain (?:name )?(?:is )?(?:not found|unknown|does not exist)|no such (?:host|domain)|name service error|unrouteable|unroutable|bad destination|host or domain name|nxdomain|dns error|no mx", "5.1.2"),
         (r"(?:user|recipient|mailbox|account|address(?:ee)?|person|name)s? (?:is |are |was |name )?(?:unknown|not (?:found|known|exist|listed|recogni[sz]ed|valid|available here)|invalid|does(?: ?n[o']t|n’t) exist)|"
          r"(?:unknown|invalid|bad|nonexist\w*|non-existent|unrecogni[sz]ed\S?|no such|no valid) (?:user|recipient|address|mailbox|account|person|local|destination mailbox|or-?name|mobile|rcpt)|recipientnotfound|recipnotfound|"

@@ -122,6 +122,11 @@ BOUNCES: dict[str, tuple[bytes, str | None, bool]] = {
              said=f"Your message to {GONE} was rejected.", kind="message/disposition-notification"),
              NOBODY + "Content-Type: multipart/report; report-type=disposition-notification; boundary=rep\n"), None, True),
     "no sender at all": (mail("", "Undelivered Mail Returned to Sender", f"<{GONE}>: 550 5.1.1 nobody\n\n{ORIGINAL}", NOBODY).replace(b"From: \n", b"", 1), "5.1.1", True),
+    "from nobody": (mail("", "failure notice", f"<{GONE}>: no such user\n").replace(b"From: \n", b"From: <>\n", 1), "5.1.1", False),
+    "called an answer": (mail(DAEMON, "Auto reply: Undeliverable: Your parcel", f"<{GONE}>: no such user\n"), "5.1.1", False),
+    "an id without brackets": (
+        mail(DAEMON, "failed", f"<{GONE}>: no such user\n\nReceived: x\nMessage-Id: {ID[1:-1]}\nFrom: help@desk.example\nTo: {GONE}\n"), "5.1.1", True),
+    "a form": (mail("system@out.example", "MAIL DELIVERY ERROR", f"DESTINATION: {GONE}\nREASON: USER NOT FOUND\n"), "5.1.1", False),
     "told to programs": (
         mail("AWS Notifications <no-reply@sns.example>", "AWS Notification Message",
              f'{{"notificationType":"Bounce","bounce":{{"bouncedRecipients":[{{"emailAddress":"{GONE}","status":"5.1.1"}}]}}}}\n'), "5.1.1", False),
@@ -176,6 +181,10 @@ PEOPLE: dict[str, bytes] = {
     "an administrator": mail("System Administrator <it@customer.example>", "Mail delivery to you", "Mails to you are rejected: 550 5.7.1 from help@desk.example."),
     "an office": mail("Meier <info@meier.example>", "Ihre Mail kam nicht an", "Ihre Mail wurde nicht zugestellt, unser Server hat sie abgelehnt (550 5.7.1). Bitte an einkauf@meier.example senden."),
     "a list of failures": mail("Lists <list@x.example>", "Undeliverable newsletters", "These addresses bounced, please remove:\n\ngone@far.example user unknown\nb@far.example mailbox full\n"),
+    "an office, es": mail("Ventas <info@corp.example>", "Correo devuelto", "Nuestro correo a pedidos@desk.example fue devuelto. Necesitamos la dirección correcta."),
+    "an office, ja": mail("総務 <info@corp.example>", "メール不達の件", "御社の sales@desk.example 宛のメールが不達となりました。"),
+    "an office, ru": mail("Отдел <info@corp.example>", "Возврат письма", "Наше письмо на sales@desk.example не доставлено."),
+    "a filter's keeper": mail("Ops <ops@corp.example>", "your message was blocked", "Your message of today was blocked by our filter (554 5.7.1). We released it, x@corp.example has it."),
     "a developer": mail(ADA, "SMTP error 550 5.1.1 in our log", "postfix/smtp: to=<help@desk.example>, status=bounced (550 5.1.1 nobody)\n\nWhat does it mean?"),
     "a carrier": mail("Mail & More <mail.delivery@carrier.example>", "Delivery attempt failed", "The delivery of your parcel failed. A new attempt is made tomorrow, ada@example.com."),
     "the post": mail(NOREPLY, "Your mail could not be delivered", "Your letter could not be delivered: it was returned to sender. Pay 4.50 for redelivery.", NOBODY),
