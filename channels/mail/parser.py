@@ -50,6 +50,8 @@ def parse(data: bytes) -> tuple[Read, list[File]]:
     if len(data) > limits.MESSAGE_BYTES:
         faults.append(f"larger than {limits.MESSAGE_BYTES // 1_000_000} MB")
         data = data[: limits.HEADER_BLOCK_BYTES]
+    if b"\n" not in data:
+        data = data.replace(b"\r", b"\n")  # an old Mac wrote it
     field = _Fields(faults)
     root, fault = read_parts(data)
     if fault:

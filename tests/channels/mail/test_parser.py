@@ -66,6 +66,12 @@ def test_flowed_lines_and_an_outlook_block() -> None:
     assert read(OUTLOOK)["reply"] == "This line goes on and ends here."
 
 
+def test_old_macs_end_lines_with_carriage_returns() -> None:
+    mail = read(MIXED.replace(b"\n", b"\r"))
+    assert mail["text"] == "The café is closed. Really."
+    assert [each["type"] for each in mail["attachments"]] == ["application/pdf", "image/png", "message/rfc822"]
+
+
 def test_japanese() -> None:
     mail = read(JAPANESE)
     assert (mail["from"]["name"], mail["subject"], mail["text"]) == ("山田", "お問い合わせ", "こんにちは")
