@@ -39,6 +39,7 @@ _TYPED: Final = re.compile(
 )
 _ADDRESS: Final = re.compile(r"[\w.+=-]@[\w-]{1,63}\.\w")
 _ENVELOPE: Final = re.compile(rb">?From[ \t]+(?:<>|<?MAILER-DAEMON\b|<?-)", re.IGNORECASE)
+_QUOTED: Final = re.compile(r"^[ \t]{0,4}>(?!>)[^\n]*\n?", re.MULTILINE)
 _OTHER_REPORTS: Final = frozenset({"disposition-notification", "tlsrpt", "dmarc"})
 """It was read; or statistics."""
 _REJECTED: Final = re.compile(r"reject|refus", re.IGNORECASE)
@@ -107,6 +108,7 @@ def is_complaint(root: Part, subject: str) -> bool:
 def _weight(data: bytes, root: Part, said: Words, kinds: set[str], *, sender: Person, subject: str) -> int:
     head = root.head
     notice = said.notice[:NOTICE_CHARS]
+    notice = _QUOTED.sub("", notice) or notice
     whole = notice if said.copy == "" else notice + said.copy[:NOTICE_CHARS]
     who = _who(sender)
     role = bool(words.ROLE.match(sender.address) or words.ROLE_NAME.search(sender.name)) or not sender.address
@@ -115,7 +117,9 @@ def _weight(data: bytes, root: Part, said: Words, kinds: set[str], *, sender: Pe
     way += (role and way > 0 and not submitted.startswith("auto-replied")) + submitted.startswith("auto-generated")
     named = 4 if words.SUBJECT.match(subject) or _says_so(subject) else 2 if words.PLAIN_SUBJECT.match(subject) else 0
     typed = len({found[0].strip().lower()[:5] for found in _TYPED.finditer(whole)})
-    body = 6 * bool(kinds & REPORTS or typed >= 2)
+    # Who is called like a person is held to more.
+    hidden = 0 if who or way >= 3 or role or typed >= 3 else 4 if sender.name else 2
+    body = 6 * bool((kinds & REPORTS and hidden < 4) or typed >= 2)
     body += 4 * head.text("content-type").lower().startswith("multipart/report")
     body += 4 * bool(kinds & ORIGINALS or said.copy)
     body += 4 * _says_so(notice)
@@ -126,8 +130,6 @@ def _weight(data: bytes, root: Part, said: Words, kinds: set[str], *, sender: Pe
     body -= 4 * (body < 10 and who < 4 and not (said.copy or kinds & ORIGINALS) and not _ADDRESS.search(notice))
     if body <= 0 and (who < 4 or named < 4):
         return 0
-    # Who is called like a person is held to more.
-    hidden = 0 if who or way >= 3 or role or typed >= 3 else 4 if sender.name else 2
     return who + way + named + body - hidden - _person(head, notice, subject, machine=who + way)
 
 

@@ -174,6 +174,8 @@ PEOPLE: dict[str, bytes] = {
     "passed on": mail(ADA, "Fwd: Undelivered Mail Returned to Sender", f"---------- Forwarded message ---------\nFrom: Mail Delivery System <{DAEMON}>\n\n<x@desk.example>: 550 5.1.1 nobody\n\n{ORIGINAL}"),
     "passed on without a mark": mail(ADA, "Undeliverable: my order", f"Hello, this came back.\n\n-----Original Message-----\nFrom: Mail Delivery System <{DAEMON}>\nSent: Monday\n\n<x@desk.example>: 550 5.1.1 nobody\n\n{ORIGINAL}"),
     "passed on in parts": mail(ADA, "Undelivered Mail Returned to Sender", report(STATUS, said="Hi, this came when I wrote to you. What is it?"), MIXED),
+    "passed on in parts without a word": mail(ADA, "Undeliverable: order", report(STATUS, said="Kind regards, Ada"), MIXED),
+    "quoted": mail(ADA, "Undelivered Mail Returned to Sender", "Bitte um Hilfe.\n\n> Your message could not be delivered:\n> <x@desk.example>: host mx said: 550 5.1.1 nobody\n"),
     "passed on as a mail": mail(ADA, "Fwd: Returned", f"--out\nContent-Type: text/plain\n\nWhat is this?\n--out\nContent-Type: message/rfc822\n\n{dsn(STATUS).decode()}\n--out--\n", "Content-Type: multipart/mixed; boundary=out\n"),
     "their own mail enclosed": mail(ADA, "Undelivered mail", enclosed("I could not write to you; enclosed is what I wanted to say."), MIXED),
     "a postmaster": mail("Bo <postmaster@customer.example>", "Your mails to us", "We rejected your mails today: 550 5.7.1 SPF failed for <help@desk.example>. Could you check your record?"),
