@@ -106,31 +106,30 @@ def is_complaint(root: Part, subject: str) -> bool:
 
 
 def _weight(data: bytes, root: Part, said: Words, kinds: set[str], *, sender: Person, subject: str) -> int:
-    head = root.head
     notice = said.notice[:NOTICE_CHARS]
     notice = _QUOTED.sub("", notice) or notice
-    whole = notice if said.copy == "" else notice + said.copy[:NOTICE_CHARS]
-    who = _who(sender)
-    role = bool(words.ROLE.match(sender.address) or words.ROLE_NAME.search(sender.name)) or not sender.address
-    submitted = head.text("auto-submitted").lower()
-    way = 3 * (null_path(head) or bool(_ENVELOPE.match(data[:200].lstrip())) or b"<>" in head.raw("from"))
-    way += (role and way > 0 and not submitted.startswith("auto-replied")) + submitted.startswith("auto-generated")
+    typed = len({found[0].strip().lower()[:5] for found in _TYPED.finditer(notice + said.copy[:NOTICE_CHARS])})
+    returned = bool(kinds & ORIGINALS or said.copy)
+    who, role = _who(sender), _role(sender)
+    way = _way(data, root.head, role=role)
     named = 4 if words.SUBJECT.match(subject) or _says_so(subject) else 2 if words.PLAIN_SUBJECT.match(subject) else 0
-    typed = len({found[0].strip().lower()[:5] for found in _TYPED.finditer(whole)})
     # Who is called like a person is held to more.
     hidden = 0 if who or way >= 3 or role or typed >= 3 else 4 if sender.name else 2
-    body = 6 * bool((kinds & REPORTS and hidden < 4) or typed >= 2)
-    body += 4 * head.text("content-type").lower().startswith("multipart/report")
-    body += 4 * bool(kinds & ORIGINALS or said.copy)
-    body += 4 * _says_so(notice)
-    body += 2 * bool(words.SERVER.search(notice) or _reason(notice)) + 2 * bool(words.LABELLED.search(notice))
-    body += 2 * bool(words.SET_PHRASE.search(notice[:1500]))
-    body += 8 * bool(words.EVENT.search(notice))
+    body = 6 * bool((kinds & REPORTS and hidden < 4) or typed >= 2) + 4 * returned
+    body += 4 * root.head.text("content-type").lower().startswith("multipart/report") + _told(notice)
     # Parcels and letters come back, too: a mail has an address, or lies below.
-    body -= 4 * (body < 10 and who < 4 and not (said.copy or kinds & ORIGINALS) and not _ADDRESS.search(notice))
+    body -= 4 * (body < 10 and who < 4 and not returned and not _ADDRESS.search(notice))
     if body <= 0 and (who < 4 or named < 4):
         return 0
-    return who + way + named + body - hidden - _person(head, notice, subject, machine=who + way)
+    # A server may return the words of the mail, and in them a person speaks.
+    person = min(_person(notice), 4 if who >= 4 and named == 4 else 8)
+    return who + way + named + body - hidden - person - _passed_on(root.head, notice, subject, machine=who + way)
+
+
+def _told(notice: str) -> int:
+    found = 4 * _says_so(notice) + 8 * bool(words.EVENT.search(notice))
+    found += 2 * bool(words.SERVER.search(notice) or _reason(notice)) + 2 * bool(words.LABELLED.search(notice))
+    return found + 2 * bool(words.SET_PHRASE.search(notice[:1500]))
 
 
 def _says_so(text: str) -> bool:
@@ -149,10 +148,26 @@ def _who(sender: Person) -> int:
     return 3 * bool(words.OFFICE_NAME.search(sender.name))
 
 
-def _person(head: Head, notice: str, subject: str, *, machine: int) -> int:
-    """What speaks for somebody who writes of bounces, or passes one on."""
-    found = 4 * bool(words.ASKS.search(notice)) + 4 * bool(words.MINE.search(notice))
-    found += 8 * bool(_FROM_DAEMON.search(notice)) + 4 * bool(words.UNREAD.search(notice))
+def _role(sender: Person) -> bool:
+    found = words.ROLE.match(sender.address) or words.ROLE_NAME.search(sender.name)
+    return found is not None or not sender.address
+
+
+def _way(data: bytes, head: Head, *, role: bool) -> int:
+    """By which way it came: with an envelope that nobody shall answer?"""
+    submitted = head.text("auto-submitted").lower()
+    found = 3 * (null_path(head) or bool(_ENVELOPE.match(data[:200].lstrip())) or b"<>" in head.raw("from"))
+    return found + (role and found > 0 and not submitted.startswith("auto-replied")) + submitted.startswith("auto-gen")
+
+
+def _person(notice: str) -> int:
+    """What speaks for somebody who writes."""
+    return 4 * bool(words.ASKS.search(notice)) + 4 * bool(words.MINE.search(notice))
+
+
+def _passed_on(head: Head, notice: str, subject: str, *, machine: int) -> int:
+    """What speaks for a bounce of somebody else, for an answer, for a list."""
+    found = 8 * bool(_FROM_DAEMON.search(notice)) + 4 * bool(words.UNREAD.search(notice))
     found += 6 * bool(words.PASSED_ON.match(subject) and machine < 7)
     found += 2 * (head.has("in-reply-to") and not machine)
     found += 6 * (head.has("list-id") or head.has("list-post")) + 10 * head.has("list-unsubscribe")

@@ -122,6 +122,8 @@ BOUNCES: dict[str, tuple[bytes, str | None, bool]] = {
              said=f"Your message to {GONE} was rejected.", kind="message/disposition-notification"),
              NOBODY + "Content-Type: multipart/report; report-type=disposition-notification; boundary=rep\n"), None, True),
     "no sender at all": (mail("", "Undelivered Mail Returned to Sender", f"<{GONE}>: 550 5.1.1 nobody\n\n{ORIGINAL}", NOBODY).replace(b"From: \n", b"", 1), "5.1.1", True),
+    "with the words of the mail": (
+        mail(PM, "Undeliverable mail", f"Your message to {GONE} was not delivered: 550 5.1.1 nobody\n\nIt was:\nWhere is my parcel?\n"), "5.1.1", False),
     "from nobody": (mail("", "failure notice", f"<{GONE}>: no such user\n").replace(b"From: \n", b"From: <>\n", 1), "5.1.1", False),
     "called an answer": (mail(DAEMON, "Auto reply: Undeliverable: Your parcel", f"<{GONE}>: no such user\n"), "5.1.1", False),
     "an id without brackets": (
