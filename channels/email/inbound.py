@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -33,6 +33,9 @@ LOGO: Final = 20_000
 FILES: Final = 20
 SHOWN: Final = 10
 """Other addresses that are shown."""
+READS_LIKE: Final = (
+    "it reads like a note that a mail came back, and none of ours did; tried again it is taken for a customer's"
+)
 _ANSWERS: Final = re.compile(
     r"\s*(?:re|aw|sv|antw|odp|r|tr|rv|wg|fw|fwd|vs|回复|答复)\s*(?:\[\d+\])?\s*[:\uff1a]", re.IGNORECASE
 )
@@ -85,8 +88,12 @@ class Inbound:
         )  # fmt: skip
         signed = [(token, where) for token in tokens if (where := self._names.holds(token, found)) is not None]
         if fields["auto"] == "bounce":
-            verdict = envelope.get("verdict")
-            return self._bounced(bounce or {}, verdict, own, mail.fingerprint, signed[0][0].key if signed else None)
+            answers = {token for token in self._names.tokens(ids=said, addresses=_addresses(fields, envelope))}
+            if envelope.get("certain") or not any(token in answers for token, _ in signed):
+                return self._bounced(mail, raw, own, signed[0][0].key if signed else None)
+            # It only reads like one, and answers us: a person writes of mails that came back.
+            fields = fields | {"auto": None}
+            mail = replace(mail, fields=fields)
         if reason := self._is_ours(mail, sender):
             return Came(ignored=reason)
         if any(self._names.holds(token, found) for token in echo):
@@ -110,8 +117,10 @@ class Inbound:
         sender = str(mail.fields["from"]["address"]).strip().lower()
         if not mail.fingerprint or "@" not in sender:
             raise ValueError(mail.fields["error"] or "it has no sender who could be answered")
-        if mail.fields["auto"] == "bounce" or self._is_ours(mail, sender):
+        if mail.envelope.get("certain") or self._is_ours(mail, sender):
             return None
+        if mail.fields["auto"] == "bounce":  # it only read like one, and a person has looked
+            mail = replace(mail, fields=mail.fields | {"auto": None})
         own = mail.fields["message_id"] or f"sha256:{mail.fingerprint}"
         thread = _Thread(place=self._new_place(own, sender), new=True)
         word = vouched(mail.envelope.get("authentication_results", ()), self._settings.authserv_id, sender)
@@ -252,10 +261,15 @@ class Inbound:
             channel=NAME, account=self._settings.account, external_id=f"sha256:{name}", reason=reason, raw=raw
         )
 
-    def _bounced(
-        self, bounce: Mapping[str, Any], verdict: str | None, own: str, fingerprint: str, key: str | None
-    ) -> Came:
-        """News of a mail of ours, or of nothing that we have sent. It is answered by nobody, and opens nothing."""
+    def _bounced(self, mail: Mail, raw: bytes, own: str, key: str | None) -> Came:
+        """News of a mail of ours, or of nothing that we have sent. It is answered by nobody, and opens nothing.
+
+        What only reads like one, and of nothing of ours, is kept for people to look at: it may be a customer's.
+        """
+        bounce: Mapping[str, Any] = mail.fields["bounce"] or {}
+        verdict = mail.envelope.get("verdict")
+        if key is None and not mail.envelope.get("certain"):
+            return Came(message=self._unreadable(raw, READS_LIKE))
         if key is None:
             return Came(ignored="a bounce of nothing of ours")
         if verdict == "arrived":
@@ -267,7 +281,7 @@ class Inbound:
             message=Returned(
                 channel=NAME,
                 account=self._settings.account,
-                external_id=own or fingerprint,
+                external_id=own or mail.fingerprint,
                 key=key,
                 reason=f"{whom} {said}{why}",
                 final=verdict not in ("late", "complaint"),

@@ -13,7 +13,7 @@ from typing import Final, Literal
 
 from channels.mail import bouncewords as words
 from channels.mail.addresses import Person, message_ids, people
-from channels.mail.bouncesigns import ORIGINALS, REPORTS, Words, is_bounce, is_complaint, split
+from channels.mail.bouncesigns import ORIGINALS, REPORTS, Words, is_complaint, recognised, split
 from channels.mail.fields import Head, read_head, unfolded
 from channels.mail.parts import Part, content
 
@@ -73,6 +73,8 @@ class Bounce:
     message_id: str | None
     verdict: Verdict
     """What became of the mail. A status of 4.x alone does not tell: the server may have given up."""
+    certain: bool
+    """Its form, its sender or its way says so, and not its words alone."""
 
 
 def bounce_of(data: bytes, root: Part, text: str, *, sender: Person, subject: str) -> Bounce | None:
@@ -80,7 +82,8 @@ def bounce_of(data: bytes, root: Part, text: str, *, sender: Person, subject: st
     parts = [part for part in root.walk() if not part.children]
     files = [_text_of(data, part) for part in parts if part.media_type == "text/plain" and part.wanted_name]
     said = split("\n".join([text, *files])[:LOOKED_AT])
-    if not is_bounce(data, root, said, sender=sender, subject=subject):
+    known = recognised(data, root, said, sender=sender, subject=subject)
+    if known is None:
         return None
     notice = said if any(character.isalnum() for character in said.notice) else Words(notice=said.copy, copy="")
     reports = _reports(data, parts, said)
@@ -90,6 +93,7 @@ def bounce_of(data: bytes, root: Part, text: str, *, sender: Person, subject: st
     return Bounce(
         recipient=_recipient(root.head, reports, notice, sender=sender, originals=originals),
         status=status,
+        certain=known == "certain",
         verdict="complaint" if complaint else _verdict(reports, status, notice.notice),
         message_id=_message_id(root.head, reports, originals, said, parts, data),
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from channels.mail import bouncewords as words
 from channels.mail.addresses import Person
@@ -23,6 +23,7 @@ ORIGINALS: Final = frozenset(
 NOTICE_CHARS: Final = 8000
 """Of what a server says before the mail that it returns."""
 ENOUGH: Final = 8
+Known = Literal["certain", "likely"]
 
 _FIELD: Final = re.compile(
     r"[ \t>|*]{0,8}(received|return-path|message-id|from|to|cc|subject|date|mime-version|sender|reply-to|content-[\w-]{1,30}|dkim-signature|delivered-to|x-[\w-]{1,60})[ \t]{0,4}:",
@@ -74,8 +75,10 @@ def split(text: str) -> Words:
     return Words(notice=text, copy="")
 
 
-def is_bounce(data: bytes, root: Part, said: Words, *, sender: Person, subject: str) -> bool:
-    """Did a server write this of a mail that it could not deliver, delays, or has delivered; or a complaint of it (ARF)?"""
+def recognised(data: bytes, root: Part, said: Words, *, sender: Person, subject: str) -> Known | None:
+    """Did a server write this of a mail that it could not deliver, delays, or has delivered; or a complaint of it (ARF)?
+
+    `certain`: its form, its sender or its way says so; `likely`: only its words do. None: no."""
     head = root.head
     kinds = {part.media_type for part in root.walk() if not part.children}
     types = {part.parameters.get("report-type", "").lower() for part in root.walk() if "report-type" in part.parameters}
@@ -84,16 +87,18 @@ def is_bounce(data: bytes, root: Part, said: Words, *, sender: Person, subject: 
         or types & {"delivery-status", "feedback-report"}
         or (head.text("content-type").lower().startswith("multipart/report") and kinds & REPORTS)
     ):
-        return True
+        return "certain"
     if types & _OTHER_REPORTS and not _REJECTED.search(subject):
-        return False
+        return None
     if head.has("x-failed-recipients") or head.text("auto-submitted").lower().endswith("(failure)"):
-        return True
+        return "certain"
     if away(subject) and "undeliver" not in subject.lower():
-        return False
+        return None
     if words.DAEMON.match(sender.address) or (words.DAEMON.match(sender.name) and "@" not in sender.address):
-        return True
-    return _weight(data, root, said, kinds, sender=sender, subject=subject) >= ENOUGH
+        return "certain"
+    if _weight(data, root, said, kinds, sender=sender, subject=subject) < ENOUGH:
+        return None
+    return "certain" if null_path(head) else "likely"
 
 
 def is_complaint(root: Part, subject: str) -> bool:

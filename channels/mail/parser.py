@@ -89,6 +89,7 @@ def parse(data: bytes) -> tuple[Read, list[File]]:
         "envelope": {
             **field("envelope", dict[str, Any](), lambda: _envelope(head, hint)),
             "verdict": bounce.verdict if bounce is not None else None,
+            "certain": bounce.certain if bounce is not None else None,
         },
         "fingerprint": hashlib.sha256(
             _TRANSPORT.sub(b"", data[: limits.HEADER_BLOCK_BYTES]) + data[limits.HEADER_BLOCK_BYTES :]

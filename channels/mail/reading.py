@@ -49,7 +49,8 @@ class Mail:
     files: tuple[MailFile, ...] = ()
     envelope: dict[str, Any]
     """For the channel: `reply_to`, `sender`, `return_path`, `null_return_path`, `delivered_to`, `loops`, of a
-    bounce its `verdict` (failed, late, arrived, complaint), and `authentication_results` from the topmost down."""
+    bounce its `verdict` (failed, late, arrived, complaint) and whether it is a `certain` one, and
+    `authentication_results` from the topmost down."""
     fingerprint: str
     """Of its bytes, without what is added on the way: the name of a mail without a Message-ID."""
 

@@ -333,6 +333,38 @@ def bounce(
     ).encode()
 
 
+SPOKEN = (
+    "Undelivered Mail Returned to Sender. The following message could not be delivered to <sam@elsewhere.example>:"
+    " 550 5.1.1 user unknown. Delivery has failed."
+)
+
+
+async def test_what_only_reads_like_a_bounce_is_kept_for_people(town: Town) -> None:
+    """Nothing of ours came back, and yet a customer may have written it: it opens nothing, and is not lost."""
+    before, aside = await conversations(town), await set_aside(town)
+    await town.write(SPOKEN, sender="alerts21@elsewhere.example", subject="Undelivered mail")
+    await marker(town)
+    assert await conversations(town) == before
+    (reason,) = (await set_aside(town))[len(aside) :]
+    assert "tried again" in reason
+    await town.put(bounce("<1@elsewhere.example>", to="sam@elsewhere.example"))
+    await marker(town)
+    assert len(await set_aside(town)) == len(aside) + 1, "a true one, of nothing of ours, is nobody's work"
+
+
+async def test_who_answers_us_with_words_of_a_bounce_is_heard(town: Town) -> None:
+    ada = "ada22@customers.example"
+    _, ours = await asked(town, ada)
+    await town.write(SPOKEN, sender=ada, subject="Undelivered mail", answers=ours)
+    rows = await town.rows(ada, 2)
+    assert "could not be delivered" in rows[1]["body"]
+    assert rows[1]["conversation"] == rows[0]["conversation"]
+
+
+async def set_aside(town: Town) -> list[str]:
+    return [row[0] for row in await town.at.sql("SELECT reason FROM quarantine ORDER BY id")]
+
+
 async def test_a_bounce_is_shown_with_what_bounced(town: Town) -> None:
     ada = "ada11@customers.example"
     await asked(town, ada)
