@@ -98,7 +98,8 @@ class EmailChannel:
 
     def report(self) -> Report:
         outward = self._sender.trouble if self._sender is not None else None
-        return self._logbook.report(beside=[outward], counts=self.ignored)
+        inward = self._receiver.unmarked if self._receiver is not None else None
+        return self._logbook.report(beside=[inward, outward], counts=self.ignored)
 
     async def check(self) -> list[str]:
         return await check(self._settings, Tokens(self._settings), self._tls)

@@ -9,7 +9,7 @@ from typing import Final
 
 from channels import smtp
 from channels.email.dns import ask, faults
-from channels.email.mailbox import LoginError, Mailbox
+from channels.email.mailbox import LoginError, Mailbox, NoFolder
 from channels.email.receiving import Connection, said
 from channels.email.settings import EmailSettings
 from channels.email.tokens import NoToken, Tokens
@@ -42,8 +42,10 @@ async def _inbox(settings: EmailSettings, tls: ssl.SSLContext, token: str | None
         await connection.do(mailbox.open)
         if settings.move_to and settings.move_to not in await connection.do(mailbox.folders):
             wrong.append(f"{where} has no folder {settings.move_to!r}: make it, or correct move_to of channel email.")
-    except LoginError:
-        wrong.append(f"{where} does not accept user and password (or token): correct user and password.")
+    except LoginError as error:
+        wrong.append(f"{where} does not accept user and password (or token): correct user and password ({error}).")
+    except NoFolder as error:
+        wrong.append(f"{where} does not open the folder {settings.folder!r} ({error}): make it, or correct folder.")
     except ssl.SSLCertVerificationError as error:
         wrong.append(f"{where} shows a certificate that is not good ({error.verify_message}): correct imap_host, "
                      "or name your authority with ca_file.")  # fmt: skip

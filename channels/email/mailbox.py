@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import imapclient
 from imapclient import IMAPClient, SocketTimeout
+from imapclient.exceptions import IMAPClientAbortError, IMAPClientError, IMAPClientReadOnlyError
 from imapclient.exceptions import LoginError as LoginError
 
 from channels.email.settings import EmailSettings
@@ -26,6 +27,14 @@ TOGETHER: Final = 200
 """Mails whose sizes are asked for at once."""
 NEVER_FASTER: Final = 0.2
 """Seconds between looks, however a server behaves."""
+LOOKS: Final = 10
+"""So often at most it is searched again because something came during the search."""
+_NOT_NOW: Final = ("[UNAVAILABLE]", "[INUSE]", "[LIMIT]", "[SERVERBUG]")
+"""In a refused sign-in (RFC 5530): it is not the password."""
+
+
+class NoFolder(Exception):
+    """The folder cannot be opened. The text is what the server says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +43,8 @@ class Opened:
 
     validity: int
     next_uid: int
+    told: bool = True
+    """The server has said so; else it is one more than the greatest that is there now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +69,8 @@ class Mailbox:
         self._socket: socket.socket | None = None
         self._aborted = False
         self._idles = False
+        self.unmarked: str | None = None
+        """Why mails stay as they are in the mailbox, if they do: what the server says."""
 
     def open(self) -> Opened:
         """Connect, sign in, choose the folder."""
@@ -76,21 +89,55 @@ class Mailbox:
         if settings.imap_security == "starttls":
             client.starttls(self._tls)
             self._socket = client.socket()
-        if self._token is not None:
-            client.oauth2_login(settings.login, self._token)
-        else:
-            client.login(settings.login, settings.password)
+        self._sign_in(client)
         self._idles = client.has_capability("IDLE")
-        found = client.select_folder(settings.folder, readonly=not (settings.mark_seen or settings.move_to))
-        next_uid = found.get(b"UIDNEXT") or max(self._search(["ALL"]), default=0) + 1
-        return Opened(validity=int(found[b"UIDVALIDITY"]), next_uid=int(next_uid))
+        found = self._select(client)
+        told = found.get(b"UIDNEXT")
+        next_uid = told or max(self._search(["ALL"]), default=0) + 1
+        return Opened(validity=int(found[b"UIDVALIDITY"]), next_uid=int(next_uid), told=told is not None)
+
+    def _sign_in(self, client: IMAPClient) -> None:
+        settings = self._settings
+        try:
+            if self._token is not None:
+                client.oauth2_login(settings.login, self._token)
+            else:
+                client.login(settings.login, settings.password)
+        except LoginError as error:
+            # IMAPClient calls it so, too, when the connection ends before there is an answer.
+            if isinstance(error.__context__, IMAPClientAbortError) or any(code in str(error) for code in _NOT_NOW):
+                raise ConnectionError(f"nobody can sign in now: {error}") from None
+            raise
+
+    def _select(self, client: IMAPClient) -> dict[bytes, Any]:
+        settings = self._settings
+        try:
+            try:
+                return dict(
+                    client.select_folder(settings.folder, readonly=not (settings.mark_seen or settings.move_to))
+                )
+            except IMAPClientReadOnlyError as error:
+                self.unmarked = str(error)
+                return dict(client.select_folder(settings.folder, readonly=True))
+        except IMAPClientAbortError:
+            raise
+        except IMAPClientError as error:
+            raise NoFolder(str(error)) from None
 
     def newer(self, last: int) -> list[int]:
         """Of mails with a greater UID, in their order. A server names its last mail also where that is none of them.
 
-        To be asked until there are none, and only then to be waited for: IDLE tells what no answer before has told."""
-        self._there().noop()
-        return sorted(uid for uid in self._search(["UID", f"{last + 1}:*"]) if uid > last)
+        To be asked until there are none, and only then to be waited for: IDLE tells what no answer before has told.
+        Of what comes during a search its own answer may tell, without naming it: then it is searched again."""
+        client = self._there()
+        client.noop()
+        found: list[int] = []
+        for _ in range(LOOKS):
+            client._imap.untagged_responses.pop("EXISTS", None)
+            found = sorted(uid for uid in self._search(["UID", f"{last + 1}:*"]) if uid > last)
+            if found or "EXISTS" not in client._imap.untagged_responses:
+                break
+        return found
 
     def since(self, day: date, *, last: int, unseen: bool = False) -> list[int]:
         """Of mails that have come since that day."""
@@ -98,23 +145,43 @@ class Mailbox:
         return sorted(uid for uid in found if uid > last)
 
     def sizes(self, uids: Sequence[int]) -> dict[int, int]:
-        """In bytes; those that have gone meanwhile are left out."""
+        """In bytes; those that have gone meanwhile are left out. 0: the server refuses to say."""
         if not uids:
             return {}
-        rows = self._there().fetch(list(uids), ["RFC822.SIZE"])
+        try:
+            rows = self._there().fetch(list(uids), ["RFC822.SIZE"])
+        except IMAPClientAbortError:
+            raise
+        except IMAPClientError:
+            if len(uids) == 1:
+                return {uids[0]: 0}
+            return {uid: size for each in uids for uid, size in self.sizes([each]).items()}
         return {uid: int(row[b"RFC822.SIZE"]) for uid, row in rows.items() if b"RFC822.SIZE" in row}
 
-    def fetch(self, uid: int, size: int) -> Raw | None:
-        """One mail, its beginning if it is too large; None: it has gone. It stays unread."""
-        large = size > self._settings.mail_at_most
+    def fetch(self, uid: int, size: int, *, beginning: bool = False) -> Raw | None:
+        """One mail, its beginning if it is too large or no more is wanted; None: it has gone. It stays unread."""
+        large = beginning or size > self._settings.mail_at_most
         what = f"BODY.PEEK[]<0.{BEGINNING}>" if large else "BODY.PEEK[]"
         row = self._there().fetch([uid], [what]).get(uid, {})
         data = next((value for key, value in row.items() if key.startswith(b"BODY[]") and value is not None), None)
         return None if data is None else Raw(uid=uid, size=size, data=bytes(data), cut=large)
 
     def done(self, uid: int) -> None:
-        """It is kept: mark it, and move it, as the settings want."""
-        client, settings = self._there(), self._settings
+        """It is kept: mark it, and move it, as the settings want. What the server refuses is told in `unmarked`."""
+        client = self._there()
+        if client._imap.is_readonly:
+            return
+        try:
+            self._mark(client, uid)
+        except IMAPClientAbortError:
+            raise
+        except IMAPClientError as error:
+            self.unmarked = str(error)
+        else:
+            self.unmarked = None
+
+    def _mark(self, client: IMAPClient, uid: int) -> None:
+        settings = self._settings
         if settings.mark_seen:
             client.add_flags([uid], [imapclient.SEEN], silent=True)
         if settings.move_to:

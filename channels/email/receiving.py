@@ -20,7 +20,7 @@ from typing import Any, Final, TypeVar
 
 from channels.contract import Cursor, Host, LeaseLost, Tenure, Undecodable
 from channels.email.inbound import NAME, Came, Inbound
-from channels.email.mailbox import TOGETHER, LoginError, Mailbox, Opened, Raw
+from channels.email.mailbox import TOGETHER, LoginError, Mailbox, NoFolder, Opened, Raw
 from channels.email.settings import EmailSettings
 from channels.email.tokens import NoToken, Tokens
 from channels.finishing import to_the_end
@@ -34,6 +34,10 @@ LEASE_SOON: Final = 1.0
 """Seconds after which another process holds the lease, if we have not got it."""
 SET_ASIDE_AFTER: Final = 5
 """Tries to keep one mail, before it is set aside so that the next ones get through."""
+BEGINNING_AFTER: Final = 3
+"""Tries to fetch one mail, before only its beginning is asked for."""
+LEFT_AFTER: Final = 6
+"""And before it is left where it is, so that the next ones get through."""
 RECENT: Final = timedelta(days=1)
 """How old an unread mail may be that was there before we came."""
 T = TypeVar("T")
@@ -106,6 +110,10 @@ class Receiver:
         """Nobody knows whether what comes after this was kept: it is brought again."""
         self._failed = (0, 0)
         """The last mail that could not be kept, and how often in a row."""
+        self._stuck = (0, 0)
+        """The last mail that could not be fetched, and how often in a row."""
+        self.unmarked: str | None = None
+        """That mails are kept, and stay as they are in the mailbox; what to do about it."""
         self.ignored: Counter[str] = Counter()
         """What was not for the house, by kind."""
 
@@ -119,6 +127,7 @@ class Receiver:
                     async with self._turn(host) as tenure, self._connected() as (connection, mailbox, opened):
                         mark = await self._begin(host, connection, mailbox, opened, tenure.token)
                         self._logbook.up()
+                        self._look_at_marks(mailbox)
                         while True:
                             mark = await self._take_all(host, reader, connection, mailbox, mark, tenure.token)
                             failures = 0
@@ -163,7 +172,9 @@ class Receiver:
     async def _begin(self, host: Host, connection: Connection, mailbox: Mailbox, opened: Opened, token: int) -> Mark:
         """From where to read. Of a mailbox that we have never seen this is said, and kept, before its first mail."""
         kept = self._unsure or Mark.parse(await host.cursor(self._name))
-        if kept is not None and kept.validity == opened.validity:
+        # A server that was set back may have kept the number of its folder, and count mails from lower on again.
+        set_back = kept is not None and opened.told and kept.uid >= opened.next_uid
+        if kept is not None and kept.validity == opened.validity and not set_back:
             return kept
         if kept is not None:
             log.warning(
@@ -213,15 +224,46 @@ class Receiver:
             portion = uids[begin : begin + TOGETHER]
             sizes = await connection.do(mailbox.sizes, portion)
             for uid in portion:
-                raw = await connection.do(mailbox.fetch, uid, sizes[uid]) if uid in sizes else None
+                raw = await self._fetch(connection, mailbox, uid, sizes[uid]) if uid in sizes else None
                 mark = await self._take(host, reader, raw, replace(mark, uid=uid), token)
-                if raw is not None:
+                if raw is not None and raw.data:
                     await connection.do(mailbox.done, uid)
+                    self._look_at_marks(mailbox)
         return mark
+
+    async def _fetch(self, connection: Connection, mailbox: Mailbox, uid: int, size: int) -> Raw | None:
+        """One mail. Of one that does not come through the beginning is fetched, and in the end nothing of it."""
+        times = self._stuck[1] if self._stuck[0] == uid else 0
+        if times >= LEFT_AFTER:
+            return Raw(uid=uid, size=size, data=b"", cut=True)
+        try:
+            return await connection.do(mailbox.fetch, uid, size, beginning=times >= BEGINNING_AFTER)
+        except Exception:
+            self._stuck = (uid, times + 1)
+            raise
+
+    def _look_at_marks(self, mailbox: Mailbox) -> None:
+        """Note whether mails stay unmarked, and say so once."""
+        before, self.unmarked = self.unmarked, None
+        if mailbox.unmarked is None:
+            return
+        self.unmarked = (
+            f"mails are kept, and stay as they are in the mailbox ({mailbox.unmarked}): let {self._settings.login} set "
+            "flags and move mails there, or set mark_seen = false and no move_to"
+        )
+        if before is None:
+            log.warning("%s %s: %s", NAME, self._settings.account, self.unmarked)
 
     async def _take(self, host: Host, reader: MailReader, raw: Raw | None, mark: Mark, token: int) -> Mark:
         """Read one mail and commit it."""
-        came = Came(ignored="gone before it was read") if raw is None else await self._read(host, reader, raw)
+        if raw is None:
+            came = Came(ignored="gone before it was read")
+        elif not raw.data:
+            reason = f"the mail server does not hand it over, {LEFT_AFTER} times; it is still in the mailbox"
+            name = f"imap:{mark.validity}:{mark.uid}"
+            came = Came(message=replace(self._set_aside(raw, reason), external_id=name))
+        else:
+            came = await self._read(host, reader, raw)
         try:
             await self._commit(host, [came] if came.message is not None else [], mark, token)
         except LeaseLost:
@@ -270,7 +312,12 @@ class Receiver:
         host = self._settings.imap_host
         match error:
             case LoginError():
-                return f"{host} does not accept our user and password (or token): correct user and password"
+                why = " ".join(str(error).split())[:200]
+                return f"{host} does not accept our user and password (or token): {why}; correct user and password"
+            case NoFolder():
+                return (
+                    f"{host} does not open the folder {self._settings.folder!r} ({error}): make it, or correct folder"
+                )
             case NoToken():
                 return f"no access token: {error}; correct token_url, client_id and the secrets"
             case ssl.SSLCertVerificationError():

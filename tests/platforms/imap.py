@@ -33,7 +33,9 @@ class Stored:
 class ImapPlatform:
     """What lies in the mailbox, and how the server behaves.
 
-    `silent`: answers nothing any more. `cut`: so many mails are broken off in the middle. `bare`: no IDLE.
+    `silent`: answers nothing any more. `cut`: so many mails are broken off in the middle. `bare`: no IDLE. `no`: what
+    begins so is answered NO. `ends`: at what begins so the connection ends. `read_only`: nobody may change anything.
+    `late`: a mail that comes during the next search, told in its answer and not named there.
     """
 
     port: int = 0
@@ -44,6 +46,11 @@ class ImapPlatform:
     refuses: bool = False
     cut: int = 0
     bare: bool = False
+    no: dict[str, str] = field(default_factory=dict)
+    """The words of the refusal, by the beginning of a command."""
+    ends: str = ""
+    read_only: bool = False
+    late: bytes = b""
     token: str = ""
     tls: ssl.SSLContext | None = None
     """From the first byte."""
@@ -118,6 +125,11 @@ class ImapPlatform:
         if name == "UID":
             name, _, arguments = arguments.partition(" ")
             name = f"UID {name.upper()}"
+        if self.ends and rest.startswith(self.ends):
+            return False
+        if (why := next((why for begin, why in self.no.items() if rest.startswith(begin)), None)) is not None:
+            await self._say(writer, f"{tag} NO {why}")
+            return True
         match name:
             case "CAPABILITY":
                 await self._say(writer, "* CAPABILITY IMAP4rev1 AUTH=XOAUTH2" + ("" if self.bare else " IDLE MOVE"))
@@ -143,10 +155,18 @@ class ImapPlatform:
                     writer, f"* {len(self.mails)} EXISTS", f"* OK [UIDVALIDITY {self.validity}] v",
                     *([] if self.bare else [f"* OK [UIDNEXT {self._next}] n"]), "* FLAGS (\\Seen \\Deleted)",
                 )  # fmt: skip
+                if self.read_only and name == "SELECT":
+                    await self._say(writer, f"{tag} OK [READ-ONLY] done")
+                    return True
             case "LIST":
                 await self._say(writer, *(f'* LIST () "/" "{folder}"' for folder in ("INBOX", *self.folders)))
             case "UID SEARCH":
                 await self._say(writer, "* SEARCH " + " ".join(str(mail.uid) for mail in self._found(arguments)))
+                if self.late:
+                    late, self.late = self.late, b""
+                    await self.deliver(late)
+                    self._told[writer] = len(self.mails)
+                    await self._say(writer, f"* {len(self.mails)} EXISTS")
             case "UID FETCH":
                 await self._fetch(writer, arguments)
             case "UID STORE":
