@@ -7,7 +7,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final
@@ -56,6 +56,10 @@ PATIENCE: Final = 3600.0
 REST: Final = 15.0
 """Seconds at most between two tries to get through a link that is down, by one row."""
 DOUBTFUL: Final = "we cannot tell whether this arrived; sending again may double it"
+IN_A_ROW: Final = 5
+"""So often one row looks whether a link is back, before another does."""
+ALONE: Final = 2
+"""A row that finds the link down so often while others get through has a trouble of its own."""
 SWEEP_EVERY: Final = 2.0
 PAUSED_KEPT: Final = 10_000
 """Rows that a platform has put off once: so many are remembered."""
@@ -63,6 +67,16 @@ SETTLE_AT_STOP: Final = 3.0
 """Seconds that a send may still take when the desk stops."""
 
 log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class _Held:
+    """A row that has found its link down."""
+
+    times: int = 0
+    alone: int = 0
+    """How often others had got through since."""
+    at: float = 0.0
 
 
 class Courier:
@@ -87,6 +101,9 @@ class Courier:
         self._news = asyncio.Event()
         self._sending: dict[int, asyncio.Task[None]] = {}
         self._down_since: dict[Account, float] = {}
+        self._last_yes: dict[Account, float] = {}
+        """When a platform has last taken, or itself refused, something."""
+        self._held: OrderedDict[int, _Held] = OrderedDict()
         self._probing: set[Account] = set()
         self.rates = Rates(bus, find=find)
         self._paused: OrderedDict[int, None] = OrderedDict()
@@ -187,16 +204,32 @@ class Courier:
         return await self._database.look(look)
 
     def _one_of_each_that_is_down(self, line: Sequence[Line]) -> list[Line]:
-        """Of an account through which nothing came last time only who has waited longest: it looks for all of them."""
-        found: set[Account] = set()
-        kept = []
+        """Of an account through which nothing came last time only who has waited longest: it looks for all of them.
+
+        One that has looked in vain a few times lets the next one look: its trouble may be its own."""
+        chosen: dict[Account, Line] = {}
         for row in line:
-            account = row.place[:2]
-            if account not in found:
-                kept.append(row)
-            if account in self._down_since:
-                found.add(account)
-        return kept
+            if (account := row.place[:2]) in self._down_since:
+                chosen[account] = min(chosen.get(account, row), row, key=self._looked)
+        return [row for row in line if chosen.get(row.place[:2], row) is row]
+
+    def _looked(self, row: Line) -> int:
+        held = self._held.get(row.id)
+        return 0 if held is None else held.times // IN_A_ROW
+
+    def _is_up(self, account: Account) -> None:
+        """The platform has answered for something of it."""
+        self._down_since.pop(account, None)
+        self._last_yes[account] = time.monotonic()
+
+    def _holds(self, parcel: Parcel) -> bool:
+        """It found the link down. Is that its own trouble, as others get through?"""
+        held = self._held.setdefault(parcel.id, _Held())
+        while len(self._held) > PAUSED_KEPT:
+            self._held.popitem(last=False)
+        held.alone += bool(held.times and self._last_yes.get((parcel.channel, parcel.account), 0.0) > held.at)
+        held.times, held.at = held.times + 1, time.monotonic()
+        return held.alone >= ALONE
 
     async def _carry(self, parcel: Parcel, claimed: float, since: datetime) -> None:
         """Send it, part by part while nothing is in the way. `since`: when its turn began."""
@@ -316,15 +349,17 @@ class Courier:
                 faults.reach("courier.after-send")
         except TemporaryFailure as error:
             if error.everywhere:
+                if self._holds(parcel):
+                    return self._again(parcel, f"{packed.said}{error}", channel.capabilities.patience)
                 return await self._rest(parcel, f"{packed.said}{error}", since, channel.capabilities.patience)
-            self._down_since.pop(account, None)
+            self._is_up(account)
             if error.retry_after is None:
                 return self._again(parcel, f"{packed.said}{error}", channel.capabilities.patience)
             return await self._pause(parcel, f"{packed.said}{error}", error, since)
         except Withheld as error:
             return Settlement(id=parcel.id, status="cancelled", error=str(error))
         except (PermanentFailure, Unsupported) as error:
-            self._down_since.pop(account, None)
+            self._is_up(account)
             reason = f"{packed.said}{str(error) or type(error).__name__}"
             return Settlement(id=parcel.id, status="failed", error=reason)
         except Exception as error:
@@ -333,7 +368,8 @@ class Courier:
             reason = f"{packed.said}{str(error) or 'no answer came back in time'}"
             self._down_since.setdefault(account, time.monotonic())  # the next ones go one by one, not all into the dark
             return Settlement(id=parcel.id, status="unknown", error=reason, next_try_at=self._clock())
-        self._down_since.pop(account, None)
+        self._held.pop(parcel.id, None)
+        self._is_up(account)
         missed = "; ".join(f"{who} did not get it ({why})" for who, why in receipt.refused.items()) or None
         return self._arrived(parcel, packed, receipt.external_id, missed)
 

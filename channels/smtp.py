@@ -29,6 +29,8 @@ WHOLE: Final = 30.0
 WORDS: Final = 300
 """Characters that are kept of what a server says."""
 FINAL: Final = range(500, 600)
+OF_THE_ADDRESS: Final = frozenset({501, 504, 550, 553, 555})
+"""Refusals of a sender beyond ASCII that are about this mail, where others are about us."""
 
 
 class NotTaken(Exception):
@@ -176,7 +178,10 @@ async def _mail_from(smtp: aiosmtplib.SMTP, envelope: Envelope, *, utf8: bool) -
     try:
         await smtp.mail(envelope.sender, options=options, encoding=encoding)
     except aiosmtplib.SMTPResponseException as error:
-        if envelope.sender_else is None or error.code not in FINAL:
+        if utf8 and error.code in OF_THE_ADDRESS:
+            raise Refused(f"{error.code} {words(error.message)}".strip()) from None
+        # Also one that says "later" to nobody as a sender may say yes to somebody: it must not hold up other mails.
+        if envelope.sender_else is None:
             raise Away(trouble(error)) from None
         await ours(smtp.mail(envelope.sender_else, options=options, encoding=encoding))
 

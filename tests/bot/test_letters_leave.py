@@ -38,7 +38,10 @@ class Desk:
     now: datetime = NOW
 
     async def put_out(self, body: str = "words", **more: Any) -> int:
-        told = {"channel": "email", "account": "us@desk.example", "place": "t1", "by": ADA}
+        told = {
+            "channel": "email", "account": "us@desk.example", "place": more.pop("place", "t1"),
+            "by": more.pop("by", ADA),
+        }  # fmt: skip
         meta = {"about": {"id": "<1@customers.example>", "word": more.pop("word", "pass")}}
         here = await write_in(self.database, meta=meta, id="1", **told)
         return await put_out(self.database, here.conversation, body, **more)
@@ -53,6 +56,15 @@ class Desk:
 
         found: dict[str, Any] = await until(look, within=30)
         return found
+
+    async def held_up(self, id_: int) -> None:
+        """It was tried, and nothing was counted."""
+
+        async def look() -> bool:
+            row = await self.row(id_)
+            return bool(row["status"] == "queued" and row["error"] and not row["attempts"])
+
+        await until(look, within=30)
 
     async def later(self, id_: int) -> None:
         """It is the moment at which the row is looked at next."""
@@ -171,6 +183,36 @@ async def test_a_third_person_is_neither_quoted_nor_answered(desk: Desk) -> None
     assert "money" not in str(body.get_content())
     assert mail["In-Reply-To"] == "<1@customers.example>"
     assert "elsewhere" not in str(mail["References"])
+
+
+async def test_a_server_that_puts_an_empty_return_path_off_gets_our_own(desk: Desk) -> None:
+    desk.post.mail_from.append("450 not for nobody, not now")
+    await desk.is_so(await desk.put_out(author="system", kind="notice", condition="asked_for"), status="sent")
+    assert desk.post.mails[0].sender == "us@desk.example"
+
+
+async def test_a_sender_beyond_ascii_that_is_refused_is_this_mails_trouble(desk: Desk) -> None:
+    desk.post.mail_from.append("553 no such letters")
+    row = await desk.put_out(by="jürgen@customers.example", place="t2")
+    assert "553" in (await desk.is_so(row, status="failed"))["error"]
+
+
+async def test_a_mail_that_fails_for_a_reason_of_its_own_holds_up_no_others(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server hangs up on this one mail, which looks as if it took none: it is found out, and tried apart."""
+    monkeypatch.setattr(bot.courier, "REST", 0.02)
+    desk.post.hangs_up_on = ""
+    odd = await desk.put_out(author="system", kind="notice", condition="asked_for")
+    await desk.held_up(odd)
+    for number in range(3):
+        other = await desk.put_out(f"words {number}", by=f"bea{number}@customers.example", place=f"b{number}")
+        await desk.is_so(other, status="sent")
+    await desk.is_so(odd, status="queued", attempts=1, holder="me")
+    assert (await desk.row(odd))["next_try_at"] > desk.now
+    desk.post.hangs_up_on = None
+    await desk.later(odd)
+    await desk.is_so(odd, status="sent")
 
 
 async def test_what_was_said_before_is_quoted_and_nothing_else(desk: Desk) -> None:

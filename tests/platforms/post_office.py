@@ -58,6 +58,8 @@ class PostOffice:
     seen: list[Mail] = field(default_factory=list)
     """Also those that were not taken."""
     mail_from: list[str] = field(default_factory=list)
+    hangs_up_on: str | None = None
+    """Whoever names this sender is cut off."""
     rcpt: list[str] = field(default_factory=list)
     data: list[str] = field(default_factory=list)
     refuses: list[str] = field(default_factory=list)
@@ -91,6 +93,8 @@ class PostOffice:
     # --- what aiosmtpd calls -----------------------------------------------------------------------
 
     async def handle_MAIL(self, server: Any, session: Any, envelope: Any, address: str, options: list[str]) -> str:
+        if self.hangs_up_on == address.strip("<>"):
+            server.transport.abort()
         if self.mail_from:
             return self.mail_from.pop(0)
         envelope.mail_from = address
