@@ -7,7 +7,7 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -43,7 +43,16 @@ from bot.web.desk.frame import Frame
 from bot.web.page import Pages
 from bot.web.server import application
 from bot.web.signin import SignIn
-from channels.contract import Backfills, Capabilities, Channel, Rereads, ServesRoutes
+from channels.contract import (
+    Backfills,
+    Capabilities,
+    Channel,
+    InboundMessage,
+    Rereads,
+    RereadsInHouse,
+    Returned,
+    ServesRoutes,
+)
 from handoff.desk import Desk
 from handoff.letters import Postman
 from handoff.linking import Linking
@@ -463,12 +472,16 @@ async def _reread(item: int, database: Database, channels: dict[tuple[str, str],
     why: str | None = None
     if channel is None:
         why = f"This desk has no channel {kept.channel} with the account {kept.account}."
-    elif not isinstance(channel, Rereads):
+    elif not isinstance(channel, (Rereads, RereadsInHouse)):
         why = f"The channel {kept.channel} cannot read anything again."
     else:
         try:
-            # It may take seconds, and the other customers go on.
-            messages = await asyncio.to_thread(channel.reread, kept.external_id, kept.raw)
+            messages: Sequence[InboundMessage | Returned]
+            if isinstance(channel, RereadsInHouse):
+                messages = await channel.reread_in(house, kept.external_id, kept.raw)
+            else:
+                # It may take seconds, and the other customers go on.
+                messages = await asyncio.to_thread(channel.reread, kept.external_id, kept.raw)
         except ValueError as error:
             log.info("still unreadable", item=item, error=str(error))
             why = str(error)

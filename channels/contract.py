@@ -609,6 +609,13 @@ class Rereads(Protocol):
 
 
 @runtime_checkable
+class RereadsInHouse(Protocol):
+    async def reread_in(self, host: Host, external_id: str, raw: bytes) -> Sequence[InboundMessage | Returned]:
+        """As `Rereads`, where what it is depends on what the house has kept. Called for running and idle adapters."""
+        ...
+
+
+@runtime_checkable
 class Signs(Protocol):
     def sign_with(self, key: bytes) -> None:
         """A secret of this account alone, the same at every start, by which it can tell its own names from forgeries.

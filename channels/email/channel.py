@@ -9,7 +9,17 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from channels.contract import Capabilities, Host, InboundMessage, OutboundMessage, Receipt, Report, TemporaryFailure
+from channels.contract import (
+    Capabilities,
+    Host,
+    InboundMessage,
+    OutboundMessage,
+    Receipt,
+    Report,
+    Returned,
+    TemporaryFailure,
+    Undecodable,
+)
 from channels.email.check import check
 from channels.email.inbound import NAME, Inbound
 from channels.email.names import Names
@@ -19,7 +29,7 @@ from channels.email.settings import EmailSettings
 from channels.email.tokens import Tokens
 from channels.fitting import split_text
 from channels.logbook import Logbook
-from channels.mail.reading import read_once
+from channels.mail.reading import MailReader
 from channels.richtext import RichText
 
 DAYS: float = 4 * 24 * 3600.0
@@ -88,13 +98,17 @@ class EmailChannel:
             else [RichText.of(part) for part in split_text(plain, LONGEST - 1000, "codepoints")]
         )
 
-    def reread(self, external_id: str, raw: bytes) -> Sequence[InboundMessage]:
-        """It begins a conversation of its own: which one it belongs to only a running desk could say."""
+    async def reread_in(self, host: Host, external_id: str, raw: bytes) -> Sequence[InboundMessage | Returned]:
+        if not raw:
+            raise ValueError(f"nothing of {external_id[:100]} was handed over; it is still in the mailbox")
         try:
-            message = Inbound(self._settings, self._names()).alone(read_once(raw), raw)
-        except (OSError, ValueError) as error:
+            async with MailReader() as reader:
+                came = await Inbound(self._settings, self._names()).read(host, await reader.read(raw), raw, again=True)
+        except (OSError, LookupError, TypeError, ValueError, AttributeError) as error:
             raise ValueError(f"{external_id[:100]} still cannot be read: {error}") from error
-        return [message] if message is not None else []
+        if isinstance(came.message, Undecodable):
+            raise ValueError(f"{external_id[:100]} still cannot be read: {came.message.reason}")
+        return [came.message] if came.message is not None else []
 
     def report(self) -> Report:
         outward = self._sender.trouble if self._sender is not None else None

@@ -70,8 +70,8 @@ class Inbound:
         self._settings = settings
         self._names = names
 
-    async def read(self, host: Host, mail: Mail, raw: bytes, *, cut: int = 0) -> Came:
-        """What this mail is. `cut`: its whole size, if only its beginning was read."""
+    async def read(self, host: Host, mail: Mail, raw: bytes, *, cut: int = 0, again: bool = False) -> Came:
+        """What this mail is. `cut`: its whole size, if only its beginning was read. `again`: a person has seen it."""
         fields, envelope = mail.fields, mail.envelope
         if not mail.fingerprint:
             return Came(message=self._unreadable(raw, fields["error"] or "it cannot be read"))
@@ -88,10 +88,10 @@ class Inbound:
         )  # fmt: skip
         signed = [(token, where) for token in tokens if (where := self._names.holds(token, found)) is not None]
         if fields["auto"] == "bounce":
-            answers = {token for token in self._names.tokens(ids=said, addresses=_addresses(fields, envelope))}
-            if envelope.get("certain") or not any(token in answers for token, _ in signed):
+            answers = self._names.tokens(ids=said, addresses=_addresses(fields, envelope))
+            if envelope.get("certain") or not (again or any(token in answers for token, _ in signed)):
                 return self._bounced(mail, raw, own, signed[0][0].key if signed else None)
-            # It only reads like one, and answers us: a person writes of mails that came back.
+            # It only reads like one, and answers us, or a person says so: somebody writes of mails that came back.
             fields = fields | {"auto": None}
             mail = replace(mail, fields=fields)
         if reason := self._is_ours(mail, sender):
@@ -107,24 +107,6 @@ class Inbound:
             own, before = f"{own}#{digest}", None
         thread = self._thread(sender, own, word, before, [where for _, where in signed], said, found)
         return Came(message=self._message(mail, sender, own, word, digest, thread, cut))
-
-    def alone(self, mail: Mail, raw: bytes) -> InboundMessage | None:
-        """A mail that could not be read before, without a house that knows its conversation: it begins one.
-
-        Raises:
-            ValueError: it still cannot be read.
-        """
-        sender = str(mail.fields["from"]["address"]).strip().lower()
-        if not mail.fingerprint or "@" not in sender:
-            raise ValueError(mail.fields["error"] or "it has no sender who could be answered")
-        if mail.envelope.get("certain") or self._is_ours(mail, sender):
-            return None
-        if mail.fields["auto"] == "bounce":  # it only read like one, and a person has looked
-            mail = replace(mail, fields=mail.fields | {"auto": None})
-        own = mail.fields["message_id"] or f"sha256:{mail.fingerprint}"
-        thread = _Thread(place=self._new_place(own, sender), new=True)
-        word = vouched(mail.envelope.get("authentication_results", ()), self._settings.authserv_id, sender)
-        return self._message(mail, sender, own, word, _digest(mail, sender), thread, 0)
 
     # --- which conversation ---
 

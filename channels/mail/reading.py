@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -133,28 +132,6 @@ class MailReader:
             with contextlib.suppress(ProcessLookupError):
                 child.kill()
         await child.wait()
-
-
-def read_once(data: bytes) -> Mail:
-    """Read one mail in a child of its own, and wait for it: seconds at most. Raises OSError as `MailReader.read`."""
-    sent = data[: limits.MESSAGE_BYTES + 1]
-    try:
-        done = subprocess.run(  # noqa: S603 - our own program
-            _command(), input=len(sent).to_bytes(8, "big") + sent, capture_output=True, timeout=limits.WALL_SECONDS,
-            check=False,
-        )  # fmt: skip
-    except subprocess.TimeoutExpired:
-        return _unread(TOO_SLOW)
-    answer = done.stdout
-    end = 8 + int.from_bytes(answer[:8], "big")
-    if len(answer) < 8 or len(answer) < end:
-        return _unread(DIED)
-    told = json.loads(answer[8:end])
-    files: list[bytes] = []
-    for each in told["attachments"]:
-        files.append(answer[end : end + each["size"]])
-        end += each["size"]
-    return _mail(told, files)
 
 
 def _command() -> tuple[str, ...]:

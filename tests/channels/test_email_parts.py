@@ -14,7 +14,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from channels.contract import Attachment, Earlier, Where
-from channels.email.channel import make as email_channel
 from channels.email.composing import Head, composed, is_id
 from channels.email.names import Names
 from channels.email.receiving import Mark
@@ -292,17 +291,3 @@ async def test_a_password_needs_no_token() -> None:
     given_one = Tokens(EmailSettings.parse({**BASE, "password": "", "access_token": "t"}))
     given_one.refused()
     assert await given_one.current() == "t"
-
-
-def test_what_a_person_has_looked_at_is_a_mail_although_it_reads_like_a_bounce() -> None:
-    words = (
-        "Undelivered Mail Returned to Sender. The following message could not be delivered to <sam@elsewhere.example>:"
-        " 550 5.1.1 user unknown. Delivery has failed."
-    )
-    head = "From: alerts@elsewhere.example\nTo: support@desk.example\nSubject: Undelivered mail\n"
-    likely = f"{head}\n{words}\n".encode()
-    (message,) = email_channel(BASE).reread("1", likely)
-    assert not message.automatic
-    assert "could not be delivered" in message.text
-    certain = f"Return-Path: <>\n{head.replace('alerts', 'MAILER-DAEMON')}\n{words}\n".encode()
-    assert list(email_channel(BASE).reread("1", certain)) == []

@@ -93,7 +93,7 @@ class Named:
     def __init__(self, inner: EmailChannel, harness: EmailHarness) -> None:
         self.inner = inner
         self.name, self.account, self.capabilities = inner.name, inner.account, inner.capabilities
-        self.stop, self.check, self.parts, self.reread = inner.stop, inner.check, inner.parts, inner.reread
+        self.stop, self.check, self.parts, self.reread_in = inner.stop, inner.check, inner.parts, inner.reread_in
         self.report = inner.report
         self._harness = harness
 

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from channels.contract import Backfills, Button, Reports, Rereads
+from channels.contract import Backfills, Button, Reports, Rereads, RereadsInHouse
 from tests.contracts.fake_host import FakeHost, storable
 from tests.contracts.harness import Cases, Harness, need, need_fault, reported, settled
 
@@ -159,6 +159,9 @@ class InboundCases(Cases):
         if isinstance(channel, Rereads):
             with pytest.raises(ValueError, match=r".{10}"):
                 channel.reread(kept.external_id, kept.raw)
+        if isinstance(channel, RereadsInHouse):
+            with pytest.raises(ValueError, match=r".{10}"):
+                await channel.reread_in(host, kept.external_id, kept.raw)
 
     # --- what else a customer does ---
 

@@ -161,13 +161,16 @@ def test_a_mailbox_that_is_not_open_says_so() -> None:
     box.close()
 
 
-async def test_an_unreadable_mail_is_read_again_by_itself() -> None:
-    made = make({"address": imap.USER, "password": "x", "imap_host": "x", "smtp_host": "x"})
-    (message,) = made.reread("sha256:1", MAIL)
+async def test_an_unreadable_mail_is_read_again() -> None:
+    made, host = make({"address": imap.USER, "password": "x", "imap_host": "x", "smtp_host": "x"}), FakeHost()
+    (message,) = await made.reread_in(host, "sha256:1", MAIL)
+    assert isinstance(message, InboundMessage)
     assert (message.text, message.author.external_id) == ("hello", "ada@customers.example")
-    assert made.reread("sha256:1", MAIL.replace(b"ada@customers.example", imap.USER.encode())) == []
+    assert await made.reread_in(host, "sha256:1", MAIL.replace(b"ada@customers.example", imap.USER.encode())) == []
     with pytest.raises(ValueError, match="no sender"):
-        made.reread("sha256:2", b"\0\xff nothing")
+        await made.reread_in(host, "sha256:2", b"\0\xff nothing")
+    with pytest.raises(ValueError, match="still in the mailbox"):
+        await made.reread_in(host, "imap:7:2", b"")
 
 
 class Choosy(FakeHost):
@@ -251,3 +254,18 @@ async def test_a_test_message_goes_to_the_address_that_is_its_place() -> None:
         finally:
             await made.stop()
         assert [mail.to for mail in post.mails] == [["me@elsewhere.example"]]
+
+
+async def test_what_a_person_has_looked_at_is_a_mail_although_it_reads_like_a_bounce() -> None:
+    words = (
+        "Undelivered Mail Returned to Sender. The following message could not be delivered to <sam@elsewhere.example>:"
+        " 550 5.1.1 user unknown. Delivery has failed."
+    )
+    head = f"From: alerts@elsewhere.example\nTo: {imap.USER}\nSubject: Undelivered mail\n"
+    made, host = make({"address": imap.USER, "password": "x", "imap_host": "x", "smtp_host": "x"}), FakeHost()
+    (message,) = await made.reread_in(host, "1", f"{head}\n{words}\n".encode())
+    assert isinstance(message, InboundMessage)
+    assert not message.automatic
+    assert "could not be delivered" in message.text
+    certain = f"Return-Path: <>\n{head.replace('alerts', 'MAILER-DAEMON')}\n{words}\n".encode()
+    assert await made.reread_in(host, "1", certain) == []

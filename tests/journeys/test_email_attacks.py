@@ -457,3 +457,28 @@ async def test_a_mail_that_is_too_large_is_kept_in_part(town: Town) -> None:
     (row,) = await town.rows(sender, 1)
     assert "only its beginning was read" in notes(row)
     assert row["body"].startswith(f"Pictures\n\n{DOWN}")
+
+
+async def test_a_mail_that_is_read_again_finds_its_conversation(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    ada = "ada17@customers.example"
+    _, ours = await asked(town, ada)
+
+    def broken(*_: Any) -> Any:
+        raise LookupError("unheard of")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("channels.email.inbound._digest", broken)
+        await town.write("and now the mail, too", sender=ada, answers=ours)
+        items: list[dict[str, Any]] = []
+
+        async def set_aside() -> bool:
+            items[:] = (await town.lea.get("quarantine"))["items"]
+            return any(item["reason"] == "LookupError: unheard of" for item in items)
+
+        await until(set_aside)
+    (item,) = [item for item in items if item["reason"] == "LookupError: unheard of"]
+    sue = await town.at.agent("Sue", role="supervisor")
+    await sue.done(f"quarantine/{item['id']}/retry")
+    rows = await town.rows(ada, 2)
+    assert len({row["conversation"] for row in rows}) == 1
+    assert rows[1]["end"] == "appended"
