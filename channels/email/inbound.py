@@ -101,6 +101,8 @@ class Inbound:
         if "@" not in sender:
             return Came(message=self._unreadable(raw, "it has no sender who could be answered"))
         word = vouched(envelope.get("authentication_results", ()), self._settings.authserv_id, sender)
+        if word == "pass" and not envelope.get("one_sender"):
+            word = "none"  # of which of them it was said, nobody knows
         digest = _digest(mail, sender)
         before = found.get(own)
         if before is not None and before.about.get("digest") != digest:
@@ -182,7 +184,7 @@ class Inbound:
             global_id=True,
             text=text,
             full=full if full != text else None,
-            attachments=() if cut else self._files(mail.files),
+            attachments=() if cut else self._files(mail.files, wordless=not fields["text"].strip()),
             automatic=auto is not None,
             reply_to=fields["in_reply_to"],
             platform_at=_moment(fields["date"]),
@@ -220,8 +222,9 @@ class Inbound:
         named = _named([*mail.fields["to"], *mail.fields["cc"]], {sender})
         return [each for each in named if not self._settings.is_ours(each) and _reachable(each) is not None]
 
-    def _files(self, files: Sequence[MailFile]) -> tuple[Attachment, ...]:
-        kept = [file for file in files if not _is_logo(file)]
+    def _files(self, files: Sequence[MailFile], *, wordless: bool) -> tuple[Attachment, ...]:
+        """`wordless`: nothing was written, so what is shown is what is meant."""
+        kept = [file for file in files if wordless or not _is_logo(file)]
         return tuple(self._file(file) for file in kept[:FILES])
 
     def _file(self, file: MailFile) -> Attachment:

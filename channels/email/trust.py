@@ -34,7 +34,7 @@ def vouched(headers: Sequence[str], authserv_id: str, sender: str) -> Word:
         method, said = match[1].lower(), match[2].lower()
         told = {key.lower(): value.strip("<>").lower() for key, value in _PROPERTY.findall(result[match.end() :])}
         if method == "dmarc" and said in ("pass", "fail"):
-            of = told.get("header.from", domain).rpartition("@")[2]
+            of = told.get("header.from", "").rpartition("@")[2]
             return "pass" if said == "pass" and of == domain else "fail" if said == "fail" else "none"
         if said == "pass" and _aligned(_domain_of(method, told), domain):
             word = "pass"

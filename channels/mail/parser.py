@@ -153,6 +153,8 @@ def _envelope(head: Head, hint: str | None) -> dict[str, Any]:
         "sender": _all(head, "sender", hint),
         "return_path": next((person.address for value in head.all("return-path") for person in people(value)), None),
         "null_return_path": null_path(head),
+        "one_sender": len(senders := head.all("from")) == 1
+        and sum("@" in each.address for each in people(senders[0])) == 1,
         "delivered_to": [
             unfolded(words(value))[:320]
             for name in ("delivered-to", "x-original-to", "envelope-to")

@@ -47,7 +47,8 @@ class Mail:
     fields: dict[str, Any]
     files: tuple[MailFile, ...] = ()
     envelope: dict[str, Any]
-    """For the channel: `reply_to`, `sender`, `return_path`, `null_return_path`, `delivered_to`, `loops`, of a
+    """For the channel: `reply_to`, `sender`, `return_path`, `null_return_path`, `delivered_to`, `loops`,
+    `one_sender` (there is one From, with one address), of a
     bounce its `verdict` (failed, late, arrived, complaint) and whether it is a `certain` one, and
     `authentication_results` from the topmost down."""
     fingerprint: str

@@ -75,6 +75,7 @@ def test_any_text_may_stand_where_names_do(text: str) -> None:
         (f"{MX} 1; dmarc=pass (p=none dis=none) header.from=X.example", "pass"),
         (f"{MX.upper()}; spf=fail; dkim=fail; dmarc=fail (p=reject) header.from=x.example", "fail"),
         (f"{MX}; dmarc=pass header.from=evil.example", "none"),
+        (f"{MX}; dmarc=pass (p=none)", "none"),
         (f"{MX}; dkim=pass header.d=x.example", "pass"),
         (f"{MX}; dkim=pass header.i=@mail.x.example header.s=sel", "pass"),
         (f"{MX}; spf=pass smtp.mailfrom=bounce@x.example", "pass"),

@@ -172,6 +172,39 @@ async def test_only_our_servers_word_counts(town: Town, results: list[str]) -> N
     assert DOWN not in body(mail)
 
 
+@pytest.mark.parametrize("second", ["From: eve@evil.example\n", ""], ids=["two headers", "two in one"])
+async def test_of_two_senders_nobody_is_vouched_for(town: Town, second: str) -> None:
+    ada = f"ada23{len(second)}@customers.example"
+    first = f"From: {ada}\n{second}" if second else f"From: {ada}, eve@evil.example\n"
+    await town.put(
+        f"Authentication-Results: {SERVER}; dmarc=pass header.from=customers.example\n{first}To: {US}\n"
+        f"Subject: MYWORDS\nMessage-ID: <two{len(second)}@evil.example>\n\n{DOWN}\n".encode()
+    )
+    (row,) = await town.rows(ada, 1)
+    assert "Nobody vouches" in notes(row)
+    (mail,) = await town.heard(ada, 1)
+    assert "MYWORDS" not in mail.as_string()
+
+
+async def test_a_picture_without_a_word_is_kept(town: Town) -> None:
+    """A small picture inside a mail is a logo, but for a mail that is nothing else."""
+    picture = b"\x89PNG\r\n\x1a\n" + bytes(200)
+    for number, words in enumerate(("", "See the picture, it is broken.")):
+        ada = f"ada24{number}@customers.example"
+        message = EmailMessage()
+        message["From"], message["To"], message["Message-ID"] = ada, US, f"<picture{number}@customers.example>"
+        message.set_content(words)
+        message.add_related(picture, maintype="image", subtype="png", cid="<1>")
+        await town.put(message.as_bytes())
+        await town.rows(ada, 1)
+        (found,) = await town.at.sql(
+            "SELECT count(*) FROM attachment a JOIN message m ON m.id = a.message_id JOIN identity i"
+            " ON i.id = m.identity_id WHERE i.external_id = :ada",
+            ada=ada,
+        )
+        assert found[0] == (0 if words else 1)
+
+
 async def test_copies_and_other_addresses_are_shown_and_not_written_to(town: Town) -> None:
     ada, eve = "ada7@customers.example", "eve7@elsewhere.example"
     await town.write(DOWN, sender=ada, subject="Down", Cc=f"Eve <{eve}>", Reply_To=eve)
