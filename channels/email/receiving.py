@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, TypeVar
 
-from channels.contract import Cursor, Host, LeaseLost, Tenure, Undecodable
+from channels.contract import Cursor, Host, LeaseLost, Undecodable
 from channels.email.inbound import NAME, Came, Inbound
 from channels.email.mailbox import TOGETHER, LoginError, Mailbox, NoFolder, Opened, Raw
 from channels.email.settings import EmailSettings
@@ -26,18 +26,20 @@ from channels.email.tokens import NoToken, Tokens
 from channels.finishing import to_the_end
 from channels.logbook import Logbook
 from channels.mail.reading import MailReader
+from channels.turns import turn
 
 log = logging.getLogger(__name__)
 
 AFTER_LEASE_LOST: Final = 1.0
-LEASE_SOON: Final = 1.0
-"""Seconds after which another process holds the lease, if we have not got it."""
 SET_ASIDE_AFTER: Final = 5
 """Tries to keep one mail, before it is set aside so that the next ones get through."""
-BEGINNING_AFTER: Final = 3
-"""Tries to fetch one mail, before only its beginning is asked for."""
-LEFT_AFTER: Final = 6
-"""And before it is left where it is, so that the next ones get through."""
+BEGINNING_AFTER: Final = 4
+"""So many times `retry_cap` one mail is asked for in vain, before only its beginning is: a minute, usually. A link that
+breaks again and again is no mail's fault."""
+LEFT_AFTER: Final = 10
+"""And so many, before it is left where it is, so that the next ones get through."""
+TRIES: Final = 4
+"""That often at least, either way."""
 RECENT: Final = timedelta(days=1)
 """How old an unread mail may be that was there before we came."""
 T = TypeVar("T")
@@ -63,6 +65,15 @@ class Mark:
             return cls(validity=int(validity), uid=int(uid), begin=date.fromisoformat(begin), old=int(old))
         except ValueError:
             return None
+
+
+@dataclass(slots=True)
+class _Stuck:
+    """The last mail that was asked for: since when, and how often it did not come."""
+
+    uid: int = 0
+    since: float = 0.0
+    times: int = 0
 
 
 class Connection:
@@ -110,8 +121,7 @@ class Receiver:
         """Nobody knows whether what comes after this was kept: it is brought again."""
         self._failed = (0, 0)
         """The last mail that could not be kept, and how often in a row."""
-        self._stuck = (0, 0)
-        """The last mail that could not be fetched, and how often in a row."""
+        self._stuck = _Stuck()
         self.unmarked: str | None = None
         """That mails are kept, and stay as they are in the mailbox; what to do about it."""
         self.ignored: Counter[str] = Counter()
@@ -124,7 +134,10 @@ class Receiver:
             while True:
                 begun = asyncio.get_running_loop().time()
                 try:
-                    async with self._turn(host) as tenure, self._connected() as (connection, mailbox, opened):
+                    async with (
+                        turn(host, self._name, self._logbook) as tenure,
+                        self._connected() as (connection, mailbox, opened),
+                    ):
                         mark = await self._begin(host, connection, mailbox, opened, tenure.token)
                         self._logbook.up()
                         self._look_at_marks(mailbox)
@@ -143,17 +156,6 @@ class Receiver:
                     self._logbook.down(self._in_words(error))
                     log.log(level, "%s %s cannot be read, trying again: %s", NAME, self._settings.account, said(error))
                     await asyncio.sleep(self._backoff(1 if lasted > 60 else failures))
-
-    @asynccontextmanager
-    async def _turn(self, host: Host) -> AsyncIterator[Tenure]:
-        """The lease. Who has to wait for it stands by."""
-        waiting = asyncio.get_running_loop().call_later(LEASE_SOON, self._logbook.waits)
-        try:
-            async with host.alone(self._name) as tenure:
-                waiting.cancel()
-                yield tenure
-        finally:
-            waiting.cancel()
 
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[tuple[Connection, Mailbox, Opened]]:
@@ -233,13 +235,17 @@ class Receiver:
 
     async def _fetch(self, connection: Connection, mailbox: Mailbox, uid: int, size: int) -> Raw | None:
         """One mail. Of one that does not come through the beginning is fetched, and in the end nothing of it."""
-        times = self._stuck[1] if self._stuck[0] == uid else 0
-        if times >= LEFT_AFTER:
+        now = asyncio.get_running_loop().time()
+        if self._stuck.uid != uid:
+            self._stuck = _Stuck(uid=uid, since=now)
+        stuck = self._stuck
+        waits = (now - stuck.since) / self._settings.retry_cap if stuck.times >= TRIES else 0.0
+        if waits >= LEFT_AFTER:
             return Raw(uid=uid, size=size, data=b"", cut=True)
         try:
-            return await connection.do(mailbox.fetch, uid, size, beginning=times >= BEGINNING_AFTER)
+            return await connection.do(mailbox.fetch, uid, size, beginning=waits >= BEGINNING_AFTER)
         except Exception:
-            self._stuck = (uid, times + 1)
+            stuck.times += 1
             raise
 
     def _look_at_marks(self, mailbox: Mailbox) -> None:
@@ -259,7 +265,7 @@ class Receiver:
         if raw is None:
             came = Came(ignored="gone before it was read")
         elif not raw.data:
-            reason = f"the mail server does not hand it over, {LEFT_AFTER} times; it is still in the mailbox"
+            reason = f"the mail server does not hand it over, {self._stuck.times} times; it is still in the mailbox"
             name = f"imap:{mark.validity}:{mark.uid}"
             came = Came(message=replace(self._set_aside(raw, reason), external_id=name))
         else:

@@ -7,17 +7,17 @@ import logging
 import random
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from channels.contract import Cursor, Host, LeaseLost, Tenure
+from channels.contract import Cursor, Host, LeaseLost
 from channels.logbook import Logbook
 from channels.telegram.api import Api, Garbled, Refused, failure, in_words, refused, said, wanted
 from channels.telegram.intake import Intake, portions
 from channels.telegram.settings import TelegramSettings
 from channels.telegram.updates import NAME, Read, Reader
+from channels.turns import turn
 
 log = logging.getLogger(__name__)
 
@@ -29,8 +29,6 @@ NUMBERS_LAST: Final = 3 * 24 * 3600.0
 it still has instead of naming an offset that might throw such updates away; what came before is no news to us."""
 NOTE_EVERY: Final = 300.0
 """Seconds between notes that we have asked, while nothing comes."""
-LEASE_SOON: Final = 1.0
-"""Seconds after which another process holds the lease, if we have not got it."""
 AFTER_LEASE_LOST: Final = 1.0
 BREATH: Final = 0.5
 """Seconds that a poll without news takes at least: not every server holds one until there is some."""
@@ -109,7 +107,7 @@ class Poller:
                     log.warning(NAMELESS, NAME, self._settings.account)
                 self._logbook.called = me.shown
                 reader, asked = Reader(self._settings, me), self._clock()
-                async with self._turn(host) as tenure:
+                async with turn(host, self._name, self._logbook) as tenure:
                     await self._begin(host)
                     self._logbook.up()
                     while sure or 0 <= self._clock() - asked < ASK_AGAIN:
@@ -133,17 +131,6 @@ class Poller:
                 self._logbook.down(in_words(error))
                 log.warning("%s %s cannot be read, trying again: %s", NAME, self._settings.account, said(error))
                 await asyncio.sleep(self.backoff(failures))
-
-    @asynccontextmanager
-    async def _turn(self, host: Host) -> AsyncIterator[Tenure]:
-        """The lease. Who has to wait for it stands by."""
-        waiting = asyncio.get_running_loop().call_later(LEASE_SOON, self._logbook.waits)
-        try:
-            async with host.alone(self._name) as tenure:
-                waiting.cancel()
-                yield tenure
-        finally:
-            waiting.cancel()
 
     async def _begin(self, host: Host) -> None:
         if not self._careful:  # else nobody knows whether it was kept: it is brought again
