@@ -239,7 +239,7 @@ class Receiver:
         if self._stuck.uid != uid:
             self._stuck = _Stuck(uid=uid, since=now)
         stuck = self._stuck
-        waits = (now - stuck.since) / self._settings.retry_cap if stuck.times >= TRIES else 0.0
+        waits = (now - stuck.since) / max(self._settings.retry_cap, 0.01) if stuck.times >= TRIES else 0.0
         if waits >= LEFT_AFTER:
             return Raw(uid=uid, size=size, data=b"", cut=True)
         try:
