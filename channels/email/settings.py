@@ -148,12 +148,13 @@ class EmailSettings:
         known = {each.name: str(each.type) for each in fields(cls)}
         wrong = unknown(settings, known)
         given = {name: value for name, value in settings.items() if name in known}
+        spoilt = set()
         for name in list(given):
-            wrong += _typed(given, name, known[name])
-        if wrong:
-            raise ValueError("; ".join(wrong))
-        made = cls(**{"address": "", **given})
-        wrong = [fault for check in _CHECKS for fault in check(made)]
+            if faults := _typed(given, name, known[name]):
+                wrong += faults
+                spoilt.add(name)
+        made = cls(**{"address": "", **{name: value for name, value in given.items() if name not in spoilt}})
+        wrong += [fault for check in _CHECKS for fault in check(made) if re.split(r"\W", fault)[0] not in spoilt]
         if wrong:
             raise ValueError("; ".join(wrong))
         return cls(**{**given, **_normal(made)})

@@ -287,6 +287,16 @@ async def test_a_token_is_fetched_kept_and_renewed() -> None:
         await authority.shut()
 
 
+def test_all_that_is_wrong_is_said_at_once() -> None:
+    with pytest.raises(ValueError, match="addres is unknown") as caught:
+        EmailSettings.parse(
+            {"addres": US, "aliases": "a", "imap_host": "no host", "first": "sometimes", "timeout": "x"}
+        )
+    told = str(caught.value)
+    for each in ("address is missing", "aliases", "imap_host", "smtp_host", "first", "timeout", "password is missing"):
+        assert told.count(each) == 1, each
+
+
 async def test_a_password_needs_no_token() -> None:
     assert await Tokens(EmailSettings.parse(dict(BASE))).current() is None
     given_one = Tokens(EmailSettings.parse({**BASE, "password": "", "access_token": "t"}))
