@@ -589,19 +589,27 @@ async def places(
 ) -> dict[str, Place]:
     """Of messages that came in, by external id (of those unique in the account), and of those that went out, by key."""
     origins = {digest(digest(channel, account, None, id_), 0): id_ for id_ in came}
+    ways = [
+        *([message.c.dedupe.in_(origins)] if origins else []),
+        *([message.c.id.in_(set(sent.values()))] if sent else []),
+    ]
+    if not ways:
+        return {}
     query = (
         select(
             message.c.id, message.c.dedupe, message.c.direction, message.c.meta, conversation.c.id.label("there"),
-            conversation.c.place, conversation.c.thread, conversation.c.recipient,
+            conversation.c.place, conversation.c.thread, conversation.c.recipient, conversation.c.channel,
+            conversation.c.account,
         )
         .join(conversation, conversation.c.id == message.c.conversation_id)
-        .where(
-            conversation.c.channel == channel,
-            conversation.c.account == account,
-            or_(message.c.dedupe.in_(origins), message.c.id.in_(set(sent.values()))),
-        )
+        .where(or_(*ways))
     )  # fmt: skip
-    rows = (await connection.execute(query)).mappings().all()
+    # Whose they are is looked at here: said in the query, it is answered by walking all that the account has.
+    rows = [
+        row
+        for row in (await connection.execute(query)).mappings()
+        if (row["channel"], row["account"]) == (channel, account)
+    ]
     people: dict[int, set[str]] = {row["there"]: {row["recipient"]} for row in rows}
     if people:
         those = (

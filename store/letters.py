@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import and_, func, insert, or_, select, update
-from sqlalchemy import case as when
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import undelivered
@@ -18,6 +17,11 @@ QUOTED: Final = 6
 """Messages that a letter quotes, at most."""
 COUNTED: Final = timedelta(hours=1)
 """So long an automatic message counts."""
+LATELY: Final = timedelta(days=1)
+"""Of other conversations only those are looked at in which the customer has written since. What is automatic answers
+what has come lately: nobody's whole history is walked for it."""
+NEAR: Final = 60
+"""Messages at the end of a conversation in which automatic ones are counted."""
 _LEFT: Final = ("sending", "sent", "unknown")
 
 
@@ -60,27 +64,36 @@ async def past(connection: AsyncConnection, conversation_id: int, *, before: int
     rows = (await connection.execute(query)).mappings()
     # A third person's words go to nobody by themselves: whoever got hold of a letter could have us pass theirs on.
     said = [dict(row) for row in rows if not (row["meta"] or {}).get("third")][:QUOTED][::-1]
-    here = when((message.c.conversation_id == conversation_id, 1), else_=0)
-    counts = (
-        select(func.count(), func.coalesce(func.sum(here), 0))
-        .select_from(message)
-        .join(conversation, conversation.c.id == message.c.conversation_id)
+    automatic = (
+        message.c.conversation_id == conversation.c.id,
+        message.c.seq >= conversation.c.next_seq - NEAR,
+        message.c.direction == "out",
+        message.c.author != "agent",
+        message.c.status.in_(_LEFT),
+        message.c.tried_at > now - COUNTED,
+    )
+    counts = select(
+        select(func.count())
+        .select_from(message, conversation)
+        .where(conversation.c.id == conversation_id, message.c.seq < before, *automatic)
+        .scalar_subquery(),
+        select(func.count())
+        .select_from(message, conversation)
         .where(
             conversation.c.identity_id == about.identity_id,
-            message.c.direction == "out",
-            message.c.author != "agent",
-            message.c.status.in_(_LEFT),
-            message.c.tried_at > now - COUNTED,
-            or_(message.c.conversation_id != conversation_id, message.c.seq < before),
+            conversation.c.last_in_at > now - LATELY,
+            conversation.c.id != conversation_id,
+            *automatic,
         )
+        .scalar_subquery(),
     )
-    every, mine = (await connection.execute(counts)).one()
+    here, elsewhere = (await connection.execute(counts)).one()
     return Past(
         subject=about.subject,
         case_id=(await connection.execute(newest)).scalar_one(),
         said=said,
-        automatic_here=mine,
-        automatic_elsewhere=every - mine,
+        automatic_here=here,
+        automatic_elsewhere=elsewhere,
     )
 
 

@@ -129,7 +129,7 @@ conversation = Table(
     Column("id", Key, primary_key=True),
     Column("key", String(32), nullable=False, unique=True),  # digest of channel, account, place, thread, author
     Column("customer_id", ForeignKey("customer.id"), nullable=False),  # its identity's, always
-    Column("identity_id", ForeignKey("identity.id"), nullable=False, index=True),
+    Column("identity_id", ForeignKey("identity.id"), nullable=False),
     Column("channel", String(40), nullable=False),
     Column("account", Text, nullable=False),
     Column("place", Text, nullable=False),
@@ -151,6 +151,7 @@ conversation = Table(
 )
 Index("ix_conversation_channel_account", conversation.c.channel, conversation.c.account, conversation.c.last_in_at)
 Index("ix_conversation_created_at", conversation.c.created_at)
+Index("ix_conversation_identity_id", conversation.c.identity_id, conversation.c.last_in_at)
 Index("ix_conversation_customer_id", conversation.c.customer_id, conversation.c.id)
 
 participant = Table(

@@ -12,7 +12,7 @@ from store.inbox import digest
 from store.journey import MESSAGE_COLUMNS, MessageRow, message_row
 from store.tables import attachment, conversation, message, verdict
 
-COPIED: Final = 50
+COPIED: Final = 200
 """Messages in which others are looked for."""
 
 
@@ -30,9 +30,14 @@ async def copied(connection: AsyncConnection, conversation_id: int) -> list[str]
     """To whom else what came in here was sent, as its channel has said; the latest first, each once."""
     query = (
         select(message.c.meta)
-        .where(message.c.conversation_id == conversation_id, message.c.direction == "in", message.c.meta.is_not(None))
+        .join(conversation, conversation.c.id == message.c.conversation_id)
+        .where(
+            message.c.conversation_id == conversation_id,
+            message.c.seq >= conversation.c.next_seq - COPIED,
+            message.c.direction == "in",
+            message.c.meta.is_not(None),
+        )
         .order_by(message.c.seq.desc())
-        .limit(COPIED)
     )
     found = [(row[0] or {}).get("about", {}).get("others", ()) for row in await connection.execute(query)]
     return list(dict.fromkeys(address for others in found for address in others))

@@ -26,6 +26,7 @@ from store import (
     inbox,
     journey,
     keys,
+    letters,
     line,
     links,
     outbox,
@@ -34,6 +35,7 @@ from store import (
     samples,
     standings,
     transcripts,
+    undelivered,
     unread,
     visits,
 )
@@ -415,6 +417,12 @@ LOOKED_UP: dict[str, Query] = {
     "a test": lambda c: probes.read(c, 7),
     "the last tests": lambda c: probes.latest(c, [("web", "d1"), ("slack", "main")]),
     "places": lambda c: inbox.known_places(c, "web", "d"),
+    "where messages are kept": lambda c: inbox.places(c, "web", "d", came=["a", "b"], sent={"m7": 7, "m8": 8}),
+    "where what came is kept": lambda c: inbox.places(c, "web", "d", came=["a", "b"], sent={}),
+    "where what we said is kept": lambda c: inbox.places(c, "web", "d", came=[], sent={"m7": 7}),
+    "the past of a letter": lambda c: letters.past(c, 7, before=3, now=NOW),
+    "who else got a customer's mails": lambda c: transcripts.copied(c, 7),
+    "an answer that is lost": lambda c: undelivered.lost(c, 21),
 }
 
 
@@ -467,6 +475,11 @@ WRITES: dict[str, Query] = {
     "take a label back": lambda c: samples.unlabel(c, 7),
     "skip": lambda c: samples.skip(c, 9),
     "judge again": lambda c: samples.judged(c, {7: 0.3}, "r9"),
+    "settle what is lost": lambda c: outbox.settle(c, Settlement(id=3, status="failed"), NOW),
+    "tell of what is lost": lambda c: undelivered.tell(c, 3, NOW),
+    "what came back": lambda c: letters.come_back(
+        c, letters.CameBack(channel="web", account="d", external_id="b", message=6, reason="r", final=True), NOW
+    ),
     "a unit of work": lambda c: _a_unit_of_work().write(c),
 }
 
@@ -482,6 +495,13 @@ async def test_what_is_listed_comes_in_order_from_an_index(desk_of_thousands: Da
 async def test_what_is_looked_up_is_found_by_an_index(desk_of_thousands: Database, name: str) -> None:
     found = await plans(desk_of_thousands, LOOKED_UP[name])
     assert [bad for statement, plan in found for bad in faults(statement, plan, ordered=False)] == []
+
+
+@pytest.mark.parametrize("name", [name for name in LOOKED_UP if name.startswith("where ") and "kept" in name])
+async def test_no_mail_walks_all_that_its_mailbox_has(desk_of_thousands: Database, name: str) -> None:
+    found = await plans(desk_of_thousands, LOOKED_UP[name])
+    assert not any("ix_conversation_channel_account" in plan for _, plan in found)
+    assert any("SEARCH message USING" in plan for _, plan in found)
 
 
 @pytest.mark.parametrize("name", WRITES)
