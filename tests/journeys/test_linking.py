@@ -80,13 +80,14 @@ class Town:
         """Whose these are, by the rows of conversations; those of identities and cases must say the same."""
         found = []
         for id_ in conversations:
-            ((of, by),) = await self.at.sql(
-                "SELECT c.customer_id, i.customer_id FROM conversation c JOIN identity i ON i.id = c.identity_id"
+            # In one statement: a link may be made at this moment.
+            rows = await self.at.sql(
+                "SELECT DISTINCT c.customer_id, i.customer_id, coalesce(k.customer_id, c.customer_id) FROM conversation c"
+                ' JOIN identity i ON i.id = c.identity_id LEFT JOIN "case" k ON k.conversation_id = c.id'
                 " WHERE c.id = :id", id=id_,
             )  # fmt: skip
-            theirs = await self.at.sql('SELECT DISTINCT customer_id FROM "case" WHERE conversation_id = :id', id=id_)
-            assert of == by
-            assert [row[0] for row in theirs] in ([], [of])
+            ((of, by, theirs),) = rows
+            assert of == by == theirs
             found.append(of)
         return found
 
