@@ -81,12 +81,11 @@ class Town:
         found = []
         for id_ in conversations:
             # In one statement: a link may be made at this moment.
-            rows = await self.at.sql(
+            ((of, by, theirs),) = await self.at.sql(
                 "SELECT DISTINCT c.customer_id, i.customer_id, coalesce(k.customer_id, c.customer_id)"
-                ' FROM conversation c JOIN identity i ON i.id = c.identity_id LEFT JOIN "case" k ON k.conversation_id = c.id'
-                " WHERE c.id = :id", id=id_,
+                " FROM conversation c JOIN identity i ON i.id = c.identity_id"
+                ' LEFT JOIN "case" k ON k.conversation_id = c.id WHERE c.id = :id', id=id_,
             )  # fmt: skip
-            ((of, by, theirs),) = rows
             assert of == by == theirs
             found.append(of)
         return found
