@@ -21,9 +21,14 @@ class Agent:
     name: str
     role: str
     active: bool
+    away: bool = False
+    """By their own word: no work is given to them, and no time is promised on them."""
 
 
-_AGENT = [agent.c.id, agent.c.email, agent.c.name, agent.c.role, agent.c.active]
+_AGENT = [
+    agent.c.id, agent.c.email, agent.c.name, agent.c.role, agent.c.active,
+    agent.c.away_since.is_not(None).label("away"),
+]  # fmt: skip
 
 
 def token_hash(token: str) -> str:
@@ -115,6 +120,27 @@ async def set_password(connection: AsyncConnection, agent_id: int, kept: str) ->
 
 async def set_active(connection: AsyncConnection, agent_id: int, *, active: bool) -> None:
     await connection.execute(update(agent).where(agent.c.id == agent_id).values(active=active))
+
+
+async def set_undo_for(connection: AsyncConnection, agent_id: int, seconds: int) -> None:
+    """For how long they want to be able to take a reply back."""
+    await connection.execute(update(agent).where(agent.c.id == agent_id).values(undo_for=seconds))
+
+
+async def undo_for(connection: AsyncConnection, agent_id: int) -> int | None:
+    """Their own word on it, in seconds; None: they have never said."""
+    return (await connection.execute(select(agent.c.undo_for).where(agent.c.id == agent_id))).scalar_one_or_none()
+
+
+async def hold(connection: AsyncConnection, agent_id: int) -> None:
+    """Nobody else changes this person until the transaction ends."""
+    await connection.execute(select(agent.c.id).where(agent.c.id == agent_id).with_for_update(key_share=True))
+
+
+async def set_away(connection: AsyncConnection, agent_id: int, since: datetime | None) -> None:
+    """`since`: from when on they are away; None: they are at work. Who is away already stays so since then."""
+    other = agent.c.away_since.is_(None) if since is not None else agent.c.away_since.is_not(None)
+    await connection.execute(update(agent).where(agent.c.id == agent_id, other).values(away_since=since))
 
 
 async def has_admin(connection: AsyncConnection) -> bool:

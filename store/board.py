@@ -8,12 +8,25 @@ from datetime import datetime, timedelta
 from operator import itemgetter
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, and_, func, literal, select, tuple_, union
-from sqlalchemy import case as case_when
+from sqlalchemy import ColumnElement, ScalarSelect, Select, and_, exists, func, literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store.cases import Filter, conditions, ways_to_find
-from store.tables import HOME, UNRESOLVED_ONLY, agent, case, conversation, customer, identity, message, unresolved_with
+from store import mentions
+from store.cases import Filter, conditions, numbers_found
+from store.tables import (
+    HOME,
+    UNRESOLVED_ONLY,
+    agent,
+    case,
+    conversation,
+    customer,
+    draft,
+    identity,
+    message,
+    team,
+    team_member,
+    unresolved_with,
+)
 from store.words import case_number
 
 PAGE: Final = 50
@@ -22,11 +35,14 @@ SOON: Final = timedelta(minutes=15)
 WORDS: Final = 600
 """Characters of the customer's first message that a row may be cut from."""
 LATELY: Final = timedelta(days=7)
+CAP: Final = 999
+"""Up to here counts are exact. What is more counts as one more: nobody looks for the difference, and counting it on
+every desk, at every news, would cost the more the more wait."""
 
 _COLUMNS: Final = (
     "id", "tier", "urgent", "status", "assignee_id", "deadline", "sort_at", "unanswered_since", "channel",
     "customer_id", "customer_name", "conversation_id", "preview", "opened_at", "opened_seq", "resolved_at", "reopened",
-    "flags", "snoozed_until", "outcome",
+    "flags", "snoozed_until", "outcome", "team_id",
 )  # fmt: skip
 
 Place = tuple[datetime, int]
@@ -42,6 +58,7 @@ def _rows() -> Select[Any]:
         select(
             *(case.c[name] for name in _COLUMNS),
             agent.c.name.label("assignee"),
+            select(team.c.name).where(team.c.id == case.c.team_id).scalar_subquery().label("team"),
             select(customer.c.email)
             .select_from(conversation)
             .join(identity, identity.c.id == conversation.c.identity_id)
@@ -72,10 +89,15 @@ def due_query(wanted: Filter, urgent: bool, *, after: Place | None, limit: int) 
 async def by_deadline(
     connection: AsyncConnection, wanted: Filter, *, after: Place | None = None, limit: int = PAGE
 ) -> list[dict[str, Any]]:
-    """Unresolved cases, those due sooner first, whichever class they are of: two walks along an index, merged."""
+    """Unresolved cases, those due sooner first, whichever class they are of: two walks along an index, merged.
+
+    Of several teams two for each: an index holds the order of one.
+    """
     rows: list[dict[str, Any]] = []
-    for urgent in (True, False):
-        rows += await _read(connection, due_query(wanted, urgent, after=after, limit=limit))
+    parts = [wanted] if wanted.teams is None else [replace(wanted, teams=frozenset({id_})) for id_ in wanted.teams]
+    for part in parts:
+        for urgent in (True, False):
+            rows += await _read(connection, due_query(part, urgent, after=after, limit=limit))
     return sorted(rows, key=lambda row: (row["sort_at"], row["id"]))[:limit]
 
 
@@ -86,7 +108,7 @@ async def newest(
     if wanted.words:
         # The numbers first, each way by its index; then the rows. In one statement PostgreSQL may walk all cases.
         plain = conditions(replace(wanted, words=None))
-        found = union(*(select(case.c.id).where(*plain, way) for way in ways_to_find(wanted.words))).subquery()
+        found = numbers_found(wanted.words, *plain).subquery()
         ids = select(found.c.id).order_by(found.c.id.desc()).limit(limit)
         ids = ids if before is None else ids.where(found.c.id < before)
         rows = await some(connection, list((await connection.execute(ids)).scalars()))
@@ -119,9 +141,13 @@ async def lately(connection: AsyncConnection, customers: Collection[int], now: d
 
 
 async def of_agent(connection: AsyncConnection, agent_id: int, *, limit: int = MINE_AT_MOST) -> list[dict[str, Any]]:
-    """The cases that somebody holds, those due sooner first; `unread`: the customer waits for an answer."""
+    """The cases that somebody holds, those due sooner first.
+
+    `unread`: the customer waits for an answer; `draft`: they have begun to write one, or a note.
+    """
+    begun = exists().where(draft.c.agent_id == agent_id, draft.c.case_id == case.c.id, draft.c.text != "")
     query = (
-        select(*(case.c[name] for name in _COLUMNS))
+        select(*(case.c[name] for name in _COLUMNS), begun.label("draft"))
         .where(UNRESOLVED_ONLY, case.c.assignee_id == agent_id)
         .order_by(case.c.urgent.desc(), case.c.sort_at, case.c.id)
         .limit(limit)
@@ -129,6 +155,17 @@ async def of_agent(connection: AsyncConnection, agent_id: int, *, limit: int = M
     rows = await _read(connection, query)
     rows.sort(key=lambda row: (row["status"] in ("pending", "snoozed"), row["sort_at"], row["id"]))
     return [{**row, "unread": row["unanswered_since"] is not None and row["status"] == "open"} for row in rows]
+
+
+async def held_briefly(connection: AsyncConnection, agent_id: int, *, limit: int) -> list[dict[str, Any]]:
+    """Number, status and customer's name of what somebody holds, the first class first, by deadline."""
+    query = (
+        select(case.c.id, case.c.status, case.c.customer_name)
+        .where(UNRESOLVED_ONLY, case.c.assignee_id == agent_id)
+        .order_by(case.c.urgent.desc(), case.c.sort_at, case.c.id)
+        .limit(limit)
+    )
+    return [{**row, "number": case_number(row["id"])} for row in (await connection.execute(query)).mappings()]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,7 +191,7 @@ async def is_new(connection: AsyncConnection) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spread:
-    """How many cases are due by when."""
+    """How many cases are due by when; each number `CAP` + 1 at most."""
 
     late: int = 0
     soon: int = 0
@@ -163,7 +200,7 @@ class Spread:
 
     @property
     def whole(self) -> int:
-        return self.late + self.soon + self.today + self.later
+        return min(self.late + self.soon + self.today + self.later, CAP + 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,41 +208,79 @@ class Counts(Spread):
     """Of the cases that wait for somebody to take them; and how many are elsewhere."""
 
     mine: int = 0
+    all: int = 0
     pending: int = 0
     snoozed: int = 0
     feedback: int = 0
+    teams: int = 0
+    mentions: int = 0
 
     @property
     def waiting(self) -> int:
         return self.whole
 
 
+def _few(*where: ColumnElement[bool]) -> ScalarSelect[int]:
+    """How many these are, `CAP` + 1 at most: an index is walked no further."""
+    some_of_them = select(literal(1)).select_from(case).where(*where).limit(CAP + 1).subquery()
+    return select(func.count()).select_from(some_of_them).scalar_subquery()
+
+
 async def spread(connection: AsyncConnection, wanted: Filter, now: datetime, *, end_of_day: datetime) -> Spread:
-    """By walking the index of what is unresolved; nothing of history is counted."""
+    """By walking the beginning of each stretch of the index of what is unresolved."""
     today = max(end_of_day, now + SOON)
+    marks = [literal(moment, case.c.sort_at.type) for moment in (now, now + SOON, today)]
+    stretches = [
+        (case.c.sort_at <= marks[0],),
+        (case.c.sort_at > marks[0], case.c.sort_at <= marks[1]),
+        (case.c.sort_at > marks[1], case.c.sort_at <= marks[2]),
+        (case.c.sort_at > marks[2],),
+    ]
+    where = conditions(wanted)
+    query = select(*(
+        _few(*where, case.c.urgent.is_(urgent), *stretch) for stretch in stretches for urgent in (True, False)
+    ))  # fmt: skip
+    found = [int(count) for count in (await connection.execute(query)).one()]
+    late, soon, by_night, later = (min(found[at] + found[at + 1], CAP + 1) for at in range(0, 8, 2))
+    return Spread(late=late, soon=soon, today=by_night, later=later)
 
-    def until(moment: datetime) -> ColumnElement[Any]:
-        return func.sum(case_when((case.c.sort_at <= literal(moment, case.c.sort_at.type), 1), else_=0))
 
-    query = select(func.count(), until(now), until(now + SOON), until(today)).where(*conditions(wanted))
-    whole, late, soon, by_night = (int(n or 0) for n in (await connection.execute(query)).one())
-    return Spread(late=late, soon=soon - late, today=by_night - soon, later=whole - by_night)
-
-
-async def counts(connection: AsyncConnection, now: datetime, *, end_of_day: datetime, agent_id: int) -> Counts:
+async def counts(connection: AsyncConnection, now: datetime, *, end_of_day: datetime) -> Counts:
+    """Everybody's numbers; those of one person are 0, see `own`."""
     waiting = await spread(connection, Filter(status="waiting"), now, end_of_day=end_of_day)
-    elsewhere = {
-        "mine": and_(UNRESOLVED_ONLY, case.c.assignee_id == agent_id),
-        "pending": unresolved_with("pending"),
-        "snoozed": unresolved_with("snoozed"),
-        "feedback": and_(*conditions(FEEDBACK)),
+    elsewhere: dict[str, tuple[ColumnElement[bool], ...]] = {
+        "all": (UNRESOLVED_ONLY,),
+        "pending": (unresolved_with("pending"),),
+        "snoozed": (unresolved_with("snoozed"),),
+        "feedback": tuple(conditions(FEEDBACK)),
     }
-    query = select(*(select(func.count()).where(where).scalar_subquery() for where in elsewhere.values()))
-    found = (await connection.execute(query)).one()
+    found = (await connection.execute(select(*(_few(*where) for where in elsewhere.values())))).one()
     return Counts(
         late=waiting.late, soon=waiting.soon, today=waiting.today, later=waiting.later,
         **dict(zip(elsewhere, map(int, found), strict=True)),
     )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Own:
+    """One person's numbers, each `CAP` + 1 at most."""
+
+    mine: int
+    teams: int
+    mentions: int
+
+
+async def own(connection: AsyncConnection, agent_id: int) -> Own:
+    """How many cases somebody holds, how many wait for their teams, in how many they are called and have not looked."""
+    held = (UNRESOLVED_ONLY, case.c.assignee_id == agent_id)
+    waiting = (
+        unresolved_with("waiting"),
+        case.c.team_id.is_not(None),
+        case.c.team_id.in_(select(team_member.c.team_id).where(team_member.c.agent_id == agent_id)),
+    )
+    mine, theirs = (await connection.execute(select(_few(*held), _few(*waiting)))).one()
+    called = await mentions.count(connection, agent_id, cap=CAP + 1)
+    return Own(mine=int(mine), teams=int(theirs), mentions=called)
 
 
 FEEDBACK: Final = Filter(status="waiting", tier="feedback")
@@ -213,25 +288,30 @@ FEEDBACK: Final = Filter(status="waiting", tier="feedback")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hand:
-    """What one agent holds: how many cases, and the one that is due next (None: none has a deadline)."""
+    """What one agent holds: how many cases, `CAP` + 1 at most, and the one due next (None: none has a deadline)."""
 
     cases: int
     next: dict[str, Any] | None
 
 
 async def in_hand(connection: AsyncConnection) -> dict[int, Hand]:
-    """Of each agent who holds something. Walks the index of what is unresolved and held."""
-    held = select(case.c.assignee_id, func.count(), func.min(case.c.sort_at)).where(
-        UNRESOLVED_ONLY, case.c.assignee_id.is_not(None)
-    )
-    rows = (await connection.execute(held.group_by(case.c.assignee_id))).all()
-    found: dict[int, Hand] = {}
-    for agent_id, count, first in rows:
-        due = select(case.c.id, case.c.status, case.c.deadline, case.c.unanswered_since, case.c.opened_at).where(
-            UNRESOLVED_ONLY, case.c.assignee_id == agent_id, case.c.sort_at == first, case.c.deadline.is_not(None)
-        )
-        row = (await connection.execute(due.limit(1))).mappings().one_or_none()
-        found[int(agent_id)] = Hand(
-            cases=int(count), next=None if row is None else {**row, "number": case_number(row["id"])}
-        )
+    """Of each agent who holds something: by a few looks into the index for each of them."""
+    held = (UNRESOLVED_ONLY, case.c.assignee_id == agent.c.id)
+    first = (
+        select(case.c.id).where(*held, case.c.urgent.is_(urgent), case.c.deadline.is_not(None))
+        .order_by(case.c.sort_at, case.c.id).limit(1).correlate(agent).scalar_subquery()
+        for urgent in (True, False)
+    )  # fmt: skip
+    some_of_them = select(literal(1)).select_from(case).where(*held).limit(CAP + 1).correlate(agent).subquery()
+    count = select(func.count()).select_from(some_of_them).scalar_subquery()
+    rows = [row for row in (await connection.execute(select(agent.c.id, count, *first))).all() if row[1]]
+    columns = (case.c.id, case.c.status, case.c.deadline, case.c.unanswered_since, case.c.opened_at, case.c.sort_at)
+    ids = [id_ for row in rows for id_ in row[2:] if id_ is not None]
+    due = (await connection.execute(select(*columns).where(case.c.id.in_(ids)))).mappings() if ids else ()
+    by_id = {row["id"]: {**row, "number": case_number(row["id"])} for row in due}
+    found = {}
+    for agent_id, many, *firsts in rows:
+        candidates = [by_id[id_] for id_ in firsts if id_ in by_id]
+        soonest = min(candidates, key=lambda row: (row["sort_at"], row["id"]), default=None)
+        found[int(agent_id)] = Hand(cases=int(many), next=soonest)
     return found

@@ -19,11 +19,14 @@ from sqlalchemy import (
     or_,
     select,
     tuple_,
+    union,
     union_all,
+    update,
 )
 from sqlalchemy import case as case_when
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from store import links
 from store.addresses import proven_address
 from store.tables import (
     HOME,
@@ -41,11 +44,14 @@ from store.tables import (
     is_one_of,
     message,
     promise,
+    team,
     unresolved_with,
 )
 from store.words import case_id, case_number
 
 PAGE: Final = 50
+NAMESAKES: Final = 1000
+"""Cases that are looked at for a name that begins so, along the alphabet: a short beginning is that of very many."""
 WORDS: Final = 160
 """Characters of the last words of a conversation."""
 
@@ -59,6 +65,7 @@ class Filter:
     tier: str | None = None
     channel: str | None = None
     assignee: int | None = None
+    teams: frozenset[int] | None = None
     unassigned: bool = False
     words: str | None = None
 
@@ -98,11 +105,18 @@ def conditions(wanted: Filter) -> list[ColumnElement[bool]]:
         found.append(case.c.channel == wanted.channel)
     if wanted.assignee is not None:
         found.append(case.c.assignee_id == wanted.assignee)
+    if wanted.teams is not None:
+        found += [case.c.team_id.is_not(None), is_one_of_ids(case.c.team_id, wanted.teams)]
     if wanted.unassigned:
         found.append(case.c.assignee_id.is_(None))
     if wanted.words:
         found.append(_search(wanted.words))
     return found
+
+
+def is_one_of_ids(column: ColumnElement[int], ids: Collection[int]) -> ColumnElement[bool]:
+    """One alone is compared: then what is behind it in an index comes in order."""
+    return column == next(iter(ids)) if len(ids) == 1 else column.in_(sorted(ids))
 
 
 def _search(words: str) -> ColumnElement[bool]:
@@ -117,11 +131,25 @@ def ways_to_find(words: str, among: FromClause = case) -> list[ColumnElement[boo
     name = text.casefold()
     theirs = _with_address(text)
     found: list[ColumnElement[bool]] = [
-        and_(among.c.customer_key >= name, among.c.customer_key < name + "\U0010ffff"),
+        among.c.id.in_(_named(name)),
         among.c.customer_id.in_(theirs),
     ]
     number = case_id(text)
     return found if number is None else [*found, among.c.id == number]
+
+
+def numbers_found(words: str, *also: ColumnElement[bool]) -> CompoundSelect[Any]:
+    """The ids of the cases that these words find and for which `also` holds."""
+    others = ways_to_find(words)[1:]
+    named = _named(words.strip().casefold(), case, *also).subquery()
+    return union(select(named.c.id), *(select(case.c.id).where(*also, way) for way in others))
+
+
+def _named(name: str, among: FromClause | None = None, *also: ColumnElement[bool]) -> Select[Any]:
+    """Cases of customers whose name begins so, as far as anybody looks."""
+    named = case.alias("named") if among is None else among
+    within = and_(named.c.customer_key >= name, named.c.customer_key < name + "\U0010ffff")
+    return select(named.c.id).where(within, *also).order_by(named.c.customer_key).limit(NAMESAKES)
 
 
 def _with_address(text: str) -> CompoundSelect[Any]:
@@ -195,9 +223,12 @@ async def read_row(connection: AsyncConnection, id_: int) -> dict[str, Any] | No
             case,
             agent.c.name.label("assignee"),
             agent.c.email.label("assignee_email"),
-            func.coalesce(func.nullif(home.c.name, ""), customer.c.name).label("customer_full_name"),
+            home.c.id.label("home_id"),
+            home.c.name.label("customer_full_name"),
             home.c.email.label("customer_email"),
+            customer.c.name.label("customer_first_name"),
             customer.c.created_at.label("customer_since"),
+            select(team.c.name).where(team.c.id == case.c.team_id).scalar_subquery().label("team"),
             conversation.c.identity_id,
             conversation.c.account,
             conversation.c.place,
@@ -219,7 +250,16 @@ async def read_row(connection: AsyncConnection, id_: int) -> dict[str, Any] | No
         .where(case.c.id == id_)
     )
     row = (await connection.execute(query)).mappings().one_or_none()
-    return None if row is None else dict(row)
+    if row is None:
+        return None
+    found = dict(row)
+    other = found.pop("customer_first_name")
+    if not found["customer_full_name"] and other:
+        # They are called so to their face: by a name that they have told elsewhere only if that is proven to be them.
+        proven = await links.by_proof(connection, found["identity_id"])
+        if await links.has_home(connection, proven, found["customer_id"]):
+            found["customer_full_name"] = other
+    return found
 
 
 async def events(
@@ -259,6 +299,22 @@ async def open_promises(connection: AsyncConnection, id_: int) -> list[dict[str,
         .order_by(promise.c.by)
     )
     return [dict(row) for row in (await connection.execute(query)).mappings()]
+
+
+async def move_promises(
+    connection: AsyncConnection, of: int, to: int, *, conversation: int | None = None
+) -> list[dict[str, Any]]:
+    """Open promises of one case become another's; `conversation`: only those that were made there. What was moved."""
+    theirs = [promise.c.case_id == of, promise.c.state == "open"]
+    if conversation is not None:
+        theirs.append(promise.c.conversation_id == conversation)
+    moved = update(promise).where(*theirs).values(case_id=to).returning(promise.c.by, promise.c.made_at)
+    return [dict(row) for row in (await connection.execute(moved)).mappings()]
+
+
+async def follow(connection: AsyncConnection, of: int, to: int) -> None:
+    """What was merged into one case is merged into another with it."""
+    await connection.execute(update(case).where(case.c.merged_into_id == of).values(merged_into_id=to))
 
 
 async def cases_of_customer(
@@ -317,6 +373,12 @@ async def identities(connection: AsyncConnection, customer_id: int) -> list[dict
         identity.c.verified,
     ).where(identity.c.customer_id == customer_id)
     return [dict(row) for row in (await connection.execute(query)).mappings()]
+
+
+async def held_by(connection: AsyncConnection, agent_id: int) -> list[tuple[int, int]]:
+    """All unresolved cases in somebody's hands: (case, conversation)."""
+    query = select(case.c.id, case.c.conversation_id).where(UNRESOLVED_ONLY, case.c.assignee_id == agent_id)
+    return [(row[0], row[1]) for row in await connection.execute(query.order_by(case.c.id))]
 
 
 # --- numbers ---------------------------------------------------------------------------------

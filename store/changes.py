@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import Table, bindparam, insert, update
+from sqlalchemy import Table, bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store import samples
+from store import samples, uploads
 from store.tables import (
     UNSETTLED,
     case,
@@ -19,6 +19,7 @@ from store.tables import (
     due,
     is_one_of,
     label,
+    mention,
     message,
     promise,
     verdict,
@@ -44,11 +45,14 @@ class Changes:
     promises: list[dict[str, Any]] = field(default_factory=list)
     dues: list[dict[str, Any]] = field(default_factory=list)
     labels: list[dict[str, Any]] = field(default_factory=list)
+    mentions: list[dict[str, Any]] = field(default_factory=list)
     settled: list[dict[str, Any]] = field(default_factory=list)
     dealt: list[samples.Dealt] = field(default_factory=list)
     dealt_at: datetime | None = None
     cancel_bot_rows: list[int] = field(default_factory=list)
     """Conversations whose queued bot rows must not leave any more."""
+    attached: list[tuple[int, int, Sequence[int], datetime]] = field(default_factory=list)
+    """(conversation, number of a message said here, uploads that it takes, now)."""
 
     def end(self, message_id: int, end: str, reason: str | None = None) -> None:
         self.ends.append({"message_id": message_id, "new_end": end, "reason": reason})
@@ -153,6 +157,12 @@ class Changes:
             }
         )
 
+    def mention(self, case_id: int, conversation_id: int, seq: int, agent_id: int, *, by: int, now: datetime) -> None:
+        """Somebody is called by the note with that number, which this unit writes."""
+        self.mentions.append(
+            {"in_case": case_id, "conversation": conversation_id, "seq": seq, "whom": agent_id, "who": by, "now": now}
+        )
+
     def first_dealt(self, dealt: samples.Dealt, now: datetime) -> None:
         """The first decision on a conversation: evidence, if chance has chosen it for people to label."""
         self.dealt.append(dealt)
@@ -191,6 +201,8 @@ class Changes:
             await self._settle(connection)
         await _insert(connection, verdict, self.verdicts)
         await _insert(connection, message, self.messages)
+        for conversation_id, seq, taken, now in self.attached:
+            await uploads.attach(connection, conversation_id, seq, taken, now)
         await self._write_cases(connection)
         await _insert(connection, case_event, self.events)
         await _insert(connection, promise, self.promises)
@@ -204,6 +216,8 @@ class Changes:
             )
         await _insert(connection, due, self.dues)
         await _insert(connection, label, self.labels)
+        if self.mentions:
+            await self._write_mentions(connection)
         if self.dealt_at is not None:
             await samples.decided(connection, self.dealt, self.dealt_at)
         if self.conversations:
@@ -221,6 +235,17 @@ class Changes:
             update(promise).where(open_ones).values(state=bindparam("new_state"), settled_at=bindparam("settled")),
             self.settled,
         )
+
+    async def _write_mentions(self, connection: AsyncConnection) -> None:
+        note = (message.c.conversation_id == bindparam("conversation")) & (message.c.seq == bindparam("seq"))
+        row = {
+            "case_id": bindparam("in_case"),
+            "message_id": select(message.c.id).where(note).scalar_subquery(),
+            "agent_id": bindparam("whom"),
+            "by_id": bindparam("who"),
+            "at": bindparam("now"),
+        }
+        await connection.execute(insert(mention).values(row), self.mentions)
 
     async def _write_cases(self, connection: AsyncConnection) -> None:
         groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.addresses import proven_address
 from store.errors import LeaseGone
+from store.findable import of_message
 from store.tables import (
     HOME,
     attachment,
@@ -240,7 +241,7 @@ async def _insert(
 def _message_row(
     item: Incoming, conversation_id: int, identity_id: int, seq: int, end: str | None, reason: str | None, now: datetime
 ) -> dict[str, Any]:
-    return {
+    row = {
         "conversation_id": conversation_id,
         "seq": seq,
         "direction": "in",
@@ -260,6 +261,7 @@ def _message_row(
         "end": end,
         "end_reason": reason,
     }
+    return {**row, "words": of_message(row, item.email)}  # with the address, which stands elsewhere
 
 
 async def _insert_messages(connection: AsyncConnection, rows: list[dict[str, Any]]) -> dict[tuple[int, int], int]:
@@ -363,7 +365,10 @@ async def _identities(connection: AsyncConnection, items: list[Incoming], now: d
         return found
     people = await connection.execute(
         insert(customer).returning(customer.c.id, customer.c.name, customer.c.email),
-        [{"name": item.author_name, "email": item.email, "created_at": now} for item in missing],
+        [
+            {"name": item.author_name, "key": item.author_name.casefold(), "email": item.email, "created_at": now}
+            for item in missing
+        ],
     )
     # Rows come back in any order; new customers of one name and address are alike until somebody owns them.
     unowned: dict[tuple[str, str | None], list[int]] = {}
@@ -430,6 +435,7 @@ async def _introduce(connection: AsyncConnection, items: list[Incoming], found: 
         {
             "person": found[item.identity_key].home,
             "told_name": item.author_name or None,
+            "told_key": item.author_name.casefold(),
             "told_email": item.email or None,
         }
         for item in items
@@ -445,7 +451,10 @@ async def _introduce(connection: AsyncConnection, items: list[Incoming], found: 
     await connection.execute(
         update(customer)
         .where(customer.c.id == bindparam("person"), or_(*(fills for fills, _ in new.values())))
-        .values({name: case((fills, said), else_=customer.c[name]) for name, (fills, said) in new.items()}),
+        .values(
+            {name: case((fills, said), else_=customer.c[name]) for name, (fills, said) in new.items()}
+            | {"key": case((new["name"][0], bindparam("told_key", type_=customer.c.key.type)), else_=customer.c.key)}
+        ),
         sorted(told, key=itemgetter("person")),  # in one order for everybody, so that no two wait for each other
     )
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import RowMapping, func, select
+from sqlalchemy import RowMapping, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store.tables import HOME, UNDECIDED, case, conversation, customer, identity, message
+from store.tables import HOME, STANDING_BLOCK, UNDECIDED, agent, block, case, conversation, customer, identity, message
 from store.words import Owner
 
 WINDOW: Final = 40
@@ -40,6 +40,8 @@ class ConversationRow:
     next_seq: int
     returned_seq: int
     last_in_at: datetime
+    blocked: bool = False
+    """People have had enough of this identity."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +63,7 @@ class MessageRow:
     status: str | None
     meta: Mapping[str, Any]
     created_at: datetime
+    agent_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +84,23 @@ class CaseBrief:
     reopened: int
     snoozed_until: datetime | None = None
     breached_at: datetime | None = None
+    holder_away_since: datetime | None = None
+    """None: whoever has it is at work, or nobody has it."""
+    merged_into_id: int | None = None
+    survivor_conversation_id: int | None = None
+    """Where the case lives on that this one was merged into; None: it was not, or they are no longer one customer's."""
+    survivor_resolved_at: datetime | None = None
     flags: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def lives_on(self) -> bool:
+        """It was merged into a case that is open: what is written here is for that one."""
+        return self.survivor_conversation_id is not None and self.survivor_resolved_at is None
+
+    @property
+    def let_go(self) -> bool:
+        """It was merged into a case that is resolved, or no longer the same customer's: it may be opened again."""
+        return self.merged_into_id is not None and not self.lives_on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +143,10 @@ MESSAGE_COLUMNS = [
     message.c.status,
     message.c.meta,
     message.c.created_at,
+    message.c.agent_id,
 ]
+_survivor = case.alias("survivor")
+_IS_SURVIVOR = (_survivor.c.id == case.c.merged_into_id) & (_survivor.c.customer_id == case.c.customer_id)
 _CASE = [
     case.c.id,
     case.c.conversation_id,
@@ -141,6 +163,10 @@ _CASE = [
     case.c.snoozed_until,
     case.c.breached_at,
     case.c.flags,
+    select(agent.c.away_since).where(agent.c.id == case.c.assignee_id).scalar_subquery().label("holder_away_since"),
+    case.c.merged_into_id,
+    select(_survivor.c.conversation_id).where(_IS_SURVIVOR).scalar_subquery().label("survivor_conversation_id"),
+    select(_survivor.c.resolved_at).where(_IS_SURVIVOR).scalar_subquery().label("survivor_resolved_at"),
 ]
 _CONVERSATION = [
     conversation.c.id,
@@ -159,6 +185,7 @@ _CONVERSATION = [
     conversation.c.next_seq,
     conversation.c.returned_seq,
     conversation.c.last_in_at,
+    exists().where(block.c.identity_id == conversation.c.identity_id, STANDING_BLOCK).label("blocked"),
 ]
 
 
@@ -232,6 +259,17 @@ async def newest_cases(connection: AsyncConnection, ids: Collection[int]) -> dic
     newest = select(func.max(case.c.id)).where(case.c.conversation_id.in_(ids)).group_by(case.c.conversation_id)
     rows = await connection.execute(select(*_CASE).where(case.c.id.in_(newest)))
     return {row["conversation_id"]: _case_brief(row) for row in rows.mappings()}
+
+
+async def last_alone(connection: AsyncConnection, identity_id: int) -> int | None:
+    """The conversation in which this identity last wrote to us where nobody else reads; None: there is none."""
+    query = (
+        select(conversation.c.id)
+        .where(conversation.c.identity_id == identity_id, conversation.c.public.is_(False))
+        .order_by(conversation.c.last_in_at.desc())
+        .limit(1)
+    )
+    return (await connection.execute(query)).scalar_one_or_none()
 
 
 async def lock(connection: AsyncConnection, ids: Collection[int]) -> dict[int, Locked]:

@@ -4,6 +4,8 @@ Identities and the links that stand between them are a graph without circles; ea
 as whom its identities came (`home`) the oldest is the customer of a part. So what a row says of its customer follows
 from identities and links alone, in whichever order links were made and undone, and undoing them all leaves what was.
 
+A link by hand (`how` is "hand") joins what agents see. It proves nothing: `by_proof` says who is one person without it.
+
 Who changes a link holds them all (`hold`), then the conversations that may move, in their order, then the identities.
 """
 
@@ -24,6 +26,7 @@ CODE_DUE: Final = "code_over"
 """Of due rows: this code's time is over."""
 _HELD: Final = "links"
 _STANDS: Final = link.c.undone_at.is_(None)
+BY_HAND: Final = "hand"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +125,38 @@ async def between(connection: AsyncConnection, identities: Collection[int]) -> l
     return [Link(**row) for row in (await connection.execute(query)).mappings()]
 
 
+async def by_proof(connection: AsyncConnection, identity_id: int) -> frozenset[int]:
+    """The identities that are proven to be one person's with this one: no link by hand counts. Itself is among them.
+
+    Whatever is sent or shown to customers because of who they are asks this, never whose customer an identity is.
+    """
+    one = await known(connection, identity_id)
+    people = await together(connection, [one.customer_id]) if one is not None else []
+    ids = [who.id for who in people]
+    edges = [(row.identity_id, row.other_id) for row in await between(connection, ids) if row.how != BY_HAND]
+    # Any number stands for a part here: only who is in the same one is asked.
+    part = partition({id_: id_ for id_ in ids}, [edge for edge in edges if {*edge} <= {*ids}])
+    return frozenset(id_ for id_ in ids if part[id_] == part[identity_id]) | {identity_id}
+
+
+async def proven_over(connection: AsyncConnection, one: Known, other: Known, now: datetime) -> bool:
+    """Two of one customer's identities are about to be joined by proof: end the link by hand that stands between them.
+
+    False: they are joined by proof already, and nothing is to be done.
+    """
+    if other.id in await by_proof(connection, one.id):
+        return False
+    ids = [who.id for who in await together(connection, [one.customer_id])]
+    edges = await between(connection, ids)
+    for edge in (edge for edge in edges if edge.how == BY_HAND):
+        kept = [(row.identity_id, row.other_id) for row in edges if row.id != edge.id]
+        part = partition({id_: id_ for id_ in ids}, kept)
+        if part[one.id] != part[other.id]:  # on the one way between them
+            await undo(connection, edge, by=None, now=now)
+            return True
+    return False
+
+
 async def read(connection: AsyncConnection, link_id: int) -> Link | None:
     row = (await connection.execute(select(*_LINK).where(link.c.id == link_id))).mappings().one_or_none()
     return None if row is None else Link(**row)
@@ -142,8 +177,8 @@ async def add(connection: AsyncConnection, **columns: Any) -> int:
     return int(added.scalar_one())
 
 
-async def undo(connection: AsyncConnection, undone: Link, *, by: int, now: datetime) -> bool:
-    """Apart again, with all that is each one's own; False: it was undone before."""
+async def undo(connection: AsyncConnection, undone: Link, *, by: int | None, now: datetime) -> bool:
+    """Apart again, with all that is each one's own; False: it was undone before. `by` None: a proof took its place."""
     done = await connection.execute(
         update(link).where(link.c.id == undone.id, _STANDS).values(undone_at=now, undone_by=by)
     )
@@ -156,7 +191,8 @@ async def undo(connection: AsyncConnection, undone: Link, *, by: int, now: datet
 
 async def was_undone(connection: AsyncConnection, one: int, other: int) -> bool:
     """Has somebody taken these two apart before?"""
-    undone = link.c.undone_at.is_not(None)
+    # What a proof has replaced nobody took apart.
+    undone = and_(link.c.undone_at.is_not(None), or_(link.c.how != BY_HAND, link.c.undone_by.is_not(None)))
     pair = or_(
         and_(undone, link.c.identity_id == one, link.c.other_id == other),
         and_(undone, link.c.identity_id == other, link.c.other_id == one),
@@ -199,6 +235,19 @@ async def vouched_for(connection: AsyncConnection, proven: str, *, but: int) -> 
     query = select(*_KNOWN).where(identity.c.proven == proven, identity.c.id != but).order_by(identity.c.id).limit(1)
     row = (await connection.execute(query)).mappings().one_or_none()
     return None if row is None else Known(**row)
+
+
+async def first_of(connection: AsyncConnection, customer_id: int) -> Known | None:
+    """The oldest identity of a customer; None: they have none, or have become a part of another."""
+    query = select(*_KNOWN).where(identity.c.customer_id == customer_id).order_by(identity.c.id).limit(1)
+    row = (await connection.execute(query)).mappings().one_or_none()
+    return None if row is None else Known(**row)
+
+
+async def has_home(connection: AsyncConnection, identities: Collection[int], customer_id: int) -> bool:
+    """Did one of these come as that customer?"""
+    query = select(identity.c.id).where(identity.c.id.in_(identities), HOME.in_([customer_id])).limit(1)
+    return (await connection.execute(query)).first() is not None
 
 
 async def newest_conversation(connection: AsyncConnection, identity_id: int) -> int | None:
@@ -288,9 +337,12 @@ async def described(connection: AsyncConnection, identities: Collection[int]) ->
     """The links that stand at these identities, with who had asked for the proof; the oldest first."""
     at_either = or_(and_(_STANDS, link.c.identity_id.in_(identities)), and_(_STANDS, link.c.other_id.in_(identities)))
     query = (
-        select(link.c.id, link.c.identity_id, link.c.other_id, link.c.how, link.c.at, agent.c.name.label("asked_by"))
+        select(
+            link.c.id, link.c.identity_id, link.c.other_id, link.c.how, link.c.why, link.c.at,
+            agent.c.name.label("asked_by"),
+        )
         .outerjoin(agent, agent.c.id == link.c.agent_id)
         .where(at_either)
         .order_by(link.c.id)
-    )
+    )  # fmt: skip
     return [dict(row) for row in (await connection.execute(query)).mappings()]

@@ -7,7 +7,7 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store import dues, keys, links, probes, sessions, settings, standings
+from store import drafts, dues, holds, keys, links, probes, sessions, settings, standings, uploads, window
 
 EVERY: Final = timedelta(days=1)
 KEYS_FOR: Final = timedelta(hours=24)
@@ -18,8 +18,16 @@ CODES_FOR: Final = timedelta(days=1)
 """So long codes and wrong tries are kept; both count for an hour."""
 PROCESSES_FOR: Final = timedelta(days=7)
 """So long it is remembered how a process that is gone saw its channels."""
+DEEDS_FOR: Final = timedelta(days=7)
+"""So long it is remembered what people did in a window of the desk."""
 PROBES_FOR: Final = timedelta(days=30)
 """So long it is remembered what came of a test message."""
+UPLOADS_FOR: Final = timedelta(days=1)
+"""So long a file waits for the reply or note that takes it."""
+DRAFTS_FOR: Final = timedelta(days=30)
+"""So long a draft is kept that nobody touches."""
+HOLDS_FOR: Final = timedelta(days=1)
+"""So long it is remembered what became of a reply that could be taken back."""
 BITE: Final = 500
 """About so many rows of each kind in one transaction: others write in between."""
 _SWEPT: Final = "sweep.done"
@@ -40,7 +48,11 @@ async def bite(connection: AsyncConnection, now: datetime) -> bool:
     coded = await links.purge(connection, now - CODES_FOR, limit=BITE)
     await standings.purge(connection, now - PROCESSES_FOR)
     tested = await probes.purge(connection, now - PROBES_FOR, limit=BITE)
-    if max(gone, done, ended, coded, tested) >= BITE:
+    unsent = await uploads.purge(connection, now - UPLOADS_FOR, limit=BITE)
+    left = await drafts.purge(connection, now - DRAFTS_FOR, limit=BITE)
+    held = await holds.purge(connection, now - HOLDS_FOR, limit=BITE)
+    seen = await window.purge(connection, now - DEEDS_FOR, limit=BITE)
+    if max(gone, done, ended, coded, tested, unsent, left, held, seen) >= BITE:
         return True
     await settings.write(connection, _SWEPT, now.isoformat(), now)
     return False

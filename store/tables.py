@@ -26,6 +26,7 @@ from sqlalchemy import (
     Table,
     Text,
     TextClause,
+    UniqueConstraint,
     and_,
     func,
     literal,
@@ -35,6 +36,8 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeDecorator
+
+from store.findable import Findable, of_message, of_name
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -98,7 +101,9 @@ customer = Table(
     Column("email", Text),  # claimed, until an identity proves it
     Column("language", String(16)),
     Column("created_at", Moment, nullable=False),
+    Column("key", _Ordered, nullable=False, server_default=""),  # the name without regard to case
 )
+Index("ix_customer_key", customer.c.key, customer.c.id)
 Index("ix_customer_name", customer.c.name)
 Index("ix_customer_email", customer.c.email)
 
@@ -154,6 +159,19 @@ Index("ix_conversation_created_at", conversation.c.created_at)
 Index("ix_conversation_identity_id", conversation.c.identity_id, conversation.c.last_in_at)
 Index("ix_conversation_customer_id", conversation.c.customer_id, conversation.c.id)
 
+customer_note = Table(  # what an agent says of a customer; it stands beside what they say of themselves
+    "customer_note",
+    metadata,
+    Column("customer_id", ForeignKey("customer.id"), primary_key=True),
+    Column("name", Text),
+    Column("key", _Ordered),  # that name without regard to case
+    Column("email", Text),  # never a place to which anything is sent
+    Column("agent_id", ForeignKey("agent.id"), nullable=False),
+    Column("at", Moment, nullable=False),
+)
+Index("ix_customer_note_key", customer_note.c.key, customer_note.c.customer_id)
+Index("ix_customer_note_email", customer_note.c.email)
+
 participant = Table(
     "participant",
     metadata,
@@ -169,13 +187,14 @@ link = Table(  # two identities are one person's; a row is never deleted, an und
     Column("id", Key, primary_key=True),
     Column("identity_id", ForeignKey("identity.id"), nullable=False),  # who gave the proof
     Column("other_id", ForeignKey("identity.id"), nullable=False),  # to whom they proved to belong
-    Column("how", String(8), nullable=False),  # code | profile
-    Column("agent_id", ForeignKey("agent.id")),  # who had asked for the proof; None: nobody
+    Column("how", String(8), nullable=False),  # code | profile | hand
+    Column("agent_id", ForeignKey("agent.id")),  # who had asked for the proof, or linked by hand; None: nobody
     Column("conversation_id", ForeignKey("conversation.id")),  # where it was proven; with the next: what is told of it
     Column("other_conversation_id", ForeignKey("conversation.id")),
     Column("at", Moment, nullable=False),
     Column("undone_at", Moment),
     Column("undone_by", ForeignKey("agent.id")),
+    Column("why", Text),  # an agent's reason for a link by hand, which proves nothing
 )
 _partial("ix_link_identity_id", link, "identity_id", where="undone_at IS NULL")
 _partial("ix_link_other_id", link, "other_id", where="undone_at IS NULL")
@@ -215,7 +234,27 @@ agent = Table(
     Column("active", Boolean, nullable=False, server_default=text("true")),
     Column("password", Text),  # an argon2 hash; without one they cannot sign in to the desk
     Column("created_at", Moment, nullable=False),
+    Column("away_since", Moment),  # by their own word, or because they signed out; None: at work
+    Column("capacity", Integer),  # open cases that they want to hold at most; None: as the house says
+    Column("skills", JSON(none_as_null=True)),  # {"tiers": [...], "channels": [...], "languages": [...]}
+    Column("undo_for", Integer),  # seconds in which a reply can be taken back; None: as the house says
 )
+
+team = Table(
+    "team",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("created_at", Moment, nullable=False),
+)
+
+team_member = Table(
+    "team_member",
+    metadata,
+    Column("team_id", ForeignKey("team.id"), primary_key=True),
+    Column("agent_id", ForeignKey("agent.id"), primary_key=True),
+)
+Index("ix_team_member_agent_id", team_member.c.agent_id)
 
 session = Table(
     "session",
@@ -225,6 +264,31 @@ session = Table(
     Column("hash", String(64), nullable=False, unique=True),  # sha256 of what the browser holds
     Column("created_at", Moment, nullable=False),
     Column("seen_at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=False, index=True),
+    Column("browser", Text),  # in words, for who looks at their own list
+    Column("line", Text),  # an IPv4 address, or an IPv6 /64
+    Column("how", String(8)),  # password | link | oidc
+)
+
+sign_on = Table(  # who somebody is in the words of an identity provider, from their first sign-in there on
+    "sign_on",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("agent_id", ForeignKey("agent.id"), nullable=False, index=True),
+    Column("issuer", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    UniqueConstraint("issuer", "subject", name="uq_sign_on_issuer"),
+    UniqueConstraint("issuer", "agent_id", name="uq_sign_on_agent"),
+)
+
+oidc_try = Table(  # a sign-in that is on its way over an identity provider; taken once
+    "oidc_try",
+    metadata,
+    Column("hash", String(64), primary_key=True),  # sha256 of the state
+    Column("nonce", Text, nullable=False),
+    Column("verifier", Text, nullable=False),
+    Column("next", Text, nullable=False),
     Column("expires_at", Moment, nullable=False, index=True),
 )
 
@@ -292,6 +356,8 @@ message = Table(
     Column("part_ids", JSON(none_as_null=True)),  # the platform's names for those
     Column("sent_at", Moment),
     Column("error", Text),
+    # what it is found by (`store/search.py`); the index of it is made by the migration, in each database's own way
+    Column("words", Findable, default=lambda context: of_message(context.get_current_parameters())),
 )
 LEAVING: Final = ("held", "queued", "sending", "unknown")
 """What the courier still has to do with."""
@@ -321,6 +387,8 @@ attachment = Table(
     Column("reference", Text, nullable=False, server_default=""),
     Column("content", LargeBinary),
     Column("created_at", Moment, nullable=False),
+    # added to those of its message by a trigger
+    Column("words", Findable, default=lambda context: of_name(context.get_current_parameters()["name"])),
 )
 
 quarantine = Table(
@@ -369,7 +437,7 @@ case = Table(
     Column("urgent", Boolean, nullable=False),  # first class of the queue
     Column("status", String(10), nullable=False),  # waiting | open | pending | snoozed | resolved
     Column("assignee_id", ForeignKey("agent.id")),
-    Column("team", Text),
+    Column("team_id", ForeignKey("team.id")),  # whose queue it waits in; None: everybody's
     Column("deadline", Moment),
     Column("sort_at", Moment, nullable=False),  # the deadline, or the end of time: what every list is ordered by
     Column("unanswered_since", Moment),  # the oldest customer message that no person has answered
@@ -388,6 +456,7 @@ case = Table(
     Column("outcome", String(20)),
     Column("reopened", Integer, nullable=False, server_default="0"),
     Column("previous_id", ForeignKey("case.id")),
+    Column("merged_into_id", ForeignKey("case.id")),  # its outcome is `merged`: the matter is that case's
     Column("satisfaction", String(8)),
     Column("breached_at", Moment),
     Column("flags", JSON(none_as_null=True)),  # {"works_now": true, …}: what an agent should look at
@@ -423,13 +492,20 @@ Index("ix_case_conversation_id", case.c.conversation_id, case.c.id)
 _partial("ix_case_unresolved", case, *_ORDER, where=_UNRESOLVED)
 _partial("ix_case_unresolved_status", case, "status", *_ORDER, where=_UNRESOLVED)
 _partial("ix_case_unresolved_tier", case, "tier", *_ORDER, where=_UNRESOLVED)
+_partial("ix_case_unresolved_tier_status", case, "tier", "status", *_ORDER, where=_UNRESOLVED)
+_partial("ix_case_unresolved_channel", case, "channel", "status", *_ORDER, where=_UNRESOLVED)
+_partial("ix_case_unresolved_team", case, "team_id", "status", *_ORDER, where=f"{_UNRESOLVED} AND team_id IS NOT NULL")
+_partial("ix_case_team_id", case, "team_id", where="team_id IS NOT NULL")
 _partial("ix_case_unresolved_assignee", case, "assignee_id", *_ORDER, where=_UNRESOLVED)
 _partial("ix_case_resolved", case, "id", where=_RESOLVED)
 _partial("ix_case_resolved_tier", case, "tier", "id", where=_RESOLVED)
 _partial("ix_case_resolved_assignee", case, "assignee_id", "id", where=_RESOLVED)
 _partial("ix_case_answered", case, "first_answer_at", "sla", "answered_in_time", where="first_answer_at IS NOT NULL")
+_partial("ix_case_merged_into_id", case, "merged_into_id", where="merged_into_id IS NOT NULL")
 Index("ix_case_customer_key", case.c.customer_key)
 Index("ix_case_customer_id", case.c.customer_id, case.c.id)
+Index("ix_case_customer_opened", case.c.customer_id, case.c.opened_at)
+_partial("ix_case_customer_surveyed", case, "customer_id", "id", where="satisfaction IS NOT NULL")
 
 case_event = Table(
     "case_event",
@@ -443,6 +519,22 @@ case_event = Table(
     Column("data", JSON(none_as_null=True)),
 )
 
+offer = Table(  # whom the desk has asked to take a case, where work is given out
+    "offer",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("case_id", ForeignKey("case.id"), nullable=False),
+    Column("agent_id", ForeignKey("agent.id"), nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("until", Moment, nullable=False),
+    Column("state", String(8), nullable=False),  # offered | taken | passed | over | gone
+)
+Index("ix_offer_case_id", offer.c.case_id, offer.c.at)
+Index("ix_offer_agent_id", offer.c.agent_id, offer.c.at)
+_OFFERED = "state = 'offered'"
+_partial("uq_offer_case", offer, "case_id", where=_OFFERED, unique=True)
+_partial("uq_offer_agent", offer, "agent_id", where=_OFFERED, unique=True)
+
 label = Table(
     "label",
     metadata,
@@ -454,6 +546,7 @@ label = Table(
     Column("source", String(16), nullable=False),  # correction: what the classifier may learn from; see `sample`
     Column("created_at", Moment, nullable=False),
 )
+Index("ix_label_source", label.c.source, label.c.message_id, label.c.id)
 
 sample = Table(  # first messages that chance has chosen for people to label: the gate is measured on them, not taught
     "sample",
@@ -516,6 +609,33 @@ _partial("ix_due_subject", due, "subject", "kind", where="consumed_at IS NULL")
 _partial("ix_due_failed", due, "id", where="error IS NOT NULL")
 _partial("ix_due_done", due, "consumed_at", where="consumed_at IS NOT NULL AND error IS NULL")
 
+mention = Table(  # a colleague, called by a note; by whom, and whether they have looked since
+    "mention",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("case_id", ForeignKey("case.id"), nullable=False),
+    Column("message_id", ForeignKey("message.id"), nullable=False, index=True),
+    Column("agent_id", ForeignKey("agent.id"), nullable=False),
+    Column("by_id", ForeignKey("agent.id"), nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("seen_at", Moment),
+)
+_partial("ix_mention_unseen", mention, "agent_id", "case_id", where="seen_at IS NULL")
+
+block = Table(  # an identity whose words reach nobody; an undone row says since when and by whom
+    "block",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("identity_id", ForeignKey("identity.id"), nullable=False),
+    Column("by_id", ForeignKey("agent.id"), nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("undone_at", Moment),
+    Column("undone_by", ForeignKey("agent.id")),
+)
+STANDING_BLOCK: Final = block.c.undone_at.is_(None)
+_partial("uq_block_standing", block, "identity_id", where="undone_at IS NULL", unique=True)
+
 cursor = Table(
     "cursor",
     metadata,
@@ -555,6 +675,39 @@ channel_traffic = Table(  # when something last left, kept so that nobody has to
     Column("last_out_at", Moment, nullable=False),
 )
 
+macro = Table(  # what agents say often: text with gaps for names, numbers and times
+    "macro",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("title", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("owner_id", ForeignKey("agent.id")),  # whose own it is; None: the team's, or everybody's
+    Column("team_id", ForeignKey("team.id")),  # whose it is; None with no owner: everybody's
+    Column("tier", String(10)),  # offered first for cases of this tier; None: of any
+    Column("shortcut", String(20), nullable=False, server_default=""),
+    Column("uses", Integer, nullable=False, server_default="0"),
+    Column("archived_at", Moment),
+    Column("updated_by", ForeignKey("agent.id")),
+    Column("updated_at", Moment, nullable=False),
+)
+_partial("ix_macro_owner_id", macro, "owner_id", where="archived_at IS NULL")
+_partial("ix_macro_shared", macro, "team_id", where="archived_at IS NULL AND owner_id IS NULL")
+
+upload = Table(  # a file on its way into a reply or a note; it leaves this table with the message that takes it
+    "upload",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("agent_id", ForeignKey("agent.id"), nullable=False),
+    Column("case_id", ForeignKey("case.id"), nullable=False),
+    Column("mode", String(5), nullable=False),  # reply | note: never the one for the other
+    Column("name", Text, nullable=False),
+    Column("media_type", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Column("created_at", Moment, nullable=False, index=True),
+)
+Index("ix_upload_agent_id", upload.c.agent_id, upload.c.case_id, upload.c.id)
+
 probe = Table(  # a test message: of no conversation, sent once, with what came of it
     "probe",
     metadata,
@@ -572,6 +725,44 @@ probe = Table(  # a test message: of no conversation, sent once, with what came 
 )
 Index("ix_probe_account", probe.c.channel, probe.c.account, probe.c.id)
 _partial("ix_probe_queued", probe, "id", where="status = 'queued'")
+
+hold = Table(  # a reply that somebody has sent and may still take back: it becomes a message when it leaves
+    "hold",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("case_id", ForeignKey("case.id"), nullable=False),
+    Column("agent_id", ForeignKey("agent.id"), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("also", JSON(none_as_null=True)),  # who gets a copy
+    Column("files", JSON(none_as_null=True)),  # numbers of what goes with it
+    Column("after_seq", Integer, nullable=False),  # what had been said when it was sent
+    Column("state", String(12), nullable=False),  # held | left | taken_back | refused
+    Column("seq", Integer),  # the message that it became
+    Column("why", Text),  # it could not leave
+    Column("made_at", Moment, nullable=False),
+    Column("leaves_at", Moment, nullable=False),
+    Column("ended_at", Moment),
+)
+HELD: Final = hold.c.state == literal("held", literal_execute=True)
+LEFT: Final = hold.c.state == literal("left", literal_execute=True)
+_partial("ix_hold_left", hold, "case_id", where="state = 'left'")
+_partial("uq_hold_held", hold, "case_id", where="state = 'held'", unique=True)
+_partial("ix_hold_ended", hold, "ended_at", where="ended_at IS NOT NULL")
+
+draft = Table(  # what somebody is writing; a reply and a note are two drafts, and never meet
+    "draft",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("agent_id", ForeignKey("agent.id"), nullable=False),
+    Column("case_id", ForeignKey("case.id"), nullable=False),
+    Column("mode", String(5), nullable=False),  # reply | note
+    Column("text", Text, nullable=False),
+    Column("files", JSON(none_as_null=True)),
+    Column("notice", Text),  # why it is a draft again; until it is touched
+    Column("version", Integer, nullable=False),  # grows with each change, also of another machine's
+    Column("updated_at", Moment, nullable=False, index=True),
+)
+Index("uq_draft_agent_id", draft.c.agent_id, draft.c.case_id, draft.c.mode, unique=True)
 
 article = Table(
     "article",
@@ -597,12 +788,18 @@ audit = Table(
     "audit",
     metadata,
     Column("id", Key, primary_key=True),
-    Column("at", Moment, nullable=False, index=True),
+    Column("at", Moment, nullable=False),
     Column("agent_id", ForeignKey("agent.id")),
     Column("action", String(40), nullable=False),
     Column("subject", Text, nullable=False),
     Column("data", JSON(none_as_null=True)),
 )
+Index("ix_audit_at", audit.c.at, audit.c.id)
+Index("ix_audit_agent_id", audit.c.agent_id, audit.c.at, audit.c.id)
+_partial("ix_audit_nobody", audit, "at", "id", where="agent_id IS NULL")
+Index("ix_audit_action", audit.c.action, audit.c.at, audit.c.id)
+Index("ix_audit_agent_action", audit.c.agent_id, audit.c.action, audit.c.at, audit.c.id)
+Index("ix_audit_subject", audit.c.subject, audit.c.at, audit.c.id)
 
 idempotency = Table(
     "idempotency",
@@ -613,3 +810,99 @@ idempotency = Table(
     Column("response", JSON(none_as_null=True), nullable=False),
     Column("created_at", Moment, nullable=False, index=True),
 )
+
+# --- a team's chat as the desk's window ---
+
+agent_name = Table(  # who of a platform's people is which colleague
+    "agent_name",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("agent_id", ForeignKey("agent.id"), nullable=False, index=True),
+    Column("channel", String(40), nullable=False),
+    Column("account", Text, nullable=False),
+    Column("external_id", Text, nullable=False),
+    Column("how", String(8), nullable=False),  # code | address
+    Column("at", Moment, nullable=False),
+)
+Index("uq_agent_name_external_id", agent_name.c.channel, agent_name.c.account, agent_name.c.external_id, unique=True)
+
+agent_code = Table(  # shown at the desk, written in the window: then both are known to be one person's
+    "agent_code",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("agent_id", ForeignKey("agent.id"), nullable=False, index=True),
+    Column("hash", String(64), nullable=False, unique=True),  # the code itself is shown once
+    Column("expires_at", Moment, nullable=False, index=True),
+)
+
+window_event = Table(  # what people did in a window, kept before the platform hears a yes
+    "window_event",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("channel", String(40), nullable=False),
+    Column("account", Text, nullable=False),
+    Column("dedupe", String(32), nullable=False, unique=True),
+    Column("kind", String(12), nullable=False),  # said | edited | deleted | pressed | chosen
+    Column("data", JSON(none_as_null=True), nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("tries", Integer, nullable=False, server_default="0"),
+    Column("done_at", Moment),
+    Column("error", Text),
+)
+_partial("ix_window_event_waiting", window_event, "id", where="done_at IS NULL")
+_partial("ix_window_event_done", window_event, "done_at", where="done_at IS NOT NULL")
+
+window_post = Table(  # what a window shows; the words are made when they leave, from the rows that they tell of
+    "window_post",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("key", String(32), nullable=False, unique=True),  # by which a post is found again
+    Column("channel", String(40), nullable=False),
+    Column("account", Text, nullable=False),
+    Column("place", Text, nullable=False),
+    Column("kind", String(8), nullable=False),  # card | line | send | digest
+    Column("case_id", ForeignKey("case.id")),
+    Column("seq", Integer),  # of a card: so far its conversation is told; of a line: which message it tells
+    Column("digest_id", ForeignKey("window_post.id")),  # of a card: the digest that names the case instead
+    Column("ts", Text),  # the platform's name for it
+    Column("status", String(10), nullable=False),  # queued | sending | unknown | sent | digested | failed
+    Column("rev", Integer, nullable=False, server_default="0"),  # grows with what it should show
+    Column("told", Integer, nullable=False, server_default="0"),  # what of that it shows
+    Column("shown_status", String(10)),  # of a card: the case as it was last looked at
+    Column("shown_holder", BigInteger),
+    Column("shown_tier", String(10)),
+    Column("tries", Integer, nullable=False, server_default="0"),
+    Column("next_try_at", Moment, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("error", Text),
+)
+TO_POST: Final = "status IN ('queued', 'unknown') OR (status = 'sent' AND told < rev)"
+LIVE_CARD: Final = "kind = 'card' AND shown_status <> 'resolved'"
+Index("ix_window_post_case_id", window_post.c.case_id, window_post.c.kind, window_post.c.seq)
+Index("ix_window_post_ts", window_post.c.place, window_post.c.ts)
+_partial("ix_window_post_to_post", window_post, "next_try_at", where=TO_POST)
+_partial("ix_window_post_sending", window_post, "id", where="status = 'sending'")
+_partial("ix_window_post_live", window_post, "id", where=LIVE_CARD)
+_partial("ix_window_post_digest", window_post, "created_at", where="kind = 'digest'")
+_partial("ix_window_post_digest_id", window_post, "digest_id", where="digest_id IS NOT NULL")
+
+window_send = Table(  # words of a colleague's thread that are to go to the customer: asked for, confirmed, held, gone
+    "window_send",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("dedupe", String(32), nullable=False, unique=True),  # of the event that asked for it
+    Column("case_id", ForeignKey("case.id"), nullable=False, index=True),
+    Column("agent_id", ForeignKey("agent.id"), nullable=False),
+    Column("post_id", ForeignKey("window_post.id")),  # the line that tells of it
+    Column("person", Text, nullable=False),
+    Column("thread", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("after_seq", Integer, nullable=False),  # the last message that they could know of
+    Column("state", String(8), nullable=False),  # asked | held | leaving | sent | undone | refused
+    Column("leaves_at", Moment),
+    Column("seq", Integer),
+    Column("why", Text),
+    Column("created_at", Moment, nullable=False),
+)
+_partial("ix_window_send_leaves_at", window_send, "leaves_at", where="state IN ('held', 'leaving')")
+Index("ix_window_send_post_id", window_send.c.post_id)

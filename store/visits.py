@@ -109,6 +109,8 @@ async def claim_address(connection: AsyncConnection, conversation_id: int, email
     done = await connection.execute(update(customer).where(customer.c.id == person, ~proven).values(email=email))
     if name:
         await connection.execute(
-            update(customer).where(customer.c.id == person, customer.c.name == "", ~proven).values(name=name)
+            update(customer)
+            .where(customer.c.id == person, customer.c.name == "", ~proven)
+            .values(name=name, key=name.casefold())
         )
     return bool(done.rowcount)

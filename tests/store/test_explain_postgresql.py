@@ -26,13 +26,14 @@ TIERS = "(ARRAY['outage', 'billing', 'problem', 'howto', 'person', 'unknown'])[n
 STATUSES = "(ARRAY['waiting', 'open', 'pending', 'snoozed'])[n / 5 % 4 + 1]"
 FILL = (
     "agent (email, name, role, created_at) SELECT 'a' || n, 'A' || n, 'agent', {T} FROM generate_series(1, 5) n",
-    "customer (name, email, created_at) SELECT 'Name ' || n, 'c' || n || '@x', {T} FROM n",
+    "customer (name, key, email, created_at) SELECT 'Name ' || n, 'name ' || n, 'c' || n || '@x', {T} FROM n",
     "identity (customer_id, channel, account, external_id, key, home_id, proven, created_at)"
     " SELECT n, 'web', 'd', 'e' || n, 'k' || n, n, 'c' || n || '@x', {T} FROM n",
     "conversation (key, customer_id, identity_id, channel, account, place, recipient, created_at, last_in_at, next_seq)"
     " SELECT 'k' || n, n, n, 'web', 'd', 'p' || n, 'r', {T}, {T} + n, 4 FROM n",
-    'message (conversation_id, seq, direction, author, kind, body, created_at, "end", dedupe, origin) SELECT'
-    " n, 1, 'in', 'customer', 'text', 'b', {T}, CASE WHEN n % 500 > 0 THEN 'answered' END, 'd' || n, 'o' || n FROM n",
+    'message (conversation_id, seq, direction, author, kind, body, created_at, "end", dedupe, origin, words) SELECT'
+    " n, 1, 'in', 'customer', 'text', 'b', {T}, CASE WHEN n % 500 > 0 THEN 'answered' END, 'd' || n, 'o' || n,"
+    " to_tsvector('simple', 'b') FROM n",
     "message (conversation_id, seq, direction, author, kind, body, created_at, status, next_try_at, sent_at) SELECT"
     " n, 2, 'out', 'agent', 'text', 'b', {T}, CASE WHEN n % 500 > 0 THEN 'sent' ELSE"
     " (ARRAY['queued', 'sending', 'unknown', 'failed'])[n / 500 % 4 + 1] END, {T}, {T} FROM n",
@@ -55,12 +56,25 @@ FILL = (
     " FROM n WHERE n < 20000",
     "link_code (hash, identity_id, conversation_id, seq, made_at, expires_at) SELECT 'h' || n, n, n, 2, {T} + n, {T}"
     " FROM n",
+    "block (identity_id, by_id, at, why, undone_at) SELECT n, 1, {T}, 'w', CASE WHEN n % 50 > 0 THEN {T} END FROM n",
+    "mention (case_id, message_id, agent_id, by_id, at, seen_at)"
+    " SELECT n, n, n % 5 + 1, 1, {T}, CASE WHEN n % 50 > 0 THEN {T} END FROM n",
     "link_try (identity_id, at) SELECT n, {T} + n FROM n",
     "quarantine (channel, account, external_id, dedupe, reason, raw, created_at, released_at, set_aside_at, asked_at)"
     " SELECT 'web', 'd', 'e' || n, 'd' || n, 'r', 'x', {T}, CASE WHEN n % 3 > 0 THEN {T} END,"
     " CASE WHEN n % 5 > 0 THEN {T} END, CASE WHEN n % 500 = 1 THEN {T} END FROM n",
     "probe (channel, account, place, body, status, created_at) SELECT 'web', 'd' || n % 5, 'p', 'b',"
     " CASE WHEN n % 500 > 0 THEN 'sent' ELSE 'queued' END, {T} + n FROM n",
+    "upload (agent_id, case_id, mode, name, media_type, size, content, created_at) SELECT n % 5 + 1, n, 'reply', 'a',"
+    " 'x', 1, 'x', {T} + n FROM n",
+    "label (message_id, tier, source, created_at) SELECT n, 'outage', 'correction', {T} FROM n",
+    "customer_note (customer_id, name, key, email, agent_id, at) SELECT"
+    " n, 'N', 'n' || n, 'n' || n || '@x', n % 5 + 1, {T} FROM n WHERE n % 3 = 0",
+    "hold (case_id, agent_id, text, after_seq, state, made_at, leaves_at, ended_at) SELECT n, n % 5 + 1, '', 2,"
+    " CASE WHEN n % 500 > 0 THEN 'left' ELSE 'held' END, {T}, {T}, CASE WHEN n % 500 > 0 THEN {T} + n END FROM n",
+    "draft (agent_id, case_id, mode, text, version, updated_at) SELECT n % 5 + 1, n, 'note', 't', 1, {T} + n FROM n",
+    "offer (case_id, agent_id, at, until, state) SELECT n, n % 5 + 1, {T}, {T}, CASE WHEN n <= 3 THEN 'offered' ELSE"
+    " 'passed' END FROM n",
     "attachment (message_id, name, media_type, size, created_at) SELECT n, 'a', 'x', 1, {T} FROM n",
 )
 

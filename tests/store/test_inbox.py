@@ -30,7 +30,8 @@ def edit(text: str, revision: int, **more: Any) -> Incoming:
 async def rows(database: Database) -> list[dict[str, Any]]:
     async with database.read() as connection:
         found = await connection.execute(select(message).order_by(message.c.conversation_id, message.c.seq))
-        return [dict(row) for row in found.mappings()]
+        # Words are written in each database's own way; that both find the same is seen in test_searching.
+        return [{name: value for name, value in row.items() if name != "words"} for row in found.mappings()]
 
 
 async def ends(database: Database) -> dict[str, str | None]:

@@ -7,14 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
+from handoff.searching import find, parse
 from store.database import Database, open_database
 from store.errors import DatabaseNewer
-from store.migrate import head, known, migrate, revision_of
+from store.migrate import _config, head, known, migrate, revision_of
 from store.tables import metadata
 from tests.databases import DIALECTS, new_postgresql
 
@@ -30,6 +32,15 @@ async def bare(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 async def _look(database: Database, look: Any) -> Any:
     async with database.read() as connection:
         return await connection.run_sync(look)
+
+
+def _beside(name: str | None) -> bool:
+    """What stands beside the tables: each database's own index of words."""
+    return name is not None and (name == "message_words" or name.startswith(("message_words_", "ix_message_words")))
+
+
+def _ours(_object: Any, name: str | None, *_rest: Any) -> bool:
+    return not _beside(name)
 
 
 def _shape(connection: Connection) -> dict[str, Any]:
@@ -65,11 +76,12 @@ async def test_a_database_without_our_tables_has_no_revision(bare: str) -> None:
 
 async def test_the_migrations_make_exactly_the_tables_of_the_program(database: Database) -> None:
     def differences(connection: Connection) -> list[Any]:
-        return list(compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), metadata))
+        opts = {"compare_type": True, "include_object": _ours}
+        return list(compare_metadata(MigrationContext.configure(connection, opts=opts), metadata))
 
     assert await _look(database, differences) == []
     shape = await _look(database, _shape)
-    assert set(shape) == {*metadata.tables, "alembic_version"}
+    assert {name for name in shape if not _beside(name)} == {*metadata.tables, "alembic_version"}
     for table in metadata.sorted_tables:
         # Alembic does not compare expression indexes: every index is looked for by name.
         assert {str(index.name) for index in table.indexes} <= set(shape[table.name][1])
@@ -124,3 +136,34 @@ async def test_several_that_start_at_once_migrate_one_after_the_other(bare: str)
     assert set(metadata.tables) <= set(await _look(many[0], _shape))
     for database in many:
         await database.close()
+
+
+async def test_what_was_written_before_there_was_a_search_is_found(bare: str) -> None:
+    database = open_database(bare)
+    async with database.write("test") as connection:
+        await connection.run_sync(lambda plain: command.upgrade(_config(plain), "0009"))
+        for statement in BEFORE_THE_SEARCH:
+            await connection.exec_driver_sql(statement)
+    await migrate(database)
+    async with database.read() as connection:
+        for query, ids in {"lantern": [1], "from:souza": [1], "bericht": [2], "code": [3], "4711": []}.items():
+            found = await find(connection, parse(query, me=1))
+            assert [hit.row["id"] for hit in found.hits] == ids, query
+        assert [who["name"] for who in (await find(connection, parse("souza", me=1))).people] == ["Ana"]
+    await database.close()
+
+
+BEFORE_THE_SEARCH = (
+    "INSERT INTO customer (id, name, created_at) VALUES (1, 'Ana', 1)",
+    "INSERT INTO identity (id, customer_id, channel, account, external_id, key, email, created_at)"
+    " VALUES (1, 1, 'web', 'd', 'e', 'k', 'ana@souza.example', 1)",
+    "INSERT INTO conversation (id, key, customer_id, identity_id, channel, account, place, recipient, created_at,"
+    " last_in_at) VALUES (1, 'k', 1, 1, 'web', 'd', 'p', 'r', 1, 1)",
+    "INSERT INTO message (id, conversation_id, seq, direction, author, identity_id, kind, body, created_at)"
+    " VALUES (1, 1, 1, 'in', 'customer', 1, 'text', 'my Länterń is broken', 1)",
+    "INSERT INTO message (id, conversation_id, seq, direction, author, kind, body, created_at)"
+    " VALUES (2, 1, 2, 'in', 'customer', 'text', '', 1)",
+    "INSERT INTO attachment (message_id, name, media_type, size, created_at) VALUES (2, 'Bericht.pdf', 'a', 1, 1)",
+    "INSERT INTO message (id, conversation_id, seq, direction, author, kind, body, meta, created_at)"
+    """ VALUES (3, 1, 3, 'out', 'agent', 'text', 'WL-4711', '{"masked": "a code"}', 1)""",
+)

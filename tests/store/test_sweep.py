@@ -10,10 +10,11 @@ import pytest
 from sqlalchemy import event, func, insert, select
 
 from bot.clock import Clock
-from store import sweep
+from store import drafts, sweep
 from store.database import Database
-from store.sweep import BITE, DUES_FOR, EVERY, KEYS_FOR
-from store.tables import due, idempotency
+from store.sweep import BITE, DRAFTS_FOR, DUES_FOR, EVERY, HOLDS_FOR, KEYS_FOR
+from store.tables import due, hold, idempotency
+from store.words import case_id
 from tests.people import Office
 from tests.rows import NOW, SECOND, person
 
@@ -148,3 +149,27 @@ async def test_a_running_clock_sweeps(office: Office) -> None:
             await asyncio.sleep(0.02)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_drafts_that_nobody_touches_and_replies_that_have_ended_leave(office: Office) -> None:
+    lea, number = await person(office.database), await office.customer()
+    id_ = case_id(number) or 0
+    async with office.database.write("test") as connection:
+        for mode, age in (("reply", DRAFTS_FOR + SECOND), ("note", DRAFTS_FOR - SECOND)):
+            await drafts.put(connection, lea.id, id_, mode, "words", NOW - age)
+        await connection.execute(
+            insert(hold),
+            [
+                {"case_id": id_, "agent_id": lea.id, "text": "", "after_seq": 1, "made_at": NOW, "leaves_at": NOW,
+                 "state": state, "ended_at": NOW - age if age is not None else None}
+                for state, age in (
+                    ("left", HOLDS_FOR + SECOND), ("taken_back", HOLDS_FOR - SECOND), ("refused", 9 * DAY),
+                    ("held", None),
+                )
+            ],
+        )  # fmt: skip
+    await swept(office.clock())
+    async with office.database.read() as connection:
+        assert list(await drafts.of(connection, lea.id, id_)) == ["note"]
+        states = (await connection.execute(select(hold.c.state).order_by(hold.c.id))).scalars().all()
+    assert states == ["taken_back", "held"]
