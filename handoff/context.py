@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from handoff import person
 from handoff.errors import NoSuchCase
 from handoff.reach import Reach
-from store import cases, transcripts
+from store import blocks, cases, persons, transcripts
 from store.journey import MessageRow
 from store.words import ASKED_AGAIN, NOT_ENDED, NOT_HELPED, case_id, case_number
 
 TRANSCRIPT = 200
 """Newest messages that come with a case; older ones by page."""
+MARKS: Final = 6
+"""Of the customer's words on earlier cases."""
 
 
 async def context(connection: AsyncConnection, number: str, *, reach: Reach | None = None) -> dict[str, Any]:
@@ -32,8 +34,9 @@ async def context(connection: AsyncConnection, number: str, *, reach: Reach | No
     conversation = row["conversation_id"]
     rows = await transcripts.read(connection, conversation, newest=True, limit=TRANSCRIPT)
     messages = await _described_all(connection, conversation, rows)
-    story = row["context"] or {}
+    story, now = row["context"] or {}, datetime.now(UTC)
     others = await cases.cases_of_customer(connection, row["customer_id"], but=id_)
+    often = await persons.times(connection, row["customer_id"], now)
     return {
         "number": case_number(id_),
         "tier": row["tier"],
@@ -41,6 +44,7 @@ async def context(connection: AsyncConnection, number: str, *, reach: Reach | No
         "urgent": row["urgent"],
         "assignee": row["assignee"],
         "assignee_email": row["assignee_email"],
+        "team": row["team"],
         "deadline": row["deadline"],
         "unanswered_since": row["unanswered_since"],
         "late": row["breached_at"] is not None,
@@ -55,12 +59,17 @@ async def context(connection: AsyncConnection, number: str, *, reach: Reach | No
         "reopened": row["reopened"],
         "satisfaction": row["satisfaction"],
         "flags": row["flags"] or {},
+        "merged_into": case_number(row["merged_into_id"]) if row["merged_into_id"] else None,
         "previous": case_number(row["previous_id"]) if row["previous_id"] else None,
         "customer": {
             "id": row["customer_id"],
             "name": row["customer_full_name"],
             "email": row["customer_email"],
             "since": row["customer_since"],
+            "note": await person.note(connection, row["customer_id"]),
+            "times": {"week": often.week, "month": often.month},
+            "satisfaction": await persons.marks(connection, row["customer_id"], but=id_, limit=MARKS),
+            "blocked": await blocks.standing(connection, row["identity_id"]),
             "identities": await person.identities(connection, row["customer_id"], here=row["identity_id"]),
             "conversations": await person.conversations(connection, row["customer_id"], but=conversation),
         },
@@ -86,7 +95,7 @@ async def context(connection: AsyncConnection, number: str, *, reach: Reach | No
         "other_cases": others,
         "events": await cases.events(connection, id_),
         "attachments": await transcripts.files(connection, conversation),
-        "reach": await reach.of(connection, row, datetime.now(UTC)) if reach is not None else None,
+        "reach": await reach.of(connection, row, now) if reach is not None else None,
         "transcript": messages,
         "also": await transcripts.copied(connection, conversation),  # who else may get a copy of a reply
     }
@@ -104,16 +113,18 @@ async def _described_all(
     connection: AsyncConnection, conversation: int, rows: Sequence[MessageRow]
 ) -> list[dict[str, Any]]:
     more = await transcripts.delivery(connection, conversation, [row.seq for row in rows])
-    return [_described(row, more.get(row.seq, {})) for row in rows]
+    return [as_told(row, more.get(row.seq, {})) for row in rows]
 
 
-def _described(row: MessageRow, more: dict[str, Any]) -> dict[str, Any]:
+def as_told(row: MessageRow, more: Mapping[str, Any]) -> dict[str, Any]:
+    """One message as agents see it; `more`: its buttons and what became of it."""
     return {
         "id": row.id,
         "seq": row.seq,
         "direction": row.direction,
         "from": row.author,
         "author": row.author_name,
+        "agent": row.agent_id,  # of a colleague: two may have one name
         "kind": row.kind,
         # A code is for the customer alone: whoever wrote it elsewhere would be taken for them.
         "text": row.meta.get("masked", row.body),

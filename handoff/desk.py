@@ -2,123 +2,50 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from handoff import linking, queue, texts
-from handoff.deadlines import FIRST_CLASS, deadline
-from handoff.errors import HeldByOther, NoSuchCase, NotHeld, Stale, WrongState
+from handoff.beginning import Beginning
+from handoff.blocking import Blocking
+from handoff.correcting import Correction, corrected
+from handoff.errors import HeldByOther, NoSuchCase, WrongState
+from handoff.files import AT_MOST, Files, Takes
+from handoff.hands import Hands
+from handoff.holding import Holding, Saying, Told, nobody_hears
+from handoff.leaving import Leaving
 from handoff.linking import Linking, Writer
+from handoff.merging import Merging
 from handoff.opening import Footing, Opening, Rules, new_case
 from handoff.reach import Reach
-from handoff.undelivered import FLAG
-from store import cases, journey, keys, line, links, transcripts, unread
+from handoff.transferring import Transferring, write_note
+from handoff.work import (
+    Action,
+    Acts,
+    Clock,
+    Once,
+    Published,
+    Work,
+    delivered,
+    first_answer,
+    known,
+    not_stale,
+    recalled,
+    remembered,
+    state,
+)
+from store import agents, belonging, cases, drafts, journey, keys, line, links, transcripts, unread
+from store import mentions as mentioned
 from store.agents import Agent, record
 from store.changes import Changes, insert_cases
 from store.database import Database
 from store.errors import LineMoved
-from store.journey import Locked
 from store.words import case_id, case_number
 
-Clock = Callable[[], datetime]
-Published = Callable[[int, int], Awaitable[None]]
-"""Told the conversation and the case after a commit: live pages and the courier wake up."""
-
 OUTCOMES: Final = tuple(texts.OUTCOMES)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Once:
-    """An idempotency key with the request it stands for: the same again gives the first answer again."""
-
-    key: str
-    request: Mapping[str, Any]
-
-    @property
-    def digest(self) -> str:
-        return hashlib.sha256(json.dumps(self.request, sort_keys=True).encode()).hexdigest()
-
-
-class KeyReused(WrongState):
-    """The same idempotency key came with another request."""
-
-
-@dataclass(slots=True, kw_only=True)
-class _Work:
-    """One action on one case, its conversation locked."""
-
-    connection: AsyncConnection
-    agent: Agent
-    row: dict[str, Any]
-    locked: Locked
-    now: datetime
-    pull: bool
-    changes: Changes = field(default_factory=Changes)
-    seq: int = 0
-    owner: str = ""
-    epoch: int = 0
-    returned_seq: int | None = None
-
-    @property
-    def id(self) -> int:
-        return int(self.row["id"])
-
-    @property
-    def number(self) -> str:
-        return case_number(self.id)
-
-    @property
-    def conversation(self) -> int:
-        return int(self.row["conversation_id"])
-
-    @property
-    def public(self) -> bool:
-        """Others than the customer read this conversation."""
-        return bool(self.row["public"])
-
-    @property
-    def status_out(self) -> str:
-        return "sent" if self.pull else "queued"
-
-    def hand(self, owner: str) -> None:
-        """A change of hands: nothing that was written for the other may leave."""
-        self.owner = owner
-        self.epoch += 1
-        self.changes.cancel_bot_rows.append(self.conversation)
-
-    def event(self, kind: str, **data: Any) -> None:
-        self.changes.event(self.id, kind, actor="agent", now=self.now, agent_id=self.agent.id, data=data or None)
-
-    def say(self, **what: Any) -> int:
-        """A message row; its number."""
-        seq = self.seq
-        self.changes.say(self.conversation, seq, now=self.now, status=self.status_out, **what)
-        self.seq += 1
-        return seq
-
-    def must_hold(self) -> None:
-        holder = self.row["assignee_id"]
-        if holder is None:
-            raise NotHeld(f"{self.number} is nobody's yet. Claim it first.")
-        if holder != self.agent.id:
-            raise HeldByOther(
-                f"{self.row['assignee']} holds {self.number}. Ask them, or have it assigned to you.",
-                holder=self.row["assignee"],
-            )
-
-    def must_be_unresolved(self) -> None:
-        if self.row["status"] == "resolved":
-            raise WrongState(f"{self.number} is resolved. Reopen it first.")
-
-
-Action = Callable[[_Work], Awaitable[dict[str, Any]]]
-
 
 Corrected = Callable[[AsyncConnection, int, str, str], Awaitable[None]]
 """Told in the transaction of a correction: of which conversation, of which case, and what it really is."""
@@ -133,7 +60,9 @@ class Desk:
 
     `pull` says of a channel whether customers read our own table (a row is then sent once committed), `here` of a
     conversation whether its customer has the chat open. `letters` says of a channel whether each message is a letter:
-    who takes a case over does not write one only to say so. `corrected` hears of corrections.
+    who takes a case over does not write one only to say so. `corrected` hears of corrections. `takes` says how large
+    a file a channel carries. `may_answer` says whether somebody may still write to customers, `refused` hears of
+    replies that were held and did not leave.
     """
 
     def __init__(
@@ -147,33 +76,33 @@ class Desk:
         here: Callable[[int], bool] = lambda _: False,
         letters: Callable[[str], bool] = lambda _: False,
         corrected: Corrected = nobody_minds,
+        takes: Takes = lambda _: AT_MOST,
+        may_answer: Callable[[Agent], bool] = lambda agent: agent.role != "colleague",
+        refused: Told = nobody_hears,
         clock: Clock = lambda: datetime.now(UTC),
     ) -> None:
         self._database = database
         self._rules = rules
-        self._pull = pull
         self._linking = linking
+        self.acts = Acts(database=database, pull=pull, published=published, clock=clock, before=self._before)
+        self.holding = Holding(
+            database=database, acts=self.acts, replying=self._replying, check=self._may_reply,
+            may_answer=may_answer, told=refused,
+        )  # fmt: skip
+        self.hands = Hands(rules, letters)
+        self.leaving = Leaving(self.acts, self.hands)
+        self.merging = Merging(database, self.acts, rules)
+        self.blocking = Blocking(self.acts, self.hands)
+        self.transferring = Transferring(self.acts, self.hands)
         self.reach = Reach(pull=pull, here=here, mail_after=rules.mail_after)
-        self._published = published
-        self._letters = letters
+        self.beginning = Beginning(database, self.acts, rules, self.reach)
         self._corrected = corrected
         self._clock = clock
+        self.files = Files(database=database, takes=takes, clock=clock)
+        self.voice = rules.voice
 
-    # --- the frame of every action ---------------------------------------------------------------
-
-    async def _act(
-        self, unit: str, agent: Agent, number: str, action: Action, once: Once | None = None
-    ) -> dict[str, Any]:
-        id_ = case_id(number)
-        if id_ is None:
-            raise NoSuchCase(f"{number!r} is no case number; they look like W-1001.")
-        async with self._database.write(unit) as connection:
-            if (known := await _recalled(connection, agent, once, self._clock())) is not None:
-                return known
-            answer, work = await self._on_case(connection, agent, id_, action)
-            await _remembered(connection, agent, once, answer)
-        await self._published(work.conversation, work.id)
-        return answer
+    async def _before(self, connection: AsyncConnection, unit: str, agent: Agent, case: int, seen: int | None) -> None:
+        await self.holding.leaves_first(connection, unit, agent, case, seen)
 
     async def recalled(self, agent: Agent, once: Once | None) -> dict[str, Any] | None:
         """The answer that this request was given before; None: it is new, or has no key.
@@ -184,40 +113,7 @@ class Desk:
         if once is None:
             return None
         async with self._database.read() as connection:
-            return await _known(connection, agent, once)
-
-    async def _on_case(
-        self, connection: AsyncConnection, agent: Agent, id_: int, action: Action
-    ) -> tuple[dict[str, Any], _Work]:
-        brief = await journey.read_case(connection, id_)
-        if brief is None:
-            raise NoSuchCase(f"There is no case {case_number(id_)}.")
-        locked = (await journey.lock(connection, [brief.conversation_id]))[brief.conversation_id]
-        row = await cases.read_row(connection, id_)
-        if row is None:
-            raise NoSuchCase(f"There is no case {case_number(id_)}.")
-        work = _Work(
-            connection=connection,
-            agent=agent,
-            row=row,
-            locked=locked,
-            now=self._clock(),
-            pull=self._pull(row["channel"]),
-            seq=locked.next_seq,
-            owner=locked.owner,
-            epoch=locked.epoch,
-        )
-        answer = await action(work)
-        work.changes.advance(
-            work.conversation,
-            next_seq=work.seq,
-            version=locked.version + 1,
-            owner=work.owner,
-            epoch=work.epoch,
-            returned_seq=work.returned_seq,
-        )
-        await work.changes.write(connection)
-        return answer, work
+            return await known(connection, agent, once)
 
     # --- who has it ------------------------------------------------------------------------------
 
@@ -228,40 +124,18 @@ class Desk:
             HeldByOther: somebody was faster.
             WrongState: it is resolved.
         """
-        return await self._act("claim", agent, number, self._claim, once)
+        return await self.acts.act("claim", agent, number, self._claim, once)
 
-    async def _claim(self, work: _Work) -> dict[str, Any]:
+    async def _claim(self, work: Work) -> dict[str, Any]:
         work.must_be_unresolved()
         holder = work.row["assignee_id"]
         if holder == work.agent.id:
-            return _state(work.number, work.row["status"], work.agent.name)
+            work.idle = True
+            return state(work.number, work.row["status"], work.agent.name)
         if holder is not None:
             raise HeldByOther(f"{work.row['assignee']} has {work.number}.", holder=work.row["assignee"])
-        return _state(work.number, self._take(work, work.agent), work.agent.name)
-
-    def _take(self, work: _Work, agent: Agent) -> str:
-        """Put the case in this person's hands; its status then."""
-        work.hand("human")
-        status = "open" if work.row["status"] in ("waiting", "snoozed") else str(work.row["status"])
-        introduced = list((work.row["flags"] or {}).get("introduced", ()))
-        columns: dict[str, Any] = {
-            "assignee_id": agent.id,
-            "status": status,
-            "claimed_at": work.row["claimed_at"] or work.now,
-            "snoozed_until": None,
-        }
-        if agent.id not in introduced and not self._letters(str(work.row["channel"])):
-            work.say(
-                author="system",
-                author_name=agent.name,
-                kind="notice",
-                body=texts.takeover(agent.name, work.number, themselves=agent.id == work.agent.id, public=work.public),
-                condition="case_held",
-            )
-            columns["flags"] = {**(work.row["flags"] or {}), "introduced": [*introduced, agent.id]}
-        work.changes.case(work.id, **columns)
-        work.event("claimed", holder=agent.name)
-        return status
+        await agents.set_away(work.connection, work.agent.id, None)  # who takes a case is at work
+        return state(work.number, self.hands.take(work, work.agent), work.agent.name)
 
     async def take_next(self, agent: Agent, once: Once | None = None) -> dict[str, Any] | None:
         """Claim the case that is most due. None: nobody waits.
@@ -271,10 +145,10 @@ class Desk:
         """
         async with self._database.write("next") as connection:
             now = self._clock()
-            if (known := await _recalled(connection, agent, once, now)) is not None:
-                return known
+            if (before := await recalled(connection, agent, once, now)) is not None:
+                return before
             try:
-                heads = await line.heads(connection, now)
+                heads = await line.heads(connection, now, teams=await belonging.of_agent(connection, agent.id))
             except LineMoved as error:
                 raise WrongState(str(error)) from error
             chosen = queue.next_class(
@@ -288,34 +162,21 @@ class Desk:
                 if once is not None:
                     await keys.forget(connection, agent.id, once.key)
                 return None
-            answer, work = await self._on_case(connection, agent, id_, self._claim)
+            answer, work = await self.acts.on_case(connection, "next", agent, id_, self._claim)
             await line.remember_run(connection, queue.next_run(heads.run, chosen), now)
-            await _remembered(connection, agent, once, answer)
-        await self._published(work.conversation, work.id)
+            await remembered(connection, agent, once, answer)
+        await self.acts.published(work.conversation, work.id)
         return answer
 
     async def release(self, agent: Agent, number: str, once: Once | None = None) -> dict[str, Any]:
         """Give it back to the queue, its deadline unchanged."""
 
-        async def action(work: _Work) -> dict[str, Any]:
+        async def action(work: Work) -> dict[str, Any]:
             work.must_be_unresolved()
             work.must_hold()
-            return self._give_back(work)
+            return self.hands.give_back(work)
 
-        return await self._act("release", agent, number, action, once)
-
-    def _give_back(self, work: _Work) -> dict[str, Any]:
-        """To the queue, where every case has a deadline and a first-class one calls until somebody takes it."""
-        columns: dict[str, Any] = {"assignee_id": None, "status": "waiting", "snoozed_until": None}
-        if work.row["deadline"] is None:
-            by = deadline(work.row["sla"], work.now, self._rules.targets, self._rules.hours)
-            columns |= {"deadline": by, "unanswered_since": work.now}
-            work.changes.due("breach", work.id, by, now=work.now)
-        if self._rules.notify and work.row["urgent"] and work.row["assignee_id"] is not None:
-            work.changes.due("notify", work.id, work.now, now=work.now, data={"why": "released"})
-        work.changes.case(work.id, **columns)
-        work.event("released")
-        return _state(work.number, "waiting", None)
+        return await self.acts.act("release", agent, number, action, once)
 
     async def assign(
         self, agent: Agent, number: str, to: Agent | None, *, held_by: int | None, once: Once | None = None
@@ -326,15 +187,15 @@ class Desk:
             HeldByOther: somebody has taken it meanwhile.
         """
 
-        async def action(work: _Work) -> dict[str, Any]:
+        async def action(work: Work) -> dict[str, Any]:
             work.must_be_unresolved()
             if work.row["assignee_id"] not in (None, held_by):
                 raise HeldByOther(f"{work.row['assignee']} has just taken {work.number}.", holder=work.row["assignee"])
             if to is None:
-                return self._give_back(work)
-            return _state(work.number, self._take(work, to), to.name)
+                return self.hands.give_back(work)
+            return state(work.number, self.hands.take(work, to), to.name)
 
-        return await self._act("assign", agent, number, action, once)
+        return await self.acts.act("assign", agent, number, action, once)
 
     # --- what is said ----------------------------------------------------------------------------
 
@@ -345,36 +206,56 @@ class Desk:
         text: str,
         *,
         also: Sequence[str] = (),
+        files: Sequence[int] = (),
         after_seq: int | None = None,
+        hold: timedelta = timedelta(),
         once: Once | None = None,
     ) -> dict[str, Any]:
-        """Write to the customer, and a copy to others whom they have written to, too.
+        """Write to the customer, and a copy to others whom they have written to, too. `files`: kept for this reply.
+
+        `hold`: so long it can be taken back; it leaves sooner where a deadline or a promise comes before.
 
         Raises:
             NotHeld, HeldByOther: it must be one's own.
             WrongState: `also` names somebody whom nothing here was sent to.
             Stale: something was written after `after_seq`; `since` holds it.
+            FileRefused: see `Files.take`.
         """
+        sent = self.holding.sent(Saying(text=text, also=also, files=files), after_seq, hold)
+        return await self.acts.act("hold" if hold else "reply", agent, number, sent, once, after_seq)
 
-        async def action(work: _Work) -> dict[str, Any]:
-            work.must_be_unresolved()
-            work.must_hold()
-            await _not_stale(work, after_seq)
-            known = await transcripts.copied(work.connection, work.conversation) if also else []
-            if unknown := [each for each in also if each not in known]:
-                raise WrongState(f"Nothing here was sent to {unknown[0][:100]}, so no copy goes there.")
+    async def _may_reply(self, work: Work, saying: Saying, after_seq: int | None) -> None:
+        work.must_be_unresolved()
+        work.must_hold()
+        await not_stale(work, after_seq)
+        known = await transcripts.copied(work.connection, work.conversation) if saying.also else []
+        if unknown := [each for each in saying.also if each not in known]:
+            raise WrongState(f"Nothing here was sent to {unknown[0][:100]}, so no copy goes there.")
+        if saying.files:
+            await self.files.check(work, saying.files, "reply")
+
+    def _replying(self, saying: Saying, after_seq: int | None) -> Action:
+        text, also, files = saying.text, saying.also, saying.files
+
+        async def action(work: Work) -> dict[str, Any]:
+            await self._may_reply(work, saying, after_seq)
             seq = work.say(
                 author="agent", author_name=work.agent.name, agent_id=work.agent.id, kind="text", body=text,
-                meta={"also": list(dict.fromkeys(also))} if also else None,
+                meta={
+                    **({"also": list(dict.fromkeys(also))} if also else {}),
+                    **({"files": len(set(files))} if files else {}),
+                } or None,
             )  # fmt: skip
+            if files:
+                await self.files.take(work, files, "reply", seq)
             work.changes.case(
                 work.id,
                 status="pending",
                 deadline=None,
                 unanswered_since=None,
                 snoozed_until=None,
-                **_first_answer(work),
-                **_delivered(work),
+                **first_answer(work),
+                **delivered(work),
             )
             work.changes.settle_promises(work.id, "kept", work.now)
             work.event("replied", seq=seq)
@@ -383,33 +264,46 @@ class Desk:
                 work.changes.due(unread.KIND, work.conversation, at, now=work.now, data={"seq": seq})
             reach = self.reach.tell(work.row, work.now)
             said = {} if reach is None else {"reach": reach["sentence"]}
-            return {**_state(work.number, "pending", work.agent.name), "seq": seq, **said}
+            return {**state(work.number, "pending", work.agent.name), "seq": seq, **said}
 
-        return await self._act("reply", agent, number, action, once)
+        return action
 
-    async def note(self, agent: Agent, number: str, text: str, *, once: Once | None = None) -> dict[str, Any]:
-        """Write to colleagues. It has no status and no way out: nothing ever sends it."""
+    async def note(
+        self,
+        agent: Agent,
+        number: str,
+        text: str,
+        *,
+        files: Sequence[int] = (),
+        mentions: Sequence[str] = (),
+        teams: Sequence[int] = (),
+        once: Once | None = None,
+    ) -> dict[str, Any]:
+        """Write to colleagues. It has no status and no way out: nothing ever sends it, nor its files.
 
-        async def action(work: _Work) -> dict[str, Any]:
-            seq = work.say(
-                author="agent",
-                author_name=work.agent.name,
-                agent_id=work.agent.id,
-                kind="note",
-                direction="note",
-                body=text,
-            )
-            work.event("noted", seq=seq)
-            return {**_state(work.number, work.row["status"], work.row["assignee"]), "seq": seq}
+        `mentions`: addresses of people who are called by it, `teams`: of whom all are. Who it is said by never is.
+        """
 
-        return await self._act("note", agent, number, action, once)
+        async def action(work: Work) -> dict[str, Any]:
+            seq = write_note(work, text, files=len(set(files)))
+            if files:
+                await self.files.take(work, files, "note", seq)
+            await drafts.sent(work.connection, work.agent.id, work.id, "note", text)
+            found = await mentioned.people(work.connection, mentions, teams) if mentions or teams else []
+            called = [id_ for id_ in found if id_ != work.agent.id]
+            for id_ in called:
+                work.changes.mention(work.id, work.conversation, seq, id_, by=work.agent.id, now=work.now)
+            told = {"mentioned": called} if called else {}
+            return {**state(work.number, work.row["status"], work.row["assignee"]), "seq": seq, **told}
+
+        return await self.acts.act("note", agent, number, action, once)
 
     # --- how it goes on --------------------------------------------------------------------------
 
     async def return_to_bot(self, agent: Agent, number: str, once: Once | None = None) -> dict[str, Any]:
         """The machine may speak again, to what is written from now on."""
 
-        async def action(work: _Work) -> dict[str, Any]:
+        async def action(work: Work) -> dict[str, Any]:
             work.must_be_unresolved()
             work.must_hold()
             if work.row["unanswered_since"] is not None:
@@ -423,11 +317,11 @@ class Desk:
                     buttons=[dict(texts.PERSON)],
                     condition="case_resolved",
                 )
-            self._close(work, "returned")
+            self.hands.close(work, "returned")
             work.event("returned")
-            return _state(work.number, "resolved", work.agent.name)
+            return state(work.number, "resolved", work.agent.name)
 
-        return await self._act("return", agent, number, action, once)
+        return await self.acts.act("return", agent, number, action, once)
 
     async def resolve(
         self,
@@ -436,19 +330,23 @@ class Desk:
         *,
         outcome: str | None = None,
         quiet: bool = False,
+        over: bool = False,
         once: Once | None = None,
     ) -> dict[str, Any]:
         """Done: the customer is told so, and asked how it was. Spam is closed without a word.
 
+        `over`: by a supervisor, whoever holds it.
+
         What the customer wrote in this very moment, and nobody has read, is not closed with it: it opens it again.
         """
 
-        async def action(work: _Work) -> dict[str, Any]:
+        async def action(work: Work) -> dict[str, Any]:
             work.must_be_unresolved()
             if outcome is not None and outcome not in texts.OUTCOMES:
                 raise WrongState(f"{outcome!r} is no outcome. Use one of {', '.join(OUTCOMES)}.")
             if work.row["assignee_id"] is not None:
-                work.must_hold()
+                if not over:
+                    work.must_hold()
             else:
                 work.row["assignee_id"] = work.agent.id
                 work.changes.case(work.id, assignee_id=work.agent.id)
@@ -471,34 +369,16 @@ class Desk:
                     buttons=list(texts.SURVEY_BUTTONS),
                     condition="case_resolved",
                 )
-            self._close(work, outcome or "solved")
+            self.hands.close(work, outcome or "solved")
             work.event("resolved", outcome=outcome or "solved")
-            return _state(work.number, "resolved", work.agent.name)
+            return state(work.number, "resolved", work.row["assignee"] or work.agent.name)
 
-        return await self._act("resolve", agent, number, action, once)
-
-    def _close(self, work: _Work, outcome: str) -> None:
-        work.hand("bot")
-        unread = work.locked.first_undecided if outcome != "spam" else None
-        work.returned_seq = (unread or work.seq) - 1
-        if outcome == "spam":
-            for message_id in work.locked.undecided:
-                work.changes.end(message_id, "appended", "closed as spam")
-        work.changes.case(
-            work.id,
-            status="resolved",
-            outcome=outcome,
-            resolved_at=work.now,
-            deadline=None,
-            unanswered_since=None,
-            snoozed_until=None,
-        )
-        work.changes.settle_promises(work.id, "withdrawn", work.now)
+        return await self.acts.act("resolve", agent, number, action, once)
 
     async def reopen(self, agent: Agent, number: str, once: Once | None = None) -> dict[str, Any]:
         """Back among the open ones, in the hands of who reopens it."""
 
-        async def action(work: _Work) -> dict[str, Any]:
+        async def action(work: Work) -> dict[str, Any]:
             if work.row["status"] != "resolved":
                 raise WrongState(f"{work.number} is not resolved; there is nothing to reopen.")
             newest = (await journey.newest_cases(work.connection, [work.conversation]))[work.conversation]
@@ -513,26 +393,30 @@ class Desk:
                 assignee_id=work.agent.id,
                 resolved_at=None,
                 outcome=None,
+                merged_into_id=None,
                 unanswered_since=work.now,
                 deadline=work.now + self._rules.targets.person,
                 reopened=work.row["reopened"] + 1,
             )
             work.changes.due("breach", work.id, work.now + self._rules.targets.person, now=work.now)
             work.event("reopened")
-            return _state(work.number, "open", work.agent.name)
+            return state(work.number, "open", work.agent.name)
 
-        return await self._act("reopen", agent, number, action, once)
+        return await self.acts.act("reopen", agent, number, action, once)
 
-    async def snooze(self, agent: Agent, number: str, until: datetime, once: Once | None = None) -> dict[str, Any]:
-        """Sleep until then; the customer's next word wakes it at once.
+    async def snooze(
+        self, agent: Agent, number: str, until: datetime, once: Once | None = None, *, over: bool = False
+    ) -> dict[str, Any]:
+        """Sleep until then; the customer's next word wakes it at once. `over`: by a supervisor, whoever holds it.
 
         Raises:
             WrongState: the customer waits for an answer that is due before `until`, or `until` has passed.
         """
 
-        async def action(work: _Work) -> dict[str, Any]:
+        async def action(work: Work) -> dict[str, Any]:
             work.must_be_unresolved()
-            work.must_hold()
+            if not over:
+                work.must_hold()
             if until <= work.now:
                 raise WrongState(f"{until.astimezone(UTC):%Y-%m-%d %H:%M} UTC has passed. Choose a later time.")
             due_at = work.row["deadline"]
@@ -542,45 +426,31 @@ class Desk:
             work.changes.case(work.id, status="snoozed", snoozed_until=until)
             work.changes.due("snooze_over", work.id, until, now=work.now)
             work.event("snoozed", until=until.isoformat())
-            return _state(work.number, "snoozed", work.agent.name)
+            return state(work.number, "snoozed", work.row["assignee"])
 
-        return await self._act("snooze", agent, number, action, once)
+        return await self.acts.act("snooze", agent, number, action, once)
 
     async def correct(
-        self, agent: Agent, number: str, *, tier: str, intent: str | None = None, once: Once | None = None
+        self,
+        agent: Agent,
+        number: str,
+        *,
+        tier: str | None = None,
+        intent: str | None = None,
+        language: str | None = None,
+        security: bool | None = None,
+        once: Once | None = None,
     ) -> dict[str, Any]:
         """A person's word on what this is: the case moves to its class, and the classifier gets a label."""
+        said = Correction(tier=tier, intent=intent, language=language, security=security)
 
-        async def action(work: _Work) -> dict[str, Any]:
-            urgent = tier in FIRST_CLASS
-            columns: dict[str, Any] = {"tier": tier, "sla": tier, "urgent": urgent}
-            since = work.row["unanswered_since"]
-            if since is not None and work.row["status"] != "resolved":
-                columns["deadline"] = deadline(tier, since, self._rules.targets, self._rules.hours)
-                work.changes.due("breach", work.id, max(columns["deadline"], work.now), now=work.now)
-            work.changes.case(work.id, **columns)
-            if self._rules.notify and urgent and not work.row["urgent"] and work.row["status"] == "waiting":
-                work.changes.due("notify", work.id, work.now, now=work.now, data={"why": "corrected"})
-            if work.owner == "bot" and work.row["status"] != "resolved" and tier != "feedback":
-                work.hand("human")  # it was only filed; now people own the conversation
-            first = work.row["opened_seq"] - 1
-            rows = await transcripts.read(work.connection, work.conversation, after=first, limit=1)
-            for row in rows:
-                work.changes.labels.append(
-                    {
-                        "message_id": row.id,
-                        "tier": tier,
-                        "intent": intent,
-                        "agent_id": work.agent.id,
-                        "source": "correction",
-                        "created_at": work.now,
-                    }
-                )
-            work.event("corrected", tier=tier, intent=intent, before=work.row["tier"])
-            await self._corrected(work.connection, work.conversation, work.number, tier)
-            return _state(work.number, work.row["status"], work.row["assignee"])
+        async def action(work: Work) -> dict[str, Any]:
+            await corrected(work, said, self._rules)
+            if tier is not None:
+                await self._corrected(work.connection, work.conversation, work.number, tier)
+            return state(work.number, work.row["status"], work.row["assignee"])
 
-        return await self._act("correct", agent, number, action, once)
+        return await self.acts.act("correct", agent, number, action, once)
 
     async def take_over(self, agent: Agent, conversation_id: int, once: Once | None = None) -> dict[str, Any]:
         """Step into a conversation that the machine holds; nothing of the machine's leaves after that.
@@ -591,8 +461,8 @@ class Desk:
         """
         async with self._database.write("takeover") as connection:
             now = self._clock()
-            if (known := await _recalled(connection, agent, once, now)) is not None:
-                return known
+            if (before := await recalled(connection, agent, once, now)) is not None:
+                return before
             locked = (await journey.lock(connection, [conversation_id])).get(conversation_id)
             conversation = await journey.read_conversation(connection, conversation_id)
             if conversation is None or locked is None:
@@ -612,7 +482,7 @@ class Desk:
                     reason=f"{agent.name} stepped in",
                     acknowledge="person",
                     messages=theirs[-1:],
-                    pull=self._pull(conversation.channel),
+                    pull=self.acts.pull(conversation.channel),
                     previous=newest,
                 )
                 row = {**new_case(opening, now, self._rules), "unanswered_since": now}
@@ -624,9 +494,9 @@ class Desk:
                 for message_id in locked.undecided:
                     late.end(message_id, "handed_off", "a person stepped in")
                 await late.write(connection)
-            answer, work = await self._on_case(connection, agent, id_, self._claim)
-            await _remembered(connection, agent, once, answer)
-        await self._published(work.conversation, work.id)
+            answer, work = await self.acts.on_case(connection, "takeover", agent, id_, self._claim)
+            await remembered(connection, agent, once, answer)
+        await self.acts.published(work.conversation, work.id)
         return answer
 
     # --- one person on several channels ------------------------------------------------------------
@@ -639,7 +509,7 @@ class Desk:
             WrongState: others read that place, or they have had several codes within the hour.
         """
 
-        async def action(work: _Work) -> dict[str, Any]:
+        async def action(work: Work) -> dict[str, Any]:
             work.must_be_unresolved()
             work.must_hold()
             of = Writer(
@@ -658,9 +528,9 @@ class Desk:
                 work.connection, work.changes, of, seq=work.seq, now=work.now, agent=work.agent
             )
             work.event("proof_asked")
-            return {**_state(work.number, work.row["status"], work.row["assignee"]), "seq": work.seq - 1}
+            return {**state(work.number, work.row["status"], work.row["assignee"]), "seq": work.seq - 1}
 
-        return await self._act("ask-proof", agent, number, action, once)
+        return await self.acts.act("ask-proof", agent, number, action, once)
 
     async def unlink(self, agent: Agent, number: str, link_id: int, once: Once | None = None) -> dict[str, Any]:
         """Take apart what a link has joined: each identity has again what was written by it, before and since.
@@ -671,8 +541,8 @@ class Desk:
         id_ = case_id(number)
         async with self._database.write("unlink") as connection:
             now = self._clock()
-            if (known := await _recalled(connection, agent, once, now)) is not None:
-                return known
+            if (before := await recalled(connection, agent, once, now)) is not None:
+                return before
             await links.hold(connection, now)
             row = await cases.read_row(connection, id_) if id_ is not None else None
             link = await links.read(connection, link_id)
@@ -685,81 +555,18 @@ class Desk:
             ):
                 raise NoSuchCase(f"There is no link {link_id} in {number!r}. It may have been undone just now.")
             told = await linking.undo(connection, link, seen_from=row, agent=agent, now=now)
+            told |= await self.merging.part(connection, agent, [link.identity_id, link.other_id])
             await record(
                 connection, action="unlink", subject=f"link {link_id}", now=now, agent_id=agent.id,
                 data={"case": case_number(row["id"]), "identities": [link.identity_id, link.other_id]},
             )  # fmt: skip
-            answer = _state(case_number(row["id"]), row["status"], row["assignee"])
-            await _remembered(connection, agent, once, answer)
+            answer = state(case_number(row["id"]), row["status"], row["assignee"])
+            await remembered(connection, agent, once, answer)
         for conversation, case in told.items():
-            await self._published(conversation, case)
+            await self.acts.published(conversation, case)
         return answer
 
     async def footing(self, on_duty: int) -> Footing:
         """On what times may be named now."""
         async with self._database.read() as connection:
             return Footing(on_duty=on_duty, measured=await cases.kept_lately(connection, self._clock()))
-
-
-def _first_answer(work: _Work) -> dict[str, Any]:
-    """When a person first answered, and whether in time: what later promises are measured by."""
-    if work.row["first_answer_at"] is not None:
-        return {}
-    by = work.row["deadline"]
-    return {"first_answer_at": work.now, "answered_in_time": by is None or work.now <= by}
-
-
-def _delivered(work: _Work) -> dict[str, Any]:
-    """What is written now takes the place of an answer that did not arrive."""
-    flags = work.row["flags"] or {}
-    return {"flags": {name: flags[name] for name in flags if name != FLAG}} if FLAG in flags else {}
-
-
-def _state(number: str, status: str, assignee: str | None) -> dict[str, Any]:
-    return {"number": number, "status": status, "assignee": assignee}
-
-
-async def _not_stale(work: _Work, after_seq: int | None) -> None:
-    if after_seq is None:
-        return
-    rows = await transcripts.read(work.connection, work.conversation, after=after_seq)
-    # A colleague's note and the machine's notices (the name at takeover above all) make no answer wrong.
-    since = [row for row in rows if row.direction == "in" or (row.direction == "out" and row.author == "agent")]
-    if since:
-        raise Stale(
-            f"{len(since)} message(s) came since you looked. Read them first.",
-            since=[
-                {
-                    "seq": row.seq,
-                    "from": row.author,
-                    "author": row.author_name,
-                    "kind": row.kind,
-                    "text": row.body,
-                    "at": row.created_at.isoformat(),
-                }
-                for row in since
-            ],
-        )
-
-
-async def _recalled(
-    connection: AsyncConnection, agent: Agent, once: Once | None, now: datetime
-) -> dict[str, Any] | None:
-    """The answer given before; None: the key is this request's. Of two at once the second waits for the first."""
-    if once is None or await keys.reserve(connection, agent.id, once.key, once.digest, now):
-        return None
-    return await _known(connection, agent, once)
-
-
-async def _known(connection: AsyncConnection, agent: Agent, once: Once) -> dict[str, Any] | None:
-    known = await keys.recall(connection, agent.id, once.key)
-    if known is None:
-        return None
-    if known[0] != once.digest:
-        raise KeyReused(f"The idempotency key {once.key!r} was used for another request. Take a new one.")
-    return dict(known[1])
-
-
-async def _remembered(connection: AsyncConnection, agent: Agent, once: Once | None, answer: Mapping[str, Any]) -> None:
-    if once is not None:
-        await keys.remember(connection, agent.id, once.key, answer)

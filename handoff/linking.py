@@ -1,4 +1,6 @@
-"""One person on several channels, by proof only: codes are shown and taken, links made and undone.
+"""One person on several channels: codes are shown and taken, links made by proof or by hand, and undone.
+
+A link by hand joins what agents see and proves nothing: customers are told nothing of it, and a proof takes its place.
 
 Each is a part of the caller's transaction, under `links.hold` and the locks of all conversations that may move.
 """
@@ -13,6 +15,7 @@ from typing import Any, Final
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from handoff import texts
+from handoff.errors import NoSuchCase, WrongState
 from handoff.proof import ASKS, LIVES, MASKED, PROOF, Codes, new_code, spelt
 from store import journey, links
 from store.agents import Agent
@@ -167,8 +170,9 @@ class Linking:
         one, other = await _pair(connection, of.identity, code.identity_id)
         await links.end_code(connection, code.id, now)
         if one.customer_id == other.customer_id:
-            return texts.LINKED_ALREADY.format(where=texts.elsewhere(other.channel))
-        if len(await links.together(connection, [one.customer_id, other.customer_id])) > TOGETHER_AT_MOST:
+            if not await links.proven_over(connection, one, other, now):
+                return texts.LINKED_ALREADY.format(where=texts.elsewhere(other.channel))
+        elif len(await links.together(connection, [one.customer_id, other.customer_id])) > TOGETHER_AT_MOST:
             return texts.CODE_FULL
         await links.add(
             connection, identity_id=one.id, other_id=other.id, how="code", agent_id=code.agent_id,
@@ -235,8 +239,10 @@ async def by_profile(connection: AsyncConnection, identity: int, now: datetime) 
     moving = await _all_of(connection, one.id, other.id)
     await journey.lock(connection, moving)
     one, other = await _pair(connection, one.id, other.id)
-    together = await links.together(connection, [one.customer_id, other.customer_id])
-    if one.customer_id == other.customer_id or len(together) > TOGETHER_AT_MOST:
+    if one.customer_id == other.customer_id:
+        if not await links.proven_over(connection, one, other, now):
+            return set(), set()
+    elif len(await links.together(connection, [one.customer_id, other.customer_id])) > TOGETHER_AT_MOST:
         return set(), set()
     here, there = [await links.newest_conversation(connection, known.id) for known in (one, other)]
     await links.add(
@@ -252,13 +258,50 @@ async def by_profile(connection: AsyncConnection, identity: int, now: datetime) 
 # --- what an agent does ------------------------------------------------------------------------------
 
 
+async def by_hand(
+    connection: AsyncConnection, customer: int, identity: int, *, why: str, agent: Agent, now: datetime
+) -> tuple[int, dict[int, int]]:
+    """An agent says that this identity is that customer's, too; all links are held.
+
+    No customer is told, and what is sent to them does not change.
+
+    Returns:
+        The link's number, and the cases whose story has grown, by their conversations.
+
+    Raises:
+        NoSuchCase: there is no such customer, or no such identity.
+        WrongState: it is theirs already, or they would be too many.
+    """
+    here, other = await links.first_of(connection, customer), await links.known(connection, identity)
+    if here is None or here.customer_id != customer:
+        raise NoSuchCase(f"There is no customer {customer}, or they have become somebody else's part just now.")
+    if other is None:
+        raise NoSuchCase(f"There is no identity {identity}.")
+    if other.customer_id == customer:
+        raise WrongState("These are known as one person already.")
+    if len(await links.together(connection, [customer, other.customer_id])) > TOGETHER_AT_MOST:
+        raise WrongState(f"At most {TOGETHER_AT_MOST} identities are kept together. Undo a link first.")
+    await journey.lock(connection, await _all_of(connection, here.id, other.id))
+    at, there = [await links.newest_conversation(connection, one.id) for one in (other, here)]
+    id_ = await links.add(
+        connection, identity_id=other.id, other_id=here.id, how=links.BY_HAND, why=why, agent_id=agent.id,
+        conversation_id=at, other_conversation_id=there, at=now,
+    )  # fmt: skip
+    changes = Changes()
+    await _story(connection, changes, (at, other), (there, here), how=links.BY_HAND, now=now, agent=agent)
+    await changes.write(connection)
+    newest = await journey.newest_cases(connection, _places(at, there))
+    return id_, {conversation: case.id for conversation, case in newest.items()}
+
+
 async def undo(
-    connection: AsyncConnection, link: links.Link, *, seen_from: Mapping[str, Any], agent: Agent, now: datetime
+    connection: AsyncConnection, link: links.Link, *, seen_from: Mapping[str, Any] | None, agent: Agent, now: datetime
 ) -> dict[int, int]:
     """Take apart what a link joined; all links are held.
 
     Args:
-        seen_from: the case at which the agent is, a row of `store.cases.read_row`; its story tells it, too.
+        seen_from: the case at which the agent is, a row of `store.cases.read_row`; its story tells it, too. None: at
+            none.
 
     Returns:
         Cases whose story has grown, by their conversations.
@@ -267,15 +310,16 @@ async def undo(
     await journey.lock(connection, await _all_of(connection, one.id, other.id))
     await links.undo(connection, link, by=agent.id, now=now)
     one, other = await _pair(connection, one.id, other.id)
-    mine = await links.known(connection, seen_from["identity_id"])
-    gone = one if mine is not None and mine.customer_id == other.customer_id else other
     newest = await journey.newest_cases(connection, _places(link.conversation_id, link.other_conversation_id))
     told = {
         case.id: (conversation, known)
         for conversation, known in ((link.conversation_id, other), (link.other_conversation_id, one))
         if conversation is not None and (case := newest.get(conversation)) is not None
     }
-    told.setdefault(int(seen_from["id"]), (int(seen_from["conversation_id"]), gone))
+    if seen_from is not None:
+        mine = await links.known(connection, seen_from["identity_id"])
+        gone = one if mine is not None and mine.customer_id == other.customer_id else other
+        told.setdefault(int(seen_from["id"]), (int(seen_from["conversation_id"]), gone))
     changes = Changes()
     for case_id, (_, known) in told.items():
         changes.event(
@@ -305,7 +349,12 @@ def _places(*conversations: int | None) -> list[int]:
 
 
 async def _story(
-    connection: AsyncConnection, changes: Changes, *sides: tuple[int | None, Known], how: str, now: datetime
+    connection: AsyncConnection,
+    changes: Changes,
+    *sides: tuple[int | None, Known],
+    how: str,
+    now: datetime,
+    agent: Agent | None = None,
 ) -> set[int]:
     """Into the newest case of each side's conversation: with whom it was linked."""
     newest = await journey.newest_cases(connection, _places(*(conversation for conversation, _ in sides)))
@@ -314,6 +363,9 @@ async def _story(
         case = newest.get(conversation) if conversation is not None else None
         if case is not None:
             data = {"channel": other.channel, "name": other.name, "how": how}
-            changes.event(case.id, "linked", actor="customer", now=now, data=data)
+            if agent is None:
+                changes.event(case.id, "linked", actor="customer", now=now, data=data)
+            else:
+                changes.event(case.id, "linked", actor="agent", now=now, agent_id=agent.id, data=data)
             told.add(case.id)
     return told

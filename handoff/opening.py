@@ -13,6 +13,7 @@ from typing import Any, Final
 from handoff import texts
 from handoff.deadlines import FIRST_CLASS, Targets, at_risk, deadline
 from handoff.hours import Hours
+from handoff.waking import wake
 from store.changes import Changes
 from store.journey import CaseBrief, ConversationRow, MessageRow
 from store.words import case_number
@@ -116,19 +117,20 @@ def reopen_case(changes: Changes, opening: Opening, now: datetime, rules: Rules)
     sla = _reopened_sla(opening, rules)
     first = opening.messages[0]
     again = known.status == "resolved"
-    graver = opening.tier if _graver(opening.sla, known.sla, rules.targets) != known.sla else known.tier
+    tier = opening.tier if graver(opening.sla, known.sla, rules.targets) != known.sla else known.tier
     story = {"context": dict(opening.context)} if opening.context else {}
     changes.case(
         known.id,
         status="waiting",
         assignee_id=None,
-        tier=graver,
+        tier=tier,
         sla=sla,
         urgent=sla in FIRST_CLASS,
         deadline=deadline(sla, first.created_at, rules.targets, rules.hours),
         unanswered_since=first.created_at,
         resolved_at=None,
         outcome=None,
+        merged_into_id=None,
         breached_at=None,
         reopened=known.reopened + again,
         preview=preview(first.body),
@@ -139,7 +141,8 @@ def reopen_case(changes: Changes, opening: Opening, now: datetime, rules: Rules)
     return known.id
 
 
-def _graver(one: str, other: str, targets: Targets) -> str:
+def graver(one: str, other: str, targets: Targets) -> str:
+    """The one whose time is shorter."""
     return min((one, other), key=targets.of)
 
 
@@ -211,7 +214,7 @@ def _reopened_sla(opening: Opening, rules: Rules) -> str:
     """The graver of what it was and is now; one that was resolved too early is at least a call for a person."""
     known = opening.reopens
     assert known is not None  # noqa: S101 - asked only where there is one
-    sla = _graver(opening.sla, known.sla, rules.targets)
+    sla = graver(opening.sla, known.sla, rules.targets)
     return "person" if known.status == "resolved" and sla not in FIRST_CLASS else sla
 
 
@@ -226,13 +229,16 @@ def append(
     tier: str | None = None,
     sla: str | None = None,
     wants_reply: bool = True,
+    merged: str | None = None,
 ) -> None:
     """More from the customer while people own the conversation: the clock runs again, a graver matter counts.
 
-    What wants no reply, as thanks do, starts no clock.
+    What wants no reply, as thanks do, starts no clock. `merged`: the number of the case that was merged into this one,
+    in whose conversation it was written.
     """
     first = rows[0]
-    changes.event(case.id, "customer_wrote", actor="customer", now=now, data={"seq": first.seq})
+    said = ("customer_wrote", {"seq": first.seq}) if merged is None else ("merged_wrote", {"other": merged})
+    changes.event(case.id, said[0], actor="customer", now=now, data=said[1])
     columns: dict[str, Any] = {"flags": {**case.flags, **flags}} if flags else {}
     if not wants_reply:
         if columns:
@@ -240,23 +246,22 @@ def append(
         return
     columns |= {"preview": preview(rows[-1].body)}
     serves = case.sla
-    if sla is not None and _graver(sla, case.sla, rules.targets) != case.sla:
+    if sla is not None and graver(sla, case.sla, rules.targets) != case.sla:
         serves = sla
         columns |= {"sla": sla, "urgent": sla in FIRST_CLASS, "tier": tier or case.tier}
     since = case.unanswered_since or first.created_at
     by = deadline(serves, since if case.unanswered_since else first.created_at, rules.targets, rules.hours)
     if serves != case.sla:
         # The graver matter began with this message: its own time, unless the old one ends sooner.
-        graver = deadline(serves, first.created_at, rules.targets, rules.hours)
-        by = min(graver, case.deadline) if case.deadline else graver
+        sooner = deadline(serves, first.created_at, rules.targets, rules.hours)
+        by = min(sooner, case.deadline) if case.deadline else sooner
     elif case.unanswered_since is not None and case.deadline is not None:
         by = min(by, case.deadline)  # writing again never makes anybody wait longer
     if case.unanswered_since is None or by != case.deadline:
         columns |= {"unanswered_since": since, "deadline": by, "breached_at": None}
         changes.due("breach", case.id, max(by, now), now=now)
     if case.status in ("pending", "snoozed"):
-        columns["status"] = "open" if case.assignee_id is not None else "waiting"
-        columns["snoozed_until"] = None
+        columns |= wake(changes, case, now, notify=rules.notify and serves == case.sla)
     changes.case(case.id, **columns)
     if rules.notify and serves in FIRST_CLASS and serves != case.sla:
         changes.due("notify", case.id, now, now=now)

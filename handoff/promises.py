@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from handoff import texts
 from handoff.deadlines import at_risk, deadline
 from handoff.opening import Footing, Rules
+from handoff.waking import wake
 from store import cases, journey
 from store.agents import first_supervisor
 from store.changes import Changes
@@ -101,8 +102,7 @@ async def snooze_over(connection: AsyncConnection, due: Due, case: CaseBrief, at
     by = case.deadline or deadline(case.sla, at.now, at.rules.targets, at.rules.hours)
     changes.case(
         case.id,
-        status="open" if case.assignee_id is not None else "waiting",
-        snoozed_until=None,
+        **wake(changes, case, at.now, notify=at.rules.notify),
         deadline=by,
         unanswered_since=case.unanswered_since or at.now,
     )

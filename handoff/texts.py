@@ -289,6 +289,13 @@ def mail_text(replies: Sequence[tuple[str, str]], *, company: str, case: str, li
     )
 
 
+def with_files(words: str, files: int) -> str:
+    """Words in a mail whose files stayed in the chat."""
+    if not files:
+        return words
+    return f"{words}\n\n({'A file came' if files == 1 else f'{files} files came'} with this: in the chat.)"
+
+
 def instead_of_buttons(buttons: Sequence[Mapping[str, str]]) -> str:
     """What stands below a message where nothing can be tapped."""
     return _BY_WORDS.format(labels=" / ".join(button["label"] for button in buttons))

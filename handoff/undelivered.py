@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from handoff.deadlines import deadline
 from handoff.promises import Moment
+from handoff.waking import wake
 from store import journey, outbox
 from store import undelivered as rows
 from store.changes import Changes
@@ -32,12 +33,12 @@ async def undelivered(connection: AsyncConnection, due: Due, case: CaseBrief, at
     again = case.status == "resolved"
     changes.case(
         case.id,
-        status="open" if case.assignee_id is not None else "waiting",
+        **wake(changes, case, at.now, notify=at.rules.notify),
         deadline=by,
         unanswered_since=at.now,
-        snoozed_until=None,
         resolved_at=None,
         outcome=None,
+        merged_into_id=None,
         reopened=case.reopened + again,
         flags={**case.flags, FLAG: True},
     )

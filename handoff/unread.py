@@ -241,7 +241,10 @@ async def begin(
                 author=texts.mail_author([reply.author_name for reply in written], head.sender),
                 subject=texts.mail_subject(head.company, number),
                 text=texts.mail_text(
-                    [(reply.author_name, reply.body) for reply in written],
+                    [
+                        (reply.author_name, texts.with_files(reply.body, reply.meta.get("files", 0)))
+                        for reply in written
+                    ],
                     company=head.company,
                     case=number,
                     link=head.link,

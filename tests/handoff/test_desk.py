@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from handoff.desk import KeyReused, Once
 from handoff.errors import HeldByOther, NoSuchCase, NotHeld, Stale, WrongState
-from store import journey, line
+from handoff.work import KeyReused, Once
+from store import journey, labels, line
 from store.agents import Agent
 from store.database import Database
 from store.errors import LineMoved
@@ -654,7 +654,7 @@ async def test_two_that_press_next_while_the_first_is_held_get_the_first_two(off
 async def test_an_agent_is_told_when_others_take_each_one_first(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def moved(*_: object) -> None:
+    async def moved(*_: Any, **__: Any) -> None:
         raise LineMoved("Take the next one again.")
 
     monkeypatch.setattr(line, "heads", moved)
@@ -683,3 +683,44 @@ async def test_a_place_may_be_named_only_with_people_or_a_measure(office: Office
         await open_case(office.database, 1, **kept)
     assert (await office.desk.footing(0)).basis("billing") == "measured"
     assert (await office.desk.footing(0)).basis("outage") is None
+
+
+# --- corrections beside the tier -------------------------------------------------------------------
+
+
+async def test_safety_is_served_like_an_outage_whatever_the_tier_and_can_be_taken_back(office: Office) -> None:
+    number, lea = await office.customer(tier="problem"), await office.agent()
+    before = await read(office, number)
+    await office.desk.correct(lea, number, security=True)
+    row = await read(office, number)
+    assert (row["tier"], row["sla"], row["urgent"], row["flags"]) == ("problem", "outage", True, {"security": True})
+    assert row["deadline"] == NOW + 5 * MINUTE
+    await office.desk.correct(lea, number, tier="billing")
+    assert (await read(office, number))["sla"] == "outage", "it is about safety still"
+    await office.desk.correct(lea, number, tier="problem", security=False)
+    row = await read(office, number)
+    assert (row["sla"], row["urgent"], row["flags"], row["deadline"]) == (
+        "problem", False, {}, before["deadline"],
+    )  # fmt: skip
+
+
+async def test_a_language_is_corrected_and_moves_nothing(office: Office) -> None:
+    number, lea = await office.customer(tier="billing"), await office.agent()
+    before = await read(office, number)
+    await office.desk.correct(lea, number, language="de")
+    row = await read(office, number)
+    assert row["flags"] == {"language": "de"}
+    assert (row["deadline"], row["tier"]) == (before["deadline"], "billing")
+    await office.desk.correct(lea, number, language="")
+    assert (await read(office, number))["flags"] == {}
+    async with office.database.read() as connection:
+        assert (await connection.execute(select(label))).all() == [], "no example of a tier"
+
+
+async def test_of_two_corrections_the_newer_is_the_example(office: Office) -> None:
+    number, lea = await office.customer("it is DOWN", tier="problem"), await office.agent()
+    await office.desk.correct(lea, number, tier="outage", intent="down")
+    await office.desk.correct(lea, number, tier="billing", intent="twice")
+    async with office.database.read() as connection:
+        (one,), left_out, following = await labels.page(connection)
+    assert (one.text, one.tier, one.intent, left_out, following) == ("it is DOWN", "billing", "twice", 0, None)

@@ -118,6 +118,14 @@ class Life(RuleBasedStateMachine):
     def note(self, agent: str, number: int) -> None:
         self.act(self.office.desk.note(self.people[agent], self.number(number), "psst"))
 
+    @rule(agent=agents)
+    def sign_out(self, agent: str) -> None:
+        async def leave() -> None:
+            async with self.office.database.write("test") as connection:
+                await self.office.desk.leaving.signed_out(connection, self.people[agent], self.office.now)
+
+        self.act(leave())
+
     @rule(agent=agents, number=numbers, span=st.sampled_from(SPANS))
     def snooze(self, agent: str, number: int, span: timedelta) -> None:
         self.act(self.office.desk.snooze(self.people[agent], self.number(number), self.office.now + span))

@@ -19,7 +19,7 @@ def trees(draw: st.DrawFn) -> list[dict[str, Any]]:
         ends = (one, draw(st.integers(0, one - 1)))
         one, other = ends[:: draw(st.sampled_from([1, -1]))]
         link = {"id": 100 + len(edges), "identity_id": one, "other_id": other, "how": "code", "at": 0}
-        edges.append({**link, "asked_by": None})
+        edges.append({**link, "asked_by": None, "why": None})
     return draw(st.permutations(edges))
 
 

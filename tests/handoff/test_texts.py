@@ -172,7 +172,7 @@ def test_no_text_has_been_forgotten_here() -> None:
     assert ours == {
         "acknowledgement", "workaround", "at_risk", "resolved", "source", "refused_file", "hours", "mail_author",
         "mail_subject", "mail_text", "public_acknowledgement", "takeover", "returned", "code", "elsewhere",
-        "instead_of_buttons",
+        "instead_of_buttons", "with_files",
     }  # fmt: skip
 
 
@@ -180,6 +180,14 @@ def test_buttons_become_a_sentence_where_nothing_can_be_tapped() -> None:
     text = texts.instead_of_buttons(texts.ANSWER_BUTTONS)
     whole(text)
     assert text == "To answer this, write back: Yes / No / Talk to a person."
+
+
+@pytest.mark.parametrize(
+    ("files", "more"),
+    [(0, ""), (1, "\n\n(A file came with this: in the chat.)"), (3, "\n\n(3 files came with this: in the chat.)")],
+)
+def test_a_mail_says_that_files_stayed_in_the_chat(files: int, more: str) -> None:
+    assert texts.with_files("See here.", files) == f"See here.{more}"
 
 
 def test_a_code_says_what_it_is_for_and_that_it_is_secret() -> None:
