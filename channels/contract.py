@@ -178,6 +178,36 @@ class Where:
     """Of a message that came in: what its adapter has said of it."""
 
 
+WindowDeed = Literal["said", "edited", "deleted", "pressed", "chosen"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowEvent:
+    """One thing that somebody of the team did in the desk's window: never a customer's message.
+
+    Its identity is (channel, account, place, external_id): the platform may deliver it as often as it likes."""
+
+    channel: str
+    account: str
+    place: str
+    external_id: str
+    kind: WindowDeed
+    """chosen: they pointed at a message and said that it is to go to the customer."""
+    person: str
+    """External id of who did it."""
+    thread: str | None = None
+    """The post under which it happened; None: it is under none."""
+    post: str | None = None
+    """What was written, or what it is about."""
+    text: str = ""
+    """Their words as people read them."""
+    button: str = ""
+    author: str = ""
+    """Of kind chosen: whose words they are."""
+    files: int = 0
+    """How many came with it; they stay where they are."""
+
+
 # --- what goes out ---------------------------------------------------------------------------
 
 
@@ -385,6 +415,10 @@ class Host(Protocol):
 
     async def cursor(self, name: str) -> str | None:
         """The last committed value of that cursor; None before the first."""
+        ...
+
+    async def window(self, events: Sequence[WindowEvent]) -> None:
+        """Keep what people did in the desk's window, in one transaction; acknowledge after it returns."""
         ...
 
     async def known_places(self, channel: str, account: str) -> list[str]:
@@ -634,6 +668,99 @@ class ServesRoutes(Protocol):
 class Checks(Protocol):
     async def check(self) -> list[str]:
         """What is wrong with settings or permissions, one sentence each with the place to mend it. Empty: fine."""
+        ...
+
+
+# --- the desk's window -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowButton:
+    """A button in a window. One with an address opens it, and comes back as nothing."""
+
+    id: str
+    label: str
+    url: str | None = None
+    main: bool = False
+    """The one that most people will want."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowPost:
+    """What a window shows in one place. Whatever is in `text` is words, never markup."""
+
+    key: str
+    """At most 25 characters; the same at every attempt. The platform keeps it with the post."""
+    text: RichText
+    buttons: tuple[WindowButton, ...] = ()
+    thread: str | None = None
+    """Under which post; None: it stands by itself."""
+    since: datetime | None = None
+    """It was not sent before then: so far back `find` looks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowRoom:
+    """What a window's place is."""
+
+    closed: bool
+    """Only who was let in reads it, and nobody of another company: a customer's words may stand there."""
+    troubles: tuple[str, ...] = ()
+    """A sentence each: what is wrong, and where to mend it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowPerson:
+    """Somebody who did something in a window."""
+
+    name: str = ""
+    email: str | None = None
+    """Only if the platform vouches for it, and the operator trusts that."""
+    guest: bool = False
+    """Of another company, a guest, a machine, or somebody who has left: none of the team."""
+
+
+@runtime_checkable
+class Window(Protocol):
+    """A place of the team's chat in which the desk stands: cards of cases, each with a thread for colleagues.
+
+    Everything raises what `Channel.send` raises; a fault of the whole place is a `TemporaryFailure`."""
+
+    place: str
+    urgent_only: bool
+    """Only cases of the queue's first class are posted."""
+    per_second: float
+    """So many posts it takes."""
+
+    async def post(self, post: WindowPost) -> str:
+        """Post once; the platform's name for it."""
+        ...
+
+    async def change(self, name: str, post: WindowPost) -> None:
+        """Let what stands there show this. The same again changes nothing."""
+        ...
+
+    async def find(self, post: WindowPost) -> str | None:
+        """Did this earlier post arrive? Its name: yes. None: certainly not. `UnknownOutcome`: still unclear."""
+        ...
+
+    async def whisper(self, person: str, post: WindowPost) -> None:
+        """Tell it to one person alone; whether they see it is never known."""
+        ...
+
+    async def room(self) -> WindowRoom:
+        """What the place is now."""
+        ...
+
+    async def person(self, person: str) -> WindowPerson:
+        """Who that is now."""
+        ...
+
+
+@runtime_checkable
+class OpensWindow(Protocol):
+    def window(self) -> Window | None:
+        """The desk's window, if the operator has named a place for it."""
         ...
 
 

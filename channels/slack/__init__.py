@@ -4,5 +4,5 @@
 `socket` Socket Mode's connections; `door` HTTP events and their signatures; `reader` one thing that Slack tells;
 `inbound` what it means; `text` Slack's own markup; `people` whose words they are; `files` what customers attach;
 `catchup` and `marks` what was missed, and how far we have read; `outbound` and `render` what we say; `checks` what to
-mend.
+mend; `window` the team's channel in which the desk stands.
 """

@@ -59,6 +59,7 @@ MISSING: Final = NO_SUCH_ROUTE | {"unknown_method", "not_implemented"}
 ASKED_BY_GET: Mapping[str, str] = MappingProxyType(
     {
         "conversations_history": "conversations.history",
+        "conversations_info": "conversations.info",
         "conversations_list": "conversations.list",
         "conversations_replies": "conversations.replies",
         "users_conversations": "users.conversations",

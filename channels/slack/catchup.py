@@ -219,6 +219,7 @@ class CatchUp:
                 for place in await self._listed("users_conversations", types=kind):
                     self._reader.direct.setdefault(place, False)
                     found.setdefault(place)
+        found.pop(self._settings.desk_channel, None)  # colleagues write there, no customers
         return list(found)
 
     async def _listed(self, method: str, **arguments: Any) -> list[str]:

@@ -7,6 +7,7 @@ acknowledged, and Slack brings it again. What it gave up stands in the history (
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
@@ -37,6 +38,7 @@ from channels.contract import (
     TemporaryFailure,
     UnknownOutcome,
     Unsupported,
+    Window,
 )
 from channels.finishing import STOP_WITHIN, to_the_end
 from channels.logbook import Logbook
@@ -53,6 +55,7 @@ from channels.slack.outbound import Outbound
 from channels.slack.reader import Item, Reader
 from channels.slack.settings import SlackSettings
 from channels.slack.socket import Sockets
+from channels.slack.window import SlackWindow
 
 log = logging.getLogger(__name__)
 
@@ -81,6 +84,7 @@ class SlackChannel:
         self._settings = settings
         self._api = Api(settings)
         self._reader = Reader(self._api, settings)
+        self._window = SlackWindow(self._api, settings) if settings.desk_channel else None
         self._marks = Marks(settings.account)
         self._catch_up = CatchUp(
             api=self._api, reader=self._reader, marks=self._marks, settings=settings, take=self._take
@@ -210,6 +214,8 @@ class SlackChannel:
         elif self._reader.us.user:
             self.nameless = None
         self._outbound.granted(headers.get("x-oauth-scopes"))
+        if self._window is not None:
+            self._window.team = self._reader.us.team
         names = [str(answer[key])[:80] for key in ("user", "team") if isinstance(answer.get(key), str) and answer[key]]
         self._logbook.called = " in ".join([f"@{names[0]}", *names[1:]]) if names else ""
         if self._door is not None:
@@ -271,7 +277,12 @@ class SlackChannel:
     async def _keep(self, host: Host, body: Mapping[str, Any]) -> None:
         """Commit what a payload says. Raises whatever the commit raises: then Slack must not hear a yes."""
         try:
-            if body.get("type") in ("block_actions", "shortcut", "message_action"):
+            if self._window is not None and self._window.is_here(body):
+                await self._reader.knows_us(WHO_WITHIN)
+                async with self._orders.setdefault(self._window.place, asyncio.Lock()):
+                    events = await self._window.read(body, inbound.us_of(body, self._reader.us))
+                    await to_the_end(host.window(events))
+            elif body.get("type") in ("block_actions", "shortcut", "message_action"):
                 await self._keep_press(host, body)
             elif isinstance(body.get("event"), dict) or body.get("type") == "event_callback":
                 await self._keep_event(host, body)
@@ -391,6 +402,8 @@ class SlackChannel:
 
     def reread(self, external_id: str, raw: bytes) -> Sequence[InboundMessage]:
         try:
+            if self._window is not None and self._window.is_here(json.loads(raw)):
+                raise ValueError("it happened in the desk's channel, where no customers write")
             return self._reader.reread(raw)
         except Exception as error:
             raise ValueError(f"{external_id} still cannot be read: {type(error).__name__} {error}") from error
@@ -425,6 +438,9 @@ class SlackChannel:
     async def reconcile(self, message: OutboundMessage) -> Receipt | None:
         return await self._outbound.find(message)
 
+    def window(self) -> Window | None:
+        return self._window
+
     # --- is all well -----------------------------------------------------------------------------
 
     async def check(self) -> list[str]:
@@ -441,8 +457,9 @@ class SlackChannel:
 
     def report(self) -> Report:
         missed = self._catch_up.trouble
+        window = self._window.troubles if self._window is not None else ()
         unread = f"What was missed cannot be fetched yet: {missed}" if missed is not None else None
-        return self._logbook.report(beside=(self.trouble, self.nameless, unread), counts=self._reader.ignored)
+        return self._logbook.report(beside=(self.trouble, self.nameless, unread, *window), counts=self._reader.ignored)
 
 
 class _Keeping(AsyncMiddleware):

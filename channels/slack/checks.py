@@ -13,6 +13,7 @@ from channels.slack.api import TOKEN_CODES, Api, Refused
 from channels.slack.door import WINDOW
 from channels.slack.outbound import CUSTOMIZE
 from channels.slack.settings import SlackSettings
+from channels.slack.window import SlackWindow
 
 Findings = Sequence[str]
 
@@ -47,6 +48,8 @@ async def findings(api: Api, settings: SlackSettings) -> Findings:
     found = [*_identity(answer), *_scopes(headers, settings), *_clock(headers, settings)]
     if settings.mode == "socket":
         found += await _app_token(api, settings)
+    if settings.desk_channel:
+        found += await _desk_channel(api, settings)
     return found
 
 
@@ -91,6 +94,13 @@ def _clock(headers: Mapping[str, str], settings: SlackSettings) -> list[str]:
     if settings.mode == "http" and apart > WINDOW / 2:
         return [f"This machine's clock and Slack's are {apart:.0f} s apart, so signatures look old: set the clock."]
     return []
+
+
+async def _desk_channel(api: Api, settings: SlackSettings) -> list[str]:
+    try:
+        return [f"{trouble}." for trouble in (await SlackWindow(api, settings).room()).troubles]
+    except ChannelError as error:
+        return [f"Slack could not be asked for the desk's channel {settings.desk_channel}: {error}."]
 
 
 async def _app_token(api: Api, settings: SlackSettings) -> list[str]:

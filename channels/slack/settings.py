@@ -14,9 +14,11 @@ from channels.options import unknown
 Listen = Literal["mentions", "threads", "all"]
 LISTEN: Final = ("mentions", "threads", "all")
 NAMES: Final = ("auto", "username", "prefix", "none")
+CARDS: Final = ("all", "urgent")
 PUBLIC: Final = "https://slack.com/api/"
 _OURS: Final = (".localhost", ".local", ".internal", ".test")
 """Names that nobody outside of a network of one's own can have."""
+_PLACE: Final = re.compile(r"[A-Z0-9]{2,40}")
 _ACCOUNT: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -39,6 +41,10 @@ class SlackSettings:
     """By channel id, and `default`."""
     names: Literal["auto", "username", "prefix", "none"] = "auto"
     """How it is shown who speaks; auto: as user name if the scope is granted, else before an agent's words."""
+    desk_channel: str = ""
+    """The id of a channel of the team's in which the desk stands; its messages are colleagues', never customers'."""
+    desk_cards: Literal["all", "urgent"] = "all"
+    """Which cases are posted there; urgent: those of the queue's first class."""
     trust_profile_email: bool = False
     """The address in a profile proves who somebody is."""
     max_attachment_bytes: int = 10_000_000
@@ -65,6 +71,10 @@ class SlackSettings:
             wrong.append("mode is neither socket nor http")
         if given.get("names", "auto") not in NAMES:
             wrong.append(f"names is none of {', '.join(NAMES)}")
+        if not _PLACE.fullmatch(str(given.get("desk_channel", "") or "C0")):
+            wrong.append("desk_channel is no channel id; take it from the channel's details: C0123…")
+        if given.get("desk_cards", "all") not in CARDS:
+            wrong.append(f"desk_cards is none of {', '.join(CARDS)}")
         if not isinstance(given.get("trust_profile_email", False), bool):
             wrong.append("trust_profile_email is neither true nor false")
         if not _ACCOUNT.fullmatch(str(given.get("account", "main"))):

@@ -15,6 +15,7 @@ from channels.slack.checks import SCOPES
 from channels.slack.inbound import SHORTCUT
 from channels.slack.outbound import CUSTOMIZE
 from channels.slack.settings import SlackSettings
+from channels.slack.window import SEND
 
 DOCS = Path(__file__).parents[2] / "docs/channels"
 
@@ -39,7 +40,7 @@ def test_the_manifest_asks_for_what_is_checked() -> None:
 
 def test_the_manifest_has_our_shortcuts_and_events() -> None:
     manifest = _manifest()
-    assert {each["callback_id"] for each in manifest["features"]["shortcuts"]} == {SHORTCUT}
+    assert {each["callback_id"] for each in manifest["features"]["shortcuts"]} == {SHORTCUT, SEND}
     assert {each["type"] for each in manifest["features"]["shortcuts"]} == {"global", "message"}
     events = set(manifest["settings"]["event_subscriptions"]["bot_events"])
     assert events == {"app_mention", "message.channels", "message.groups", "message.im", "message.mpim"}

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
-from channels.contract import Cursor, Delivered, InboundMessage, LeaseLost, Returned, Undecodable, Where
+from channels.contract import Cursor, Delivered, InboundMessage, LeaseLost, Returned, Undecodable, Where, WindowEvent
 
 PATIENCE = 20.0
 """Seconds a test waits for something that should come at once."""
@@ -57,6 +57,8 @@ class FakeHost:
         self.sent: dict[str, Where] = {}
         """Where our own messages stand, by key: for tests in which something answers them."""
         self.returned: list[Returned] = []
+        self.deeds: list[WindowEvent] = []
+        """What people did in the desk's window."""
         self._failures: list[bool] = []
         self._kept: dict[Identity, _Kept] = {}
         self._seqs: dict[Identity, list[int]] = {}
@@ -89,6 +91,11 @@ class FakeHost:
 
     async def cursor(self, name: str) -> str | None:
         return self.cursors.get(name)
+
+    async def window(self, events: Sequence[WindowEvent]) -> None:
+        await self.open.wait()
+        known = {(deed.place, deed.external_id) for deed in self.deeds}
+        self.deeds += [event for event in events if (event.place, event.external_id) not in known]
 
     async def known_places(self, channel: str, account: str) -> list[str]:
         found = {m.place for m in self.messages if (m.channel, m.account) == (channel, account)}

@@ -76,6 +76,9 @@ class SlackPlatform:
             "conversations.list": lambda args: self._listed(is_im=True),
             "users.conversations": lambda args: self._listed(is_im=False),
             "conversations.open": self._open,
+            "conversations.info": self._info,
+            "chat.update": self._update,
+            "chat.postEphemeral": self._whisper,
         }
 
     @property
@@ -190,6 +193,27 @@ class SlackPlatform:
             raise Sorry(reason)
         message = self.space.posted(post)
         return {"channel": post["channel"], "ts": message["ts"], "message": message}
+
+    def _update(self, post: dict[str, Any]) -> dict[str, Any]:
+        message = self.space.places[post["channel"]].messages.get(post["ts"])
+        if message is None:
+            raise Sorry("message_not_found")
+        if reason := self._why_not(post):
+            raise Sorry(reason)
+        self.space.changed_by_us(post)
+        return {"channel": post["channel"], "ts": post["ts"], "text": post["text"]}
+
+    def _whisper(self, post: dict[str, Any]) -> dict[str, Any]:
+        if reason := self._why_not(post):
+            raise Sorry(reason)
+        return {"message_ts": self.space.whispered(post)["ts"]}
+
+    def _info(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        place = self.space.places.get(arguments["channel"])
+        if place is None:
+            raise Sorry("channel_not_found")
+        room = {"is_private": True, "is_member": True, "is_archived": place.id in self.space.blocked}
+        return {"channel": {"id": place.id, "name": place.id.lower(), "is_im": place.is_im, **room, **place.room}}
 
     def _why_not(self, post: dict[str, Any]) -> str:
         if post.get("channel") in self.space.blocked:

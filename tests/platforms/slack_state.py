@@ -85,6 +85,8 @@ class Place:
     id: str
     is_im: bool
     messages: dict[str, dict[str, Any]] = field(default_factory=dict)
+    room: dict[str, Any] = field(default_factory=dict)
+    """What conversations.info says of it besides."""
 
 
 class Workspace:
@@ -98,6 +100,8 @@ class Workspace:
         self.files: dict[str, bytes] = {}
         self.blocked: set[str] = set()
         self.sends: list[dict[str, Any]] = []
+        self.whispers: list[dict[str, Any]] = []
+        self.updates: list[dict[str, Any]] = []
         self.parcels: list[Parcel] = []
         self.news = asyncio.Event()
         self._stamps = itertools.count(int(time.time() * 1_000_000))
@@ -183,21 +187,24 @@ class Workspace:
 
     def pressed(self, place: str, ts: str, button: str, user: str) -> None:
         at, now = self.places[place], self.stamp()
-        message = at.messages[ts]
+        message = at.messages.get(ts)
         payload = {
             "type": "block_actions", "user": {"id": user, "username": user, "name": user, "team_id": TEAM},
             "api_app_id": APP, "team": {"id": TEAM, "domain": "loopback"}, "trigger_id": f"t{now}",
-            "container": {"type": "message", "message_ts": ts, "channel_id": place, "is_ephemeral": False},
-            "channel": {"id": place, "name": "directmessage" if at.is_im else "help"}, "message": message,
+            "container": {"type": "message", "message_ts": ts, "channel_id": place, "is_ephemeral": message is None},
+            "channel": {"id": place, "name": "directmessage" if at.is_im else "help"},
+            **({} if message is None else {"message": message}),
             "actions": [{"type": "button", "action_id": button, "block_id": "b", "value": button, "action_ts": now}],
         }  # fmt: skip
         self.ledger.note("pressed", place=place, ts=now, button=button, user=user)
         self.bring(place, f"{now}-{user}-{button}", "interactive", payload)
 
-    def shortcut(self, user: str, *, place: str = "", ts: str = "") -> None:
+    def shortcut(
+        self, user: str, *, place: str = "", ts: str = "", callback: str = "talk_to_a_person", name: str = "person"
+    ) -> None:
         now = self.stamp()
         payload: dict[str, Any] = {
-            "type": "shortcut", "callback_id": "talk_to_a_person", "user": {"id": user, "username": user},
+            "type": "shortcut", "callback_id": callback, "user": {"id": user, "username": user},
             "team": {"id": TEAM}, "action_ts": now, "trigger_id": f"t{now}", "api_app_id": APP,
         }  # fmt: skip
         if ts:
@@ -206,7 +213,7 @@ class Workspace:
                 "type": "message_action", "message": at.messages[ts], "message_ts": ts,
                 "channel": {"id": place, "name": "directmessage" if at.is_im else "help"},
             }  # fmt: skip
-        self.bring(place, f"{now}-{user}-person", "interactive", payload)
+        self.bring(place, f"{now}-{user}-{name}", "interactive", payload)
 
     def redeliver(self, name: str) -> None:
         parcel = next(p for p in self.parcels if p.name == name)
@@ -248,6 +255,19 @@ class Workspace:
         return [p.name for p in self.parcels if not p.acknowledged and not p.given_up]
 
     # --- what we do ---
+
+    def changed_by_us(self, post: Mapping[str, Any]) -> None:
+        message = self.places[post["channel"]].messages[post["ts"]]
+        message |= {"text": post["text"], "blocks": post.get("blocks") or []}
+        self.updates.append(dict(post))
+        self.ledger.note("changed", place=post["channel"], id=post["ts"], text=post["text"])
+
+    def whispered(self, post: Mapping[str, Any]) -> dict[str, Any]:
+        """Seen by one, kept in no history."""
+        message = {**post, "ts": self.stamp()}
+        self.whispers.append(message)
+        self.ledger.note("whispered", place=post["channel"], to=post["user"], text=post["text"])
+        return message
 
     def posted(self, post: Mapping[str, Any]) -> dict[str, Any]:
         ts = self.stamp()
