@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from bot.cli import agents, channels, chat, check, classify, email, garbage, gate, intents, knowledge, run
+from bot.cli import agents, audit, channels, chat, check, classify, email, garbage, gate, intents, knowledge, run
 from bot.cli.refusals import Sentences
 from bot.cli.terminal import say
 
@@ -38,6 +38,7 @@ app.command()(check.check)
 app.command()(classify.classify)
 app.command()(chat.chat)
 app.command()(gate.gate)
+app.command()(audit.audit)
 app.add_typer(agents.app, name="agents", help="The people of the desk and their tokens.")
 app.add_typer(channels.app, name="channels", help="How links to platforms stand, what is stuck, a test message.")
 app.add_typer(email.app, name="email", help="Mails, as the desk reads them.")

@@ -12,6 +12,8 @@ import typer
 from bot.cli.terminal import Refused, command_settings, say, table, tell
 
 if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
     from bot.settings import Settings
     from store.agents import Agent
 
@@ -83,6 +85,14 @@ def revoke(email: _Email) -> None:
     say(f"{ended} token{'' if ended == 1 else 's'} of {email.strip().lower()} revoked.")
 
 
+@app.command("slack-code")
+def slack_code(email: _Email) -> None:
+    """Print a code that somebody writes into the desk's channel in Slack: who writes it is them there."""
+    code = asyncio.run(_slack_code(command_settings(), email.strip().lower()))
+    tell("Have them write it into the desk's channel within ten minutes. It works once; one made before is over.")
+    say(code)
+
+
 async def _add(settings: Settings, email: str, name: str, role: Role, token: bool) -> tuple[bool, str | None]:
     """(whether they were there already, their new token if one was asked for)."""
     from bot.cli.storage import storage
@@ -145,6 +155,15 @@ async def _list(settings: Settings) -> list[Agent]:
         return await agents.list_agents(connection)
 
 
+async def _known(connection: AsyncConnection, email: str) -> Agent:
+    from store import agents
+
+    agent = await agents.find_agent(connection, email)
+    if agent is None:
+        raise _unknown(email, [each.email for each in await agents.list_agents(connection)])
+    return agent
+
+
 async def _revoke(settings: Settings, email: str) -> int:
     from bot.cli.storage import is_there, storage
     from store import agents
@@ -152,10 +171,7 @@ async def _revoke(settings: Settings, email: str) -> int:
     if not is_there(settings):
         raise _unknown(email, [])
     async with storage(settings) as database, database.write("agents") as connection:
-        agent = await agents.find_agent(connection, email)
-        if agent is None:
-            raise _unknown(email, [each.email for each in await agents.list_agents(connection)])
-        now = datetime.now(UTC)
+        agent, now = await _known(connection, email), datetime.now(UTC)
         ended = await agents.revoke_tokens(connection, agent.id, now)
         await agents.record(
             connection,
@@ -166,6 +182,21 @@ async def _revoke(settings: Settings, email: str) -> int:
             data={"tokens": ended, "by": "command line"},
         )
     return ended
+
+
+async def _slack_code(settings: Settings, email: str) -> str:
+    from bot.cli.storage import is_there, storage
+    from store import agents, window
+
+    if not is_there(settings):
+        raise _unknown(email, [])
+    async with storage(settings) as database, database.write("agents") as connection:
+        agent, now = await _known(connection, email), datetime.now(UTC)
+        code = await window.make_code(connection, agent.id, now)
+        await agents.record(
+            connection, action="code for window", subject=email, now=now, agent_id=None, data={"by": "command line"}
+        )
+    return code
 
 
 def _unknown(email: str, known: list[str]) -> Refused:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, cast
 
 import typer
 
+from bot.cli.corrections import corrections
 from bot.cli.terminal import WRONG_USAGE, Refused, bars, command_settings, safe, say, table, tell
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from intents.tiers import Tier
 
 app = typer.Typer(no_args_is_help=True)
+app.command("corrections")(corrections)
 
 MOST_CONFUSED: Final = 10
 """Pairs that are shown at a terminal; the JSON and the report have all."""

@@ -13,7 +13,7 @@ import pytest
 from bot.app import ADDRESS
 from bot.cli.agents import Role
 from bot.web.gate import ROLES
-from store import sessions, settings
+from store import sessions, settings, window
 from store.agents import Agent, agent_of_token
 from store.database import open_database, sqlite_url
 from store.homelock import HomeLock
@@ -153,3 +153,23 @@ def test_who_is_invited_keeps_their_role_unless_another_is_named(invoke: Invoke,
     assert found is not None
     assert (found.email, found.name, found.role) == ("lea@desk.example", "Lea", "admin")
     assert invoke("agents", "invite", "nonsense").exit_code == 2
+
+
+def test_a_code_for_the_desks_channel(invoke: Invoke, home: Path) -> None:
+    assert invoke("agents", "slack-code", "lea@desk.example").exit_code != 0
+    assert not home.exists()
+    invoke("agents", "add", "lea@desk.example", "--name", "Lea")
+    shown = invoke("agents", "slack-code", "LEA@desk.example")
+    assert shown.exit_code == 0, shown.stderr
+
+    async def use() -> int | None:
+        database = open_database(sqlite_url(home))
+        try:
+            async with database.write("test") as connection:
+                return await window.use_code(connection, shown.stdout.strip(), datetime.now(UTC))
+        finally:
+            await database.close()
+
+    assert asyncio.run(use()) == 1
+    assert asyncio.run(use()) is None
+    assert "Did you mean lea@desk.example?" in invoke("agents", "slack-code", "le@desk.example").stderr
