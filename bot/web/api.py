@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Query, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.security import HTTPBearer
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from starlette.responses import Response
 
+from bot.assigner import Assigner
 from bot.gatekeeper import Gatekeeper
 from bot.intake import clean
 from bot.live import Live
@@ -24,8 +26,11 @@ from channels.contract import Content
 from channels.web.files import served
 from handoff import undelivered as lost
 from handoff.context import context, described
-from handoff.desk import OUTCOMES, Desk, Once
+from handoff.desk import OUTCOMES, Desk
 from handoff.errors import NoSuchCase
+from handoff.offering import Offering
+from handoff.work import Once
+from intents.catalogue import Intent
 from store import cases, dues, outbox, transcripts
 from store.agents import Agent, find_agent, record
 from store.bus import Bus
@@ -51,10 +56,18 @@ class Office:
     """How the desk is reached, for links."""
     is_demo: Callable[[], bool]
     """Whether the demo company answers."""
+    words: Callable[[str, str], str]
+    """An article's section as words, by slug and anchor; empty: there is none."""
     nearest: Callable[[str], Awaitable[list[dict[str, Any]]]]
     """The utterances that a text is closest to, for a person who wants to see why."""
     gate: Gatekeeper
     watch: Watch
+    passwords: bool = True
+    """Whether people sign in with them."""
+    intents: Mapping[str, Intent]
+    """The catalogue by id: what a correction may name."""
+    assigner: Assigner
+    offering: Offering
 
 
 def no_controls(text: str) -> str:
@@ -70,6 +83,7 @@ Words = Annotated[str, Field(min_length=1, max_length=20_000), AfterValidator(no
 Number = str
 Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=200)]
 SEQ_AT_MOST = 2**31 - 1
+FileId = Annotated[int, Field(ge=1, le=2**53, strict=True)]
 
 
 def _within_time(at: datetime) -> datetime:
@@ -92,10 +106,22 @@ class Reply(Sent):
         list[Annotated[str, Field(max_length=320)]],
         Field(max_length=10, description="Who gets a copy, of the case's `also`: mail only."),
     ] = []
+    files: Annotated[list[FileId], Field(max_length=50, description="What `POST …/files` has kept for it.")] = []
+    hold: Annotated[
+        int, Field(ge=0, le=30, strict=True, description="Seconds in which it can be taken back, where time is left.")
+    ] = 0
 
 
 class Note(Sent):
     text: Words
+    files: Annotated[list[FileId], Field(max_length=50, description="What `POST …/files?for=note` has kept.")] = []
+    mentions: Annotated[
+        list[Annotated[str, Field(max_length=320)]],
+        Field(max_length=20, description="Addresses of who is called by it."),
+    ] = []
+    teams: Annotated[
+        list[Annotated[int, Field(ge=1, le=2**53)]], Field(max_length=20, description="Teams of whom all are called.")
+    ] = []
 
 
 class Resolve(Sent):
@@ -116,8 +142,22 @@ class Snooze(Sent):
 
 
 class Correct(Sent):
-    tier: Literal["outage", "billing", "problem", "howto", "feedback", "person", "unknown"]
-    intent: Annotated[str, Field(max_length=60), AfterValidator(no_controls)] | None = None
+    tier: Literal["outage", "billing", "problem", "howto", "feedback", "person", "unknown"] | None = None
+    intent: Annotated[
+        Annotated[str, Field(max_length=60), AfterValidator(no_controls)] | None,
+        Field(description="As the catalogue names it; its tier goes with it."),
+    ] = None
+    language: Annotated[
+        Annotated[str, Field(max_length=16, pattern=r"^([a-z]{2,3}(-[A-Za-z]{2,8})?)?$")] | None,
+        Field(description="Like `de`; empty: the one in which we answer."),
+    ] = None
+    security: Annotated[bool | None, Field(strict=True, description="Whether somebody's safety is at stake.")] = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Correct:
+        if not self.model_dump(exclude_none=True):
+            raise ValueError("says nothing; send a tier, an intent, a language or security")
+        return self
 
 
 assert set(OUTCOMES) == {"solved", "workaround", "guided", "no_fault", "spam"}  # noqa: S101 - the same words twice
@@ -131,7 +171,7 @@ def _office(request: Request) -> Office:
 async def _agent(request: Request, office: Annotated[Office, Depends(_office)]) -> Agent:
     agent = await agent_of(request, office.database)
     gate.allow(agent, "read")
-    if gate.rank(agent.role) >= gate.rank("agent"):
+    if gate.may(agent, "answer") and not agent.away:
         await office.bus.present(f"agent:{agent.id}", seconds=PRESENT_FOR)
     return agent
 
@@ -189,6 +229,9 @@ async def me(agent: Me) -> dict[str, Any]:
     """Who you are here."""
     return {"email": agent.email, "name": agent.name, "role": agent.role}
 
+
+once_of, acted = _once, _act
+"""For the other parts of the API."""
 
 # --- cases -----------------------------------------------------------------------------------
 
@@ -309,21 +352,37 @@ async def reply(number: Number, body: Reply, agent: Me, office: There, key: Key 
     """Write to the customer. 409: not yours, or (with `after_seq`) something came since; `since` shows it.
 
     Where customers read with us, `reach` says whether this one is here, and where the reply goes if not.
+    With `hold` it waits: the answer has no `seq`, but `leaves_at` and `hold`, a number for `POST /holds/{hold}/undo`.
+    It leaves at once where no time is left before a deadline or a promise; then the answer is as without.
     """
     once = _once(key, "reply", case=number, text=body.text, after=body.after_seq,
-                 **({"also": body.also} if body.also else {}))  # fmt: skip
+                 **({"also": body.also} if body.also else {}),
+                 **({"files": body.files} if body.files else {}),
+                 **({"hold": body.hold} if body.hold else {}))  # fmt: skip
 
     def work() -> Awaitable[dict[str, Any]]:
-        return office.desk.reply(agent, number, body.text, also=body.also, after_seq=body.after_seq, once=once)
+        return office.desk.reply(agent, number, body.text, also=body.also, files=body.files, after_seq=body.after_seq,
+                                 hold=timedelta(seconds=body.hold), once=once)  # fmt: skip
 
     return await _act(office, agent, "answer", once, work)
 
 
 @api.post("/cases/{number}/note", tags=["cases"])
 async def note(number: Number, body: Note, agent: Me, office: There, key: Key = None) -> dict[str, Any]:
-    """Write to colleagues. It never reaches the customer."""
-    once = _once(key, "note", case=number, text=body.text)
-    return await _act(office, agent, "note", once, lambda: office.desk.note(agent, number, body.text, once=once))
+    """Write to colleagues, and call some by name. It never reaches the customer."""
+    mentions = [clean(each) for each in body.mentions]
+    called = {"mentions": mentions, "teams": body.teams} if mentions or body.teams else {}
+    once = _once(key, "note", case=number, text=body.text, **called, **({"files": body.files} if body.files else {}))
+
+    def work() -> Awaitable[dict[str, Any]]:
+        return office.desk.note(
+            agent, number, body.text, files=body.files, mentions=mentions, teams=body.teams, once=once
+        )
+
+    done = await _act(office, agent, "note", once, work)
+    if whom := done.get("mentioned"):
+        await office.live.signal("mention", conversation=0, case=done["number"], name=agent.name, whom=whom)
+    return done
 
 
 @api.post("/cases/{number}/release", tags=["cases"])
@@ -373,10 +432,10 @@ async def assign(number: Number, body: Assign, agent: Me, office: There, key: Ke
                 raise NoSuchCase(f"There is no case {number!r}.")
             if body.to is not None:
                 to = await find_agent(connection, clean(body.to))
-                if to is None or not to.active or gate.rank(to.role) < gate.rank("agent"):
+                if to is None or not to.active or not gate.may(to, "answer"):
                     raise NoSuchCase(f"Nobody with the address {body.to!r} answers customers here.")
         if row["assignee_id"] not in (None, agent.id):
-            gate.allow(agent, "repair")
+            gate.allow(agent, "supervise")
         return await office.desk.assign(agent, number, to, held_by=row["assignee_id"], once=once)
 
     return await _act(office, agent, "assign", once, work)
@@ -391,15 +450,36 @@ async def snooze(number: Number, body: Snooze, agent: Me, office: There, key: Ke
 
 @api.post("/cases/{number}/correct", tags=["cases"])
 async def correct(number: Number, body: Correct, agent: Me, office: There, key: Key = None) -> dict[str, Any]:
-    """Say what this really is: the case moves to its class, and the classifier learns from it."""
-    once = _once(key, "correct", case=number, tier=body.tier, intent=body.intent)
+    """Say what this really is: the case moves to its class, and a tier or an intent is an example to learn from."""
+    said = {**body.model_dump(exclude_none=True), "tier": _tier_of(body, office.intents)}
+    once = _once(key, "correct", case=number, tier=body.tier, intent=body.intent, language=body.language,
+                 security=body.security)  # fmt: skip
 
     def work() -> Awaitable[dict[str, Any]]:
-        return office.desk.correct(agent, number, tier=body.tier, intent=body.intent, once=once)
+        return office.desk.correct(agent, number, **said, once=once)
 
     done = await _act(office, agent, "answer", once, work)
     await office.gate.tell()  # the machine may have acted alone on it
     return done
+
+
+def _tier_of(body: Correct, intents: Mapping[str, Intent]) -> str | None:
+    """The tier that a correction means.
+
+    Raises:
+        RequestValidationError: the catalogue has no such intent, or has it in another tier.
+    """
+    if body.intent is None:
+        return body.tier
+    known = intents.get(body.intent)
+    if known is None:
+        wrong = "is no intent of the catalogue; choose one that the card lists"
+    elif body.tier not in (None, known.tier):
+        wrong = f"is of the tier {known.tier}; send that tier, or none"
+    else:
+        return known.tier
+    fault = {"type": "value_error", "loc": ("body", "intent"), "msg": wrong, "ctx": {"error": wrong}}
+    raise RequestValidationError([{**fault, "input": body.intent}])
 
 
 @api.post("/cases/{number}/ask-proof", tags=["cases"])
@@ -468,7 +548,8 @@ async def stats(agent: Me, office: There) -> dict[str, Any]:
     """How much waits, is late, is on its way, is stuck."""
     async with office.database.read() as connection:
         found = await cases.stats(connection, datetime.now(UTC))
-    return {**found, "on_duty": len(await office.bus.who_is_present())}
+    here = await office.bus.who_is_present()
+    return {**found, "on_duty": sum(who.startswith("agent:") for who in here)}
 
 
 @api.get("/undelivered", tags=["house"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,7 +11,9 @@ import jinja2
 from starlette.requests import Request
 from starlette.responses import Response
 
+from bot.web import gate
 from bot.web.assets import PACKED_FROM, Assets, pack, packed_response
+from store import board
 
 POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
@@ -18,6 +21,19 @@ POLICY: Final = (
 )
 """The Content-Security-Policy of every page made here: no inline script, no inline style, nothing from elsewhere."""
 TEMPLATES: Final = Path(__file__).with_name("templates")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """A part of a page as it travels, made once for several who ask."""
+
+    content: bytes
+    packed: bytes | None
+
+    @classmethod
+    def of(cls, html: str) -> Ready:
+        content = html.encode()
+        return cls(content=content, packed=pack(content) if len(content) >= PACKED_FROM else None)
 
 
 class Pages:
@@ -32,7 +48,8 @@ class Pages:
             lstrip_blocks=True,
             auto_reload=False,
         )
-        self.environment.globals.update(asset=assets.url, **common)
+        self.environment.filters["many"] = many
+        self.environment.globals.update(asset=assets.url, may=gate.may, **common)
 
     def read_all(self) -> None:
         """Read every template now: a checkout that is updated under a running desk must not mix two versions."""
@@ -41,6 +58,16 @@ class Pages:
 
     def html(self, template: str, **values: Any) -> str:
         return self.environment.get_template(template).render(values)
+
+    def made(self, request: Request, ready: Ready) -> Response:
+        """As `page`, of what was made before."""
+        return packed_response(
+            request.headers,
+            ready.content,
+            ready.packed,
+            media_type="text/html; charset=utf-8",
+            headers={"Content-Security-Policy": POLICY, "Cache-Control": "no-store"},
+        )
 
     def page(
         self,
@@ -61,3 +88,8 @@ class Pages:
             status=status,
             headers={"Content-Security-Policy": POLICY, "Cache-Control": "no-store", **(headers or {})},
         )
+
+
+def many(count: int) -> str:
+    """As people read it; a count that was not taken to its end says so."""
+    return str(count) if count <= board.CAP else f"{board.CAP}+"

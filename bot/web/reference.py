@@ -53,7 +53,7 @@ def _operation(anchor: str, method: str, path: str, operation: Mapping[str, Any]
     content = operation.get("requestBody", {}).get("content", {}).get("application/json")
     if content:
         shape = json.dumps(_shape(content.get("schema", {}), schemas), indent=2, ensure_ascii=False)
-        parts.append(f"<p>Body:</p><pre>{escape(shape)}</pre>")
+        parts.append(f"<p>Body:</p><pre tabindex='0'>{escape(shape)}</pre>")
     answers = ", ".join(
         f"{escape(status)} {escape(answer['description'])}" for status, answer in operation.get("responses", {}).items()
     )

@@ -11,28 +11,43 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bot.web import look, reference
 from bot.web.api import BadCursor, Office, api
+from bot.web.assignment import assignment
+from bot.web.audit import audit
+from bot.web.bulk import bulk
 from bot.web.channels import channels
+from bot.web.customers import customers
+from bot.web.drafts import drafting
 from bot.web.faults import breaks_at, faults
 from bot.web.gate import Forbidden
 from bot.web.labels import labels
+from bot.web.life import life
+from bot.web.macros import macros
+from bot.web.own import own
+from bot.web.page import Pages
 from bot.web.people import people
+from bot.web.reading import reading
+from bot.web.refused import on_record
+from bot.web.search import search
 from bot.web.shell import BODY_AT_MOST, FAILED, Shell, error_body, shown_path
+from bot.web.teams import teams
+from bot.web.uploads import uploads
 from bot.web.who import Unauthorised
-from handoff.desk import KeyReused
-from handoff.errors import HandoffError, HeldByOther, NoSuchCase, NotHeld, Stale, WrongState
+from bot.web.window import windows
+from handoff.errors import FileRefused, HandoffError, HeldByOther, NoSuchCase, NotHeld, Stale, WrongState
+from handoff.work import KeyReused
 from store.errors import DatabaseAway
 
 log = structlog.get_logger(__name__)
 
 
 def application(
-    *, office: Office, routes: Sequence[BaseRoute], trusted_proxies: Iterable[str]
+    *, office: Office, routes: Sequence[BaseRoute], trusted_proxies: Iterable[str], pages: Pages
 ) -> tuple[FastAPI, ASGIApp]:
     """The application, alone and inside its shell."""
     inner = FastAPI(
@@ -43,11 +58,25 @@ def application(
         redoc_url=None,
     )
     inner.state.office = office
+    inner.state.pages = pages
     inner.router.routes[:0] = routes
     inner.include_router(api)
     inner.include_router(people)
     inner.include_router(labels)
     inner.include_router(channels)
+    inner.include_router(uploads)
+    inner.include_router(macros)
+    inner.include_router(bulk)
+    inner.include_router(reading)
+    inner.include_router(drafting)
+    inner.include_router(windows)
+    inner.include_router(own)
+    inner.include_router(teams)
+    inner.include_router(audit)
+    inner.include_router(customers)
+    inner.include_router(life)
+    inner.include_router(search)
+    inner.include_router(assignment)
     inner.add_route("/api/docs", lambda _: _reference(inner))
     inner.add_exception_handler(RequestValidationError, _invalid)
     inner.add_exception_handler(HTTPException, _http)
@@ -95,10 +124,18 @@ async def _invalid(_: Request, error: Exception) -> JSONResponse:
     return JSONResponse(error_body("invalid", text, fields=fields), 422)
 
 
-async def _http(request: Request, error: Exception) -> JSONResponse:
+async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101
+    if error.status_code == 404 and _reads_pages(request):
+        pages: Pages = request.app.state.pages
+        return pages.page(request, "nothing-here.html", status=404)
     code, text = _HTTP.get(error.status_code, ("http", str(error.detail)))
     return JSONResponse(error_body(code, text), error.status_code, headers=getattr(error, "headers", None))
+
+
+def _reads_pages(request: Request) -> bool:
+    """A person's browser that goes somewhere, not a program."""
+    return request.method == "GET" and "text/html" in request.headers.get("accept", "") and "app" in request.scope
 
 
 async def _away(request: Request, error: Exception) -> JSONResponse:
@@ -112,7 +149,9 @@ async def _failed(_: Request, error: Exception) -> JSONResponse:
     return JSONResponse(error_body("failed", FAILED), 500)
 
 
-async def _refused(_: Request, error: Exception) -> JSONResponse:
+async def _refused(request: Request, error: Exception) -> JSONResponse:
+    if isinstance(error, Forbidden):
+        await on_record(request.app.state.office, request, error)
     status, code = _STATUS.get(type(error), (400, "refused"))
     more: dict[str, Any] = {}
     if isinstance(error, HeldByOther):
@@ -138,6 +177,7 @@ _STATUS: dict[type[Exception], tuple[int, str]] = {
     HeldByOther: (409, "held"),
     NotHeld: (409, "not_held"),
     WrongState: (409, "wrong_state"),
+    FileRefused: (422, "file_refused"),
     KeyReused: (409, "key_reused"),
     Stale: (409, "stale"),
 }

@@ -18,7 +18,10 @@ from channels.web.files import UPLOADS_AT_MOST
 
 WITH_FILES: Final = "/api/web/messages"
 """The one address that takes files from outside."""
+FROM_AGENTS: Final = re.compile(r"/api/v1/cases/[^/]+/files")
+"""Where agents add files; it reads as much as one may have, and stops."""
 BODY_AT_MOST: Final = 1_000_000
+FILES_AT_MOST: Final = 2**40
 FAILED: Final = "Something failed on our side. It was written down."
 REQUESTS: Final = Counter("warmline_http_requests", "Requests by status class.", ["status"])
 SECONDS: Final = Histogram(
@@ -127,7 +130,9 @@ class _Limited:
 
 
 def _at_most(scope: Scope) -> int:
-    """Bytes of a body: little, but where customers send files; there more is refused in better words."""
+    """Bytes of a body: little, but where people send files; there more is refused in better words."""
+    if scope["method"] == "POST" and FROM_AGENTS.fullmatch(scope["path"]):
+        return FILES_AT_MOST
     files = scope["method"] == "POST" and scope["path"] == WITH_FILES
     if files and _header(scope, b"content-type").lower().startswith(b"multipart/form-data"):
         return UPLOADS_AT_MOST + BODY_AT_MOST

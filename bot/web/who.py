@@ -8,11 +8,14 @@ from typing import Final
 
 from starlette.requests import Request
 
+from bot.live import Live
 from store import sessions
 from store.agents import Agent, agent_of_token
 from store.database import Database
 
 COOKIE: Final = "warmline_session"
+SESSION: Final = "session"
+"""The signal that a session of somebody's has ended: their streams look whether it was theirs."""
 _READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -51,8 +54,7 @@ async def agent_in_browser(request: Request, database: Database) -> Agent | None
     if not secret or len(secret) > 100:
         return None
     now = datetime.now(UTC)
-    async with database.read() as connection:
-        found = await sessions.agent_of_session(connection, secret, now)
+    found = await database.look(lambda connection: sessions.agent_of_session(connection, secret, now))
     if found is None:
         return None
     agent, worth_noting = found
@@ -60,6 +62,11 @@ async def agent_in_browser(request: Request, database: Database) -> Agent | None
         async with database.write("session") as connection:
             await sessions.note_use(connection, secret, now)
     return agent
+
+
+async def sessions_ended(live: Live, agent_id: int) -> None:
+    """After the commit: in every process the streams of this person end with their sessions."""
+    await live.signal(SESSION, conversation=0, agent=agent_id)
 
 
 def is_our_page(headers: Mapping[str, str]) -> bool:

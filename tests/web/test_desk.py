@@ -282,7 +282,7 @@ async def test_only_who_may_answer_and_is_at_the_desk_counts_as_on_duty(alone: D
         await one.page("/desk/queue/rows")
     assert await alone.house.bus.who_is_present() == set(), "a page that is open is nobody"
     assert [(await one.post("/desk/here")).status_code for one in (mia, col)] == [204, 204]
-    assert await alone.house.bus.who_is_present() == {f"agent:{mia.agent}"}
+    assert await alone.house.bus.who_is_present() == {f"agent:{mia.agent}", f"browser:{mia.agent}"}
 
 
 @pytest.mark.parametrize(
@@ -301,12 +301,15 @@ async def test_customers_hear_who_types_from_their_agent_alone_and_never_who_rea
     await (await alone.agent("Mia")).done("cases/W-1001/claim")
     live = alone.house.frame.live
     with live.listen(conversation) as ear, live.follow() as feed:
-        for one, kind in ((mia, "reading"), (jon, "typing"), (mia, "typing")):
+        for one, kind in ((mia, "reading"), (jon, "typing"), (jon, "noting"), (mia, "noting"), (mia, "typing")):
             assert (await one.post("/desk/signal", {"kind": kind, "case": "W-1001"})).status_code == 204
         await until(lambda: _soon(ear.signals))
         heard = feed.take().signals
     assert [(signal["kind"], signal["agent"]) for signal in ear.signals] == [("typing", mia.agent)]
-    assert [(signal["kind"], signal["case"]) for signal in heard] == [("reading", "W-1001"), ("typing", "W-1001")]
+    assert [(signal["kind"], signal["agent"]) for signal in heard] == [
+        ("reading", mia.agent), ("noting", jon.agent), ("noting", mia.agent), ("typing", mia.agent),
+    ]  # fmt: skip
+    assert {signal["case"] for signal in heard} == {"W-1001"}
     assert (await mia.post("/desk/signal", {"kind": "reading", "case": "W-9999"})).status_code == 404
 
 
@@ -396,6 +399,28 @@ async def test_a_stream_ends_with_its_session(alone: Desk, monkeypatch: pytest.M
         async with alone.house.database.write("test") as connection:
             await end_sessions(connection, mia.agent)
         assert (await stream.until("end"))["why"] == "signed-out"
+
+
+async def test_a_stream_ends_with_its_session_however_much_there_is_to_tell(
+    alone: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "BEAT", 0.5)
+    mia = await browser(alone)
+
+    async def talk() -> None:
+        while True:
+            await alone.house.frame.live.publish([1], [1])
+            await asyncio.sleep(0.01)
+
+    async with served(alone.house) as url, streaming(url, mia) as stream:
+        talking = asyncio.create_task(talk())
+        try:
+            await stream.until("news", within=20)
+            async with alone.house.database.write("test") as connection:
+                await end_sessions(connection, mia.agent)
+            assert (await stream.until("end", within=20))["why"] == "signed-out"
+        finally:
+            talking.cancel()
 
 
 async def test_open_streams_do_not_keep_the_house_from_stopping(tmp_path: Path) -> None:

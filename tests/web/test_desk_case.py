@@ -229,7 +229,7 @@ async def test_news_bring_only_what_is_new(at: Desk) -> None:
     assert seqs(news) == [before + 1, before + 2]
     assert "Lea claimed this case" in news
     assert "Handed to people" not in news.partition('data-part="head"')[0] or "e-" in news
-    assert [part for part in re.findall(r'<div data-part="(\w+)"', news)] == ["log", "head", "composer", "card"]
+    assert [part for part in re.findall(r'<div data-part="(\w+)"', news)] == ["log", "held", "head", "composer", "card"]
     assert 'data-standing="theirs"' in news
     await customer.write("thank you")
 
@@ -340,7 +340,7 @@ async def test_names() -> None:
 
 
 async def test_days_stand_between() -> None:
-    scene = transcript.Scene(zone=ZoneInfo("UTC"), me="Lea", channel="web", customer="Ana")
+    scene = transcript.Scene(zone=ZoneInfo("UTC"), me=1, channel="web", customer="Ana")
     rows = [
         {
             "id": seq, "seq": seq, "direction": "in", "from": "customer", "author": "Ana", "kind": "text",

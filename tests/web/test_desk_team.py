@@ -10,7 +10,6 @@ from pathlib import Path
 import httpx
 import pytest
 
-from bot.web.desk.team import DEMO_TEAM
 from bot.web.who import COOKIE
 from store import sessions
 from store.agents import add_agent
@@ -38,14 +37,13 @@ async def test_nobody_sees_it_from_outside(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("role", "invites", "says_status"),
+    ("role", "manages", "says_status"),
     [("colleague", False, False), ("agent", False, False), ("supervisor", False, True), ("admin", True, True)],
 )
-async def test_each_role_is_offered_what_it_may(tmp_path: Path, role: str, invites: bool, says_status: bool) -> None:
+async def test_each_role_is_offered_what_it_may(tmp_path: Path, role: str, manages: bool, says_status: bool) -> None:
     async with desk(tmp_path) as at, signed_in(at, "Ada", role) as http:
         page = (await http.get("/desk/team")).text
-        assert ('id="invite"' in page) is invites
-        assert all((name in page) is invites for name, _, _ in DEMO_TEAM)
+        assert ("/desk/people" in page) is manages
         assert ('id="status-form"' in page) is says_status
         assert "All systems work." in page
 
@@ -74,18 +72,3 @@ async def test_who_holds_what_and_what_is_due_next(tmp_path: Path) -> None:
             return "2 cases" in table and f"/desk/cases/{first}" in table and "at the desk" in table
 
         assert await until(shown)
-
-
-async def test_the_demo_people_are_offered_while_the_demo_answers(tmp_path: Path) -> None:
-    async with desk(tmp_path) as at, signed_in(at, "Ada", "admin") as http:
-        name, email, role = DEMO_TEAM[0]
-        headers = {"Sec-Fetch-Site": "same-origin"}
-        body = {"email": email, "name": name, "role": role}
-        assert (await http.post("/api/v1/agents/invites", json=body, headers=headers)).status_code == 200
-        assert "New link" in (await http.get("/desk/team")).text
-        async with at.house.database.write("test") as connection:
-            await add_agent(connection, email=email, name=name, role=role, now=datetime.now(UTC))
-        page = (await http.get("/desk/team")).text
-        assert f'data-email="{email}"' in page, "as one of the team"
-        assert f"<b>{name}</b><small>" not in page, "and not to be tried any more"
-        assert all(f"<b>{other}</b><small>" in page for other, _, _ in DEMO_TEAM[1:])

@@ -15,30 +15,44 @@ from tests.house import AgentClient, Customer, Desk, desk
 PREPARED: dict[str, tuple[str, ...]] = {
     "cases/next": (),
     "cases/{case}/claim": (),
+    "cases/{case}/files": (),
     "cases/{case}/note": (),
     "cases/{case}/correct": (),
     "cases/{case}/assign": ("claim",),
+    "cases/{case}/transfer": ("claim",),
     "cases/{case}/reply": ("claim",),
     "cases/{case}/release": ("claim",),
     "cases/{case}/return": ("claim",),
     "cases/{case}/snooze": ("claim",),
     "cases/{case}/resolve": ("claim",),
     "cases/{case}/reopen": ("claim", "resolve"),
+    "cases/{case}/block": ("claim",),
+    "cases/{case}/unblock": ("claim", "block"),
+    "cases/{case}/merge": (),
+    "cases/{case}/unmerge": (),
     "cases/{case}/ask-proof": ("claim",),
+    "cases/{case}/read": ("feedback",),
+    "cases/{case}/unread": ("feedback", "read"),
+    "cases/bulk": (),
     "cases/{case}/links/{link}/undo": (),
     "conversations/{conversation}/takeover": (),
+    "customers/{id}/conversations": ("claim", "resolve"),
 }
 """Each action that takes a key, with what must be done to the case before."""
 BODIES: dict[str, Any] = {
     "assign": {"to": "tom@desk.example"},
+    "transfer": {"to": "tom@desk.example", "note": "over to you"},
     "reply": {"text": "hello"},
     "note": {"text": "hm"},
     "correct": {"tier": "billing"},
+    "files": {"any": "bytes"},
 }
 
 
-def body_of(path: str) -> Any:
+def body_of(path: str, number: str) -> Any:
     action = path.rpartition("/")[2]
+    if action == "bulk":
+        return {"act": "resolve", "cases": [number]}
     if action == "snooze":
         return {"until": (datetime.now(UTC) + timedelta(minutes=2)).isoformat()}
     return BODIES.get(action)
@@ -62,20 +76,55 @@ async def link_of(at: Desk, ana: Customer, lea: AgentClient, number: str) -> int
     return next(one["link"]["id"] for one in (await lea.case(number))["customer"]["identities"] if one["link"])
 
 
+async def other_case_of(at: Desk, ana: Customer, lea: AgentClient) -> str:
+    """Another case of Ana's, from a chat that she has proven to be hers."""
+    await ana.write("/link")
+    code = re.search(r"WL-\w{4}-\w{4}", (await ana.hears("notice"))["text"])
+    assert code is not None
+    other = at.customer()
+    await other.write(code[0])
+    await other.hears("notice")
+    return await case_of(at, other, lea)
+
+
 async def demote(at: Desk, agent: AgentClient) -> None:
     await at.sql("UPDATE agent SET role = 'colleague' WHERE name = :name", name=agent.name)
+
+
+def role_for(path: str) -> str:
+    """Who does it in these tests: the least who may."""
+    return "supervisor" if path == "cases/bulk" else "agent"
+
+
+async def made_ready(at: Desk, ana: Customer, lea: AgentClient, path: str) -> tuple[str, Any]:
+    """A case of Ana's of which this can be done now; the address and the body of the request."""
+    number = await case_of(at, ana, lea)
+    for before in PREPARED[path]:
+        if before == "feedback":
+            await at.sql("UPDATE \"case\" SET tier = 'feedback'")
+        else:
+            await lea.done(f"cases/{number}/{before}")
+    link = await link_of(at, ana, lea, number) if "{link}" in path else None
+    customer = (await lea.case(number))["customer"]
+    address = path.format(case=number, conversation=await at.conversation(ana), link=link, id=customer["id"])
+    body = body_of(path, number)
+    if path.endswith("/files"):
+        address += "?name=facts.json"
+    if path.startswith("customers/"):
+        body = {"identity": customer["identities"][0]["id"], "text": "Is it still fine?"}
+    if path.endswith("merge"):
+        body = {"into": await other_case_of(at, ana, lea)}
+    if path.endswith("unmerge"):
+        await lea.done(f"cases/{number}/merge", body)
+        body = None
+    return address, body
 
 
 @pytest.mark.parametrize("path", PREPARED)
 async def test_what_was_done_is_answered_as_it_was_after_the_right_is_lost(tmp_path: Path, path: str) -> None:
     async with desk(tmp_path) as at:
-        lea, _, ana = await at.agent("Lea"), await at.agent("Tom"), at.customer()
-        number = await case_of(at, ana, lea)
-        for before in PREPARED[path]:
-            await lea.done(f"cases/{number}/{before}")
-        link = await link_of(at, ana, lea, number) if "{link}" in path else None
-        address = path.format(case=number, conversation=await at.conversation(ana), link=link)
-        body = body_of(path)
+        lea, _, ana = await at.agent("Lea", role_for(path)), await at.agent("Tom"), at.customer()
+        address, body = await made_ready(at, ana, lea, path)
         done = await lea.done(address, body, key="k")
         rows = await at.sql("SELECT count(*) FROM case_event")
         await demote(at, lea)
@@ -96,6 +145,7 @@ async def test_every_action_on_a_case_takes_a_key(tmp_path: Path) -> None:
         if parameter["name"] == "Idempotency-Key"
     }
     tests = {"channels/test"}  # of no case; that the same is sent once is seen in tests/journeys/test_channels.py
+    tests |= {"customers/{id}/links", "customers/{id}/links/{link}/undo"}  # see tests/handoff/test_customers.py
     assert taking == {path.replace("{case}", "{number}") for path in PREPARED} | tests
     posts = {path.removeprefix("/api/v1/") for path, methods in paths.items() if "post" in methods}
     assert {path for path in posts if path.startswith("cases/")} <= taking
