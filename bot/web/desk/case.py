@@ -15,15 +15,17 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from bot.web import gate
-from bot.web.desk import person, transcript
+from bot.web.desk import person, transcript, unsent, writing
 from bot.web.desk.due import Due, due_of
 from bot.web.desk.frame import Frame
+from bot.web.desk.rows import LANGUAGES, nth
 from bot.web.desk.transcript import CHANNELS, OUTCOME_NAMES, PAGE, TIER_NAMES, Scene
-from handoff import texts
+from handoff import story, texts
 from handoff.context import context, described
 from handoff.errors import NoSuchCase
-from store import agents, articles, cases
+from store import agents, articles, belonging, cases
 from store.agents import Agent
+from store.story import Moment
 from store.words import case_id
 
 NEAREST_WITHIN: Final = 0.04
@@ -33,6 +35,8 @@ SEQ_AT_MOST: Final = 2**31 - 1
 STEPS: Final = 200
 BARS: Final = 3
 MORNING: Final = 9
+STORY: Final = "warmline_story"
+"""The cookie that remembers whether the log shows all of a person's conversations."""
 HOUR: Final = timedelta(hours=1)
 
 Standing = Literal["unclaimed", "mine", "theirs", "resolved"]
@@ -67,28 +71,49 @@ class CasePage:
         """The whole page; 404 within the frame where there is no such case."""
         number = request.path_params["number"]
         around = await self._frame.around(agent)  # first: its mark says up to where this page knows all
+        everything = request.cookies.get(STORY) == "everything"
         try:
-            values = await self._values(agent, number)
+            values = await self._values(agent, number, everything=everything)
         except NoSuchCase:
             return self._frame.pages.page(request, "desk/case-missing.html", status=404, number=number[:40], **around)
         return self._frame.pages.page(request, "desk/case.html", **{**around, **values})
 
     async def log(self, request: Request, agent: Agent) -> Response:
-        """`before=SEQ`: older messages. `after=SEQ`: what is newer, with head, card and the composer's state."""
-        number = request.path_params["number"]
-        before, after = (_number(request.query_params.get(name)) for name in ("before", "after"))
+        """`before=SEQ`: older messages. `after=SEQ`: what is newer, with head, card and the composer's state.
+
+        With `all` also what the person's other conversations hold: `before` and `floor`, from where on the page has it
+        all, are places in time then (`handoff.story.cursor`). With `newest` the log begins anew.
+        """
+        number, query = request.path_params["number"], request.query_params
+        everything = "all" in query
+        before, after = (_number(query.get(name)) for name in ("before", "after"))
         try:
+            if "newest" in query:
+                values = await self._values(agent, number, everything=everything)
+                return self._frame.pages.page(request, "desk/case-log.html", **values)
+            if everything and (moment := story.place(query.get("before"))) is not None:
+                values = await self._older_of_all(agent, number, moment)
+                return self._frame.pages.page(request, "desk/log.html", **values)
             if before is not None:
                 values = await self._older(agent, number, before)
                 return self._frame.pages.page(request, "desk/log.html", **values)
-            values = await self._values(agent, number, after=after or 0)
+            floor = story.place(query.get("floor"))
+            values = await self._values(agent, number, after=after or 0, everything=everything, floor=floor)
         except NoSuchCase as error:
             return self._frame.pages.page(request, "desk/case-gone.html", status=404, words=str(error))
         return self._frame.pages.page(request, "desk/case-news.html", **values)
 
     # --- what the templates name -----------------------------------------------------------------
 
-    async def _values(self, agent: Agent, number: str, *, after: int | None = None) -> dict[str, Any]:
+    async def _values(
+        self,
+        agent: Agent,
+        number: str,
+        *,
+        after: int | None = None,
+        everything: bool = False,
+        floor: Moment | None = None,
+    ) -> dict[str, Any]:
         now = datetime.now(UTC)
         async with self._frame.database.read() as connection:
             found = await context(connection, number, reach=self._frame.desk.reach)
@@ -96,7 +121,15 @@ class CasePage:
             slugs = [section[0] for tried in found["tried"] for section in tried["sections"]]
             titles = await articles.titles(connection, slugs)
             people = await agents.list_agents(connection)
+            tools = await writing.tools(connection, self._frame, agent, found)
+            begun = await unsent.of(connection, agent, found)
+            teams = await belonging.teams(connection)
+            told = await self._told(connection, found, after, floor) if everything else None
         shown, since = _shown(found["transcript"], after)
+        earlier: int | str | None = shown[0]["seq"] if after is None and since is not None else None
+        if told is not None and after is None:
+            shown, earlier = told.here, story.cursor(told.before)
+            since = told.before[0] if told.before is not None else None
         scene = self._scene(found, steps, agent)
         stand = stand_of(found, agent)
         verdict = scene.verdict
@@ -113,14 +146,18 @@ class CasePage:
             "channel_words": _CHANNEL_WORDS.get(
                 found["channel"], f"on {CHANNELS.get(found['channel'], found['channel'])}"
             ),
-            "items": transcript.items(shown, scene, since=since),
-            "earlier": shown[0]["seq"] if after is None and since is not None else None,
+            "items": transcript.items(shown, scene, since=since, also=_also(told, scene)),
+            "earlier": earlier,
+            "everything": everything,
+            "also": list(told.talks) if told is not None else [one["id"] for one in found["customer"]["conversations"]],
             "nav": found["number"],
             "last_seq": found["conversation"]["last_seq"],
             "due": due_of(_timed(found), now),
             "due_words": self._due_words(found, scene, now),
             "resolutions": _resolutions(agent, public=bool(found["conversation"]["public"])),
             "colleagues": _colleagues(people, found, agent, here),
+            "teams": teams,
+            "mentionable": [each for each in people if each.active and each.id != agent.id],
             "snoozes": self._snoozes(found["deadline"], now),
             "reach": (found["reach"] or {}).get("sentence") if found["status"] != "resolved" else None,
             "verdict": verdict,
@@ -128,7 +165,13 @@ class CasePage:
             "nearest": nearest,
             "titles": titles,
             "promises": [(promise, _promise_due(promise, now)) for promise in found["promises"]],
-            "times": _times_lately(found, now),
+            "times": found["customer"]["times"],
+            "nth": nth,
+            "note": found["customer"]["note"],
+            "marks": found["customer"]["satisfaction"],
+            "intent": _intent(found, verdict),
+            "intents": self._intents(),
+            "languages": LANGUAGES,
             "verified": _verified(found["customer"]),
             "identities": person.known(
                 found["customer"]["identities"],
@@ -145,6 +188,39 @@ class CasePage:
             "size": transcript.size,
             "plain_name": transcript.plain_name,
             "clock": scene.clock,
+            **tools,
+            **begun,
+        }
+
+    async def _told(
+        self, connection: AsyncConnection, found: Mapping[str, Any], after: int | None, floor: Moment | None
+    ) -> story.Page:
+        """What else the person wrote and read: the newest page of all, or what is new elsewhere."""
+        customer, conversation = found["customer"]["id"], found["conversation"]["id"]
+        if after is not None:
+            return await story.since(connection, customer, conversation, floor)
+        return await story.newest(connection, customer, conversation, found["transcript"])
+
+    async def _older_of_all(self, agent: Agent, number: str, before: Moment) -> dict[str, Any]:
+        async with self._frame.database.read() as connection:
+            found = await context(connection, number)
+            steps = await self._steps(connection, number)
+            conversation = found["conversation"]["id"]
+            told = await story.older(connection, found["customer"]["id"], conversation, before)
+            last = told.here[-1]["seq"] if told.here else None
+            following = await described(connection, conversation, after=last, limit=1) if last is not None else []
+        scene = self._scene(found, steps, agent)
+        since = told.before[0] if told.before is not None else None
+        return {
+            "items": transcript.items(
+                told.here, scene, following=following, since=since, until=before[0], also=_also(told, scene)
+            ),
+            "earlier": story.cursor(told.before),
+            "channel_name": CHANNELS.get(found["channel"], found["channel"]),
+            "channel": found["channel"],
+            "clock": scene.clock,
+            "size": transcript.size,
+            "may_answer": stand_of(found, agent).may_answer,
         }
 
     async def _older(self, agent: Agent, number: str, before: int) -> dict[str, Any]:
@@ -167,7 +243,7 @@ class CasePage:
             "channel": found["channel"],
             "clock": scene.clock,
             "size": transcript.size,
-            "may_answer": gate.rank(agent.role) >= gate.rank("agent"),
+            "may_answer": gate.may(agent, "answer"),
         }
 
     async def _steps(self, connection: AsyncConnection, number: str) -> list[dict[str, Any]]:
@@ -181,7 +257,7 @@ class CasePage:
         conversation, verdict = found["conversation"], ground(found)
         return Scene(
             zone=self._frame.zone,
-            me=agent.name,
+            me=agent.id,
             channel=found["channel"],
             customer=customer_name(found["customer"]),
             verdict=verdict,
@@ -206,6 +282,13 @@ class CasePage:
                 promised = any(promise["state"] == "open" for promise in found["promises"])
                 return f"{'Promised' if promised else 'Answer'} by {said(found['deadline'], now)}"
 
+    def _intents(self) -> list[tuple[str, list[tuple[str, str]]]]:
+        """(tier, [(id, name) of each of its intents])."""
+        of: dict[str, list[tuple[str, str]]] = {tier: [] for tier in TIER_NAMES}
+        for intent in self._frame.office.intents.values():
+            of.setdefault(intent.tier, []).append((intent.id, intent.name))
+        return [(tier, sorted(some, key=lambda one: one[1].casefold())) for tier, some in of.items() if some]
+
     def _snoozes(self, deadline: datetime | None, now: datetime) -> list[tuple[str, datetime | None]]:
         """(what it is called, when it is; None: an hour after it is pressed), without what the answer comes before."""
         day = (now.astimezone(self._frame.zone) + timedelta(days=1)).date()
@@ -226,9 +309,17 @@ def _shown(rows: Sequence[Mapping[str, Any]], after: int | None) -> tuple[Sequen
     return shown, shown[0]["at"] if shown and shown[0]["seq"] > 1 else None
 
 
+def _also(told: story.Page | None, scene: Scene) -> list[transcript.Item]:
+    """What was said in the person's other conversations, as items."""
+    if told is None:
+        return []
+    said: list[transcript.Item] = [*transcript.elsewhere(told.elsewhere, told.talks, told.files, scene)]
+    return [transcript.left_out(told.left_out), *said] if told.left_out is not None else said
+
+
 def stand_of(found: Mapping[str, Any], agent: Agent) -> Stand:
     """What this person may do with this case now."""
-    may_answer = gate.rank(agent.role) >= gate.rank("agent")
+    may_answer = gate.may(agent, "answer")
     holder = found["assignee"]
     mine = holder is not None and found["assignee_email"] == agent.email
     standing: Standing = "mine" if mine else "theirs" if holder is not None else "unclaimed"
@@ -240,9 +331,11 @@ def stand_of(found: Mapping[str, Any], agent: Agent) -> Stand:
         "resolved": "This case is resolved. Reopen it to reply.",
         "mine": "",
     }[standing]
+    if standing == "resolved" and found["merged_into"]:
+        refused = f"This case is merged into {found['merged_into']}. Reply there."
     if not may_answer:
         refused = f"You are {agent.role} here; to answer customers one must be agent. A note reaches the team."
-    may_take = standing == "theirs" and gate.rank(agent.role) >= gate.rank("supervisor")
+    may_take = standing == "theirs" and gate.may(agent, "supervise")
     return Stand(standing=standing, may_answer=may_answer, may_take=may_take, refused=refused)
 
 
@@ -305,7 +398,7 @@ def _colleagues(
         (person, f"agent:{person.id}" in here)
         for person in people
         if person.active
-        and gate.rank(person.role) >= gate.rank("agent")
+        and gate.may(person, "answer")
         and person.email != found["assignee_email"]
         and person.id != agent.id
     ]
@@ -319,9 +412,13 @@ def _bars(verdict: Mapping[str, Any] | None) -> list[tuple[str, int]]:
     return [(tier, round(100 * share)) for tier, share in ranked if share >= 0.01 or tier == ranked[0][0]]
 
 
-def _times_lately(found: Mapping[str, Any], now: datetime) -> int:
-    """How many cases this customer has had within a week, this one with it."""
-    return 1 + sum(1 for other in found["other_cases"] if now - other["opened_at"] < timedelta(days=7))
+def _intent(found: Mapping[str, Any], verdict: Mapping[str, Any] | None) -> str:
+    """What it is about: as a person has corrected it last, else as the machine took it. Empty: nobody says."""
+    said = [event["data"] or {} for event in found["events"] if event["kind"] == "corrected"]
+    of_tier = [data for data in said if data.get("tier") == found["tier"] and data.get("intent")]
+    if of_tier:
+        return str(of_tier[-1]["intent"])
+    return str(verdict["intent"]) if verdict is not None and verdict["tier"] == found["tier"] else ""
 
 
 def _verified(customer: Mapping[str, Any]) -> str | None:

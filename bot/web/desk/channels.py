@@ -72,8 +72,8 @@ class _Channels:
             "statuses": STATUSES,
             "test_text": TEST_TEXT,
             "may_answer": self._frame.may_answer(agent),
-            "may_repair": gate.rank(agent.role) >= gate.rank("supervisor"),
-            "may_test": gate.rank(agent.role) >= gate.rank("admin"),
+            "may_repair": gate.may(agent, "repair"),
+            "may_test": gate.may(agent, "administer"),
         }  # fmt: skip
 
 

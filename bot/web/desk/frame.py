@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
+from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
@@ -17,13 +19,16 @@ from bot.standings import links_down
 from bot.web import gate
 from bot.web.api import Office
 from bot.web.desk.due import due_of
+from bot.web.desk.shared import Shared
 from bot.web.page import Pages
+from bot.web.refused import on_record
 from bot.web.shell import error_body
 from bot.web.who import agent_in_browser, is_our_page
 from handoff.desk import Desk
 from intents.stance import Stance
 from store import board
 from store.agents import Agent
+from store.board import Counts
 from store.bus import Bus
 from store.database import Database
 
@@ -33,16 +38,33 @@ Plain = Callable[[Request], Awaitable[Response]]
 NAV: Final = (
     ("queue", "/desk", "queue", "Queue"),
     ("team", "/desk/team", "people", "Team"),
+    ("customers", "/desk/customers", "t-person", "Customers"),
+    ("macros", "/desk/macros", "doc", "Saved replies"),
     ("channels", "/desk/channels", "plug", "Channels"),
     ("gate", "/desk/gate", "check", "Gate"),
+    ("search", "/desk/search", "find", "Search"),
 )
 """Name, address, icon, word of each page that the frame leads to. `nav` in a template is the name of its own."""
+ADMINS_NAV: Final[tuple[tuple[tuple[str, str, str, str], gate.Act], ...]] = (
+    (("people", "/desk/people", "gear", "People"), "administer"),
+    (("audit", "/desk/audit", "eye", "Audit log"), "audit"),
+)
+"""Pages that are shown to who may do this."""
+NOT_YOURS: Final = "This page is not for your role"
 SIGNED_OUT: Final = "You are signed out. Sign in again; what you wrote is kept in this browser."
 FOREIGN: Final = "This request comes from another website. Use the desk's own pages."
 
 
 class SignedOut(Exception):
     """Nobody is signed in here."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Around:
+    """What stands around everybody's pages. What in `counts` is a person's own is 0."""
+
+    counts: Counts
+    links_down: int
 
 
 class Frame:
@@ -71,6 +93,7 @@ class Frame:
         self.zone = zone
         self.channels = channels
         self.closing = asyncio.Event()
+        self.shared: Shared[Any] = Shared(mark=lambda: live.latest)
         pages.environment.globals.update(due_of=due_of, clock_time=self.clock_time, initials=initials)
 
     def stop(self) -> None:
@@ -99,7 +122,12 @@ class Frame:
             except SignedOut:
                 wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
                 return RedirectResponse(f"/desk/sign-in?next={quote(wanted, safe='/')}", 303)
-            return await handler(request, agent)
+            try:
+                return await handler(request, agent)
+            except gate.Forbidden as refusal:
+                await on_record(self.office, request, refusal)
+                values = {**await self.around(agent), "heading": NOT_YOURS, "why": str(refusal)}
+                return self.pages.page(request, "desk/refused.html", status=403, **values)
 
         return wrapped
 
@@ -113,13 +141,17 @@ class Frame:
                 agent = await self.signed_in(request)
             except SignedOut:
                 return JSONResponse(error_body("signed_out", SIGNED_OUT), 401, headers={"X-Signed-Out": "1"})
-            return await handler(request, agent)
+            try:
+                return await handler(request, agent)
+            except gate.Forbidden as refusal:
+                await on_record(self.office, request, refusal)
+                return JSONResponse(error_body("forbidden", str(refusal)), 403)
 
         return wrapped
 
     @staticmethod
     def may_answer(agent: Agent) -> bool:
-        return gate.rank(agent.role) >= gate.rank("agent")
+        return gate.may(agent, "answer")
 
     def gate_closed(self) -> Stance | None:
         """The gate's closing, until an admin has said that it was seen."""
@@ -128,13 +160,19 @@ class Frame:
 
     # --- what stands around ----------------------------------------------------------------------
 
-    async def around(self, agent: Agent) -> dict[str, Any]:
-        """What `desk/base.html` needs; give it to the template together with the page's own values."""
+    async def around(self, agent: Agent, *, shared: Around | None = None) -> dict[str, Any]:
+        """What `desk/base.html` needs; give it to the template together with the page's own values.
+
+        `shared`: what is the same for everybody, if it was read a moment ago.
+        """
         now, mark = datetime.now(UTC), self.live.mark  # before anything is read
-        async with self.database.read() as connection:
-            counts = await board.counts(connection, now, end_of_day=self.end_of_day(now), agent_id=agent.id)
-            mine = await board.of_agent(connection, agent.id)
-            down = await links_down(connection, now, here=self.office.watch.accounts)
+
+        async def read(connection: AsyncConnection) -> tuple[Around, board.Own, list[dict[str, Any]]]:
+            same = shared or await self._around_all(connection, now)
+            return same, await board.own(connection, agent.id), await board.of_agent(connection, agent.id)
+
+        same, own, mine = await self.database.look(read)
+        counts, down = replace(same.counts, mine=own.mine, teams=own.teams, mentions=own.mentions), same.links_down
         return {
             "agent": agent,
             "role": agent.role,
@@ -144,11 +182,25 @@ class Frame:
             "links_down": down,
             "nav": "",
             "base": self.office.base,  # as customers reach us: for links that go to them
-            "nav_links": NAV,
+            "nav_links": [*NAV, *(page for page, act in ADMINS_NAV if gate.may(agent, act))],
             "gate_closed": self.gate_closed(),
             "now": now,
             "mark": mark,
         }
+
+    async def around_all(self) -> Around:
+        """What stands around everybody's pages now, made once for all desks that ask in the same moment."""
+
+        async def make() -> Around:
+            now = datetime.now(UTC)
+            return await self.database.look(lambda connection: self._around_all(connection, now))
+
+        found: Around = await self.shared.get("around", make)
+        return found
+
+    async def _around_all(self, connection: AsyncConnection, now: datetime) -> Around:
+        counts = await board.counts(connection, now, end_of_day=self.end_of_day(now))
+        return Around(counts=counts, links_down=await links_down(connection, now, here=self.office.watch.accounts))
 
     # --- times -----------------------------------------------------------------------------------
 

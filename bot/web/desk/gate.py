@@ -56,13 +56,13 @@ class _Gate:
         return self._frame.pages.page(request, "desk/gate-banner.html", gate_closed=self._frame.gate_closed(), nav="")
 
     async def _values(self, request: Request, agent: Agent) -> dict[str, Any]:
-        may_label = self._frame.may_answer(agent)
+        may_label = gate.may(agent, "label")
         report = await self._frame.office.gate.report()
         return {
             "now": datetime.now(UTC),
             "message": await self._message(request.query_params.get("id", "")) if may_label else None,
             "may_label": may_label,
-            "may_decide": gate.rank(agent.role) >= gate.rank("admin"),
+            "may_decide": gate.may(agent, "administer"),
             "report": report,
             "state": state_of(report),
             "missing": missing(report),

@@ -63,6 +63,9 @@ def _here(identity: Mapping[str, Any]) -> str:
 
 
 def _proof(link: Mapping[str, Any], said: Callable[[datetime], str]) -> str:
+    if link["how"] == "hand":
+        by = link["asked_by"] or "somebody"
+        return f"linked by hand, not proven: {by}, {said(link['at'])}: \u201c{plain_name(link['why'] or '')}\u201d"
     if link["how"] == "profile":
         return f"the same address, for which both platforms vouch, {said(link['at'])}"
     asked = f" that {link['asked_by']} asked for" if link["asked_by"] else ""

@@ -19,7 +19,7 @@ LEAD: Final = 70
 """Characters that may stand before the deciding words; the row is one line, and they must be on it."""
 GROUPS: Final = {"late": "Late", "soon": "Due within 15 minutes", "today": "Later today", "later": "Later"}
 OUTCOMES: Final = {"solved": "solved", "workaround": "worked around", "guided": "guided", "no_fault": "no fault",
-                   "spam": "spam"}  # fmt: skip
+                   "spam": "spam", "merged": "merged"}  # fmt: skip
 LANGUAGES: Final = {
     "ar": "Arabic", "bg": "Bulgarian", "cs": "Czech", "da": "Danish", "de": "German", "el": "Greek", "es": "Spanish",
     "fa": "Persian", "fi": "Finnish", "fr": "French", "he": "Hebrew", "hi": "Hindi", "hu": "Hungarian",
@@ -44,6 +44,10 @@ class Row:
     holder: str | None
     state: str
     """What else is to be said of it, in the holder's column."""
+    place: str
+    """Where it stands in a list by deadline."""
+    readable: bool
+    """Feedback that waits to be read: reading it is enough."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +73,8 @@ def row_of(case: Mapping[str, Any], now: datetime, *, times: int, at: Any) -> Ro
         claimable=case["assignee_id"] is None and case["status"] != "resolved",
         holder=case["assignee"],
         state=_state(case, at),
+        place=place_of(case),
+        readable=case["tier"] == "feedback" and case["status"] == "waiting",
     )
 
 
@@ -89,16 +95,20 @@ def shown(first: str, deciding: str | None, body: str | None) -> Words:
 
 def _flags(case: Mapping[str, Any], times: int) -> Iterator[tuple[str, str]]:
     flags = case["flags"]
+    if case["team"] and case["assignee_id"] is None and case["status"] != "resolved":
+        yield "people", case["team"]
     if flags.get("security"):
         yield "lock", "Security"
     if case["reopened"]:
         yield "again", "Reopened"
     elif times > 1:
-        yield "again", f"{_nth(times)} time this week"
+        yield "again", f"{nth(times)} time this week"
     if flags.get("undelivered"):
         yield "cross", "Our answer did not arrive"
     if flags.get("works_now"):
         yield "check", "Says it works now"
+    if flags.get("unclaimed"):
+        yield "people", "Nobody took it"
     if flags.get("at_risk"):
         yield "clock", "Told of a delay"
     files = (case["meta"] or {}).get("files", 0)
@@ -108,7 +118,7 @@ def _flags(case: Mapping[str, Any], times: int) -> Iterator[tuple[str, str]]:
         yield "", LANGUAGES.get(flags["language"], "Other language")
 
 
-def _nth(number: int) -> str:
+def nth(number: int) -> str:
     return f"{number}{'th' if number % 100 in (11, 12, 13) else {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"
 
 
@@ -119,6 +129,11 @@ def _state(case: Mapping[str, Any], at: Any) -> str:
         what = OUTCOMES.get(case["outcome"] or "", "closed")
         return f"{what} {at(case['resolved_at'])}" if case["resolved_at"] else what
     return ""
+
+
+def place_of(case: Mapping[str, Any]) -> str:
+    """Deadline and number; also the cursor of a page that ends with it."""
+    return f"{case['sort_at'].timestamp():.6f}~{case['id']}"
 
 
 def group_of(case: Mapping[str, Any], now: datetime, end_of_day: datetime) -> str:

@@ -1,26 +1,20 @@
-"""The team: who is at the desk with how much in hand, how people come in, and the status line that customers see."""
+"""The team: who is at the desk with how much in hand, and the status line that customers see."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from bot.web import gate
+from bot.web.desk.floor import floor_values
 from bot.web.desk.frame import Frame
 from handoff.status import read_status
-from store import agents, board, sessions
+from store import agents, board
 from store.agents import Agent
-
-DEMO_TEAM: Final = (
-    ("Mia Okafor", "mia@harbour.example", "supervisor"),
-    ("Jon Berg", "jon@harbour.example", "agent"),
-    ("Lea Fischer", "lea@harbour.example", "agent"),
-)
-"""Three people of the demo company, to try the desk with."""
 
 
 def routes(frame: Frame) -> list[Route]:
@@ -37,7 +31,8 @@ class _Team:
         self._frame = frame
 
     async def page(self, request: Request, agent: Agent) -> Response:
-        values = {**await self._frame.around(agent), **await self._values(agent), "nav": "team"}
+        floor = await floor_values(self._frame, agent)
+        values = {**await self._frame.around(agent), **floor, **await self._values(agent), "nav": "team"}
         return self._frame.pages.page(request, "desk/team.html", **values)
 
     async def table(self, request: Request, agent: Agent) -> Response:
@@ -48,11 +43,8 @@ class _Team:
         async with self._frame.database.read() as connection:
             people = await agents.list_agents(connection)
             hands = await board.in_hand(connection)
-            invites = await sessions.open_invites(connection, now) if agent.role == "admin" else []
             status = await read_status(connection)
         present = await self._frame.bus.who_is_present()
-        invited = {invite.email: invite for invite in invites}
-        known = {person.email for person in people}
         return {
             "now": now,
             "people": [
@@ -60,14 +52,6 @@ class _Team:
                 for person in sorted(people, key=lambda person: (not person.active, person.name.casefold()))
             ],
             "here": sum(f"agent:{person.id}" in present for person in people),
-            "invites": [invite for invite in invites if invite.email is not None and invite.email not in known],
-            "demo_team": [
-                {"name": name, "email": email, "role": role, "invited": email in invited}
-                for name, email, role in DEMO_TEAM
-                if self._frame.office.is_demo() and email not in known
-            ],
             "said": status,
-            "may_invite": gate.rank(agent.role) >= gate.rank("admin"),
-            "may_say_status": gate.rank(agent.role) >= gate.rank("supervisor"),
-            "roles": gate.ROLES,
+            "may_say_status": gate.may(agent, "repair"),
         }

@@ -8,8 +8,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from heapq import merge
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -47,6 +48,7 @@ OUTCOME_NAMES: Final = {
     "no_fault": "Nothing was broken",
     "spam": "Spam",
     "returned": "Returned to the bot",
+    "merged": "Merged",
 }
 
 _HELPED: Final = frozenset(button["label"] for button in texts.HELPED)
@@ -82,6 +84,20 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Where:
+    """Another conversation of the same person."""
+
+    channel: str
+    name: str
+    """Of the channel."""
+    public: bool
+    case: str | None
+    """Its newest case."""
+    proven: bool
+    """That they are one person; False: an agent says so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
     """One message."""
 
@@ -111,6 +127,8 @@ class Said:
     delivery: Delivery | None = None
     open: bool = False
     """Its state may still change."""
+    where: Where | None = None
+    """In which other conversation of theirs it was said; None: in the case's own."""
     kind: Literal["said"] = "said"
 
     @property
@@ -138,8 +156,8 @@ class Scene:
     """What items are made from, apart from the messages themselves."""
 
     zone: ZoneInfo
-    me: str
-    """Name of who looks: their own words are not read out to them."""
+    me: int
+    """Who looks: their own words are not read out to them."""
     channel: str
     customer: str
     verdict: Mapping[str, Any] | None = None
@@ -165,10 +183,12 @@ def items(
     following: Sequence[Mapping[str, Any]] = (),
     since: datetime | None = None,
     until: datetime | None = None,
+    also: Sequence[Item] = (),
 ) -> list[Item]:
     """Messages in their order, with the events of `since <= at < until` and the days between them.
 
-    `following`: what was said after these, where a button may have been pressed.
+    `following`: what was said after these, where a button may have been pressed. `also`: what else belongs between
+    them, oldest first (`elsewhere`).
     """
     marked = _marked(rows, scene)
     last_seen = max((row["seq"] for row in rows if _went_out(row) and row["seq"] <= scene.seen_seq), default=0)
@@ -185,7 +205,50 @@ def items(
         later = (*rows[index + 1 :], *following)
         found.append(_said(row, scene, later, mark=row["seq"] == marked, last_seen=last_seen))
     found += [item for _, _, item in waiting]
+    if also:
+        found = list(merge(found, also, key=lambda item: item.at))
     return list(_with_days(found, scene))
+
+
+def elsewhere(
+    rows: Sequence[Mapping[str, Any]],
+    talks: Mapping[int, Mapping[str, Any]],
+    files: Mapping[int, Sequence[Mapping[str, Any]]],
+    scene: Scene,
+) -> list[Said]:
+    """Messages of the person's other conversations, oldest first.
+
+    Args:
+        talks: those conversations, by number.
+        files: what came with these messages, by message.
+    """
+    found = []
+    for index, row in enumerate(rows):
+        talk = talks[row["conversation"]]
+        name = CHANNELS.get(talk["channel"], str(talk["channel"]).capitalize())
+        there = replace(
+            scene,
+            channel=talk["channel"],
+            customer=called(talk["claimed"] or talk["name"], talk["email"]),
+            verdict=None,
+            seen_seq=talk["seen_seq"],
+            seen_at=talk["seen_at"],
+            files={row["seq"]: files.get(row["id"], ())},
+        )
+        later = [other for other in rows[index + 1 :] if other["conversation"] == row["conversation"]]
+        said = _said(row, there, later, mark=False, last_seen=0)
+        delivery = replace(said.delivery, again=False) if said.delivery is not None else None
+        where = Where(
+            channel=talk["channel"], name=name, public=bool(talk["public"]), case=talk["case"], proven=talk["proven"]
+        )
+        found.append(replace(said, id=f"x-{row['id']}", mine=False, open=False, delivery=delivery, where=where))
+    return found
+
+
+def left_out(at: datetime) -> Happened:
+    """A line where something that was said elsewhere is not shown."""
+    words = "More was written elsewhere before this. It stands on the customer\u2019s page."
+    return Happened(id="left-out", at=at, words=words, icon="dots")
 
 
 def _placed(event: Mapping[str, Any], shown: Happened) -> tuple[datetime, int, Happened]:
@@ -224,7 +287,7 @@ def _said(
         voice=voice,
         name=plain_name(row["author"]) or (scene.customer if voice == "cust" else ""),
         tag={"bot": "Bot", "system": "Notice"}.get(row["from"]),
-        mine=row["from"] == "agent" and row["author"] == scene.me,
+        mine=row["from"] == "agent" and row["agent"] == scene.me,
         at=row["at"],
         pieces=() if rich else tuple(pieces(text, scene.deciding if mark else "")),
         rich=rich,
@@ -473,10 +536,25 @@ def _told(kind: str, who: str, data: Mapping[str, Any], scene: Scene) -> tuple[s
             holder = str(data.get("holder") or who)
             return (f"{who} claimed this case" if holder == who else f"{who} gave this to {holder}"), "mine"
         case "released":
-            return f"{who} gave it back to the queue", "queue"
+            return _released(who, data), "queue"
         case "resolved":
             outcome = OUTCOME_NAMES.get(str(data.get("outcome")), "")
             return f"{who} resolved this case" + (f": {outcome.lower()}" if outcome else ""), "check"
+        case "begun":
+            return f"{who} wrote first", "again"
+        case "merged":
+            return f"{who} merged it into {data.get('into')}; what is written here goes there", "again"
+        case "merged_in":
+            return f"{who} merged {data.get('other')} into this one", "again"
+        case "unmerged":
+            return f"{who} parted it from {data.get('other')} again", "again"
+        case "merged_wrote":
+            return f"{scene.customer} wrote in {data.get('other')}, which is merged into this one", "again"
+        case "blocked":
+            why = str(data.get("why") or "")
+            return f"{who} blocked {scene.customer}" + (f": {why}" if why else ""), "lock"
+        case "unblocked":
+            return f"{who} lets {scene.customer} write again", "lock"
         case "returned":
             return f"{who} returned it to the bot", "bot"
         case "reopened":
@@ -486,8 +564,9 @@ def _told(kind: str, who: str, data: Mapping[str, Any], scene: Scene) -> tuple[s
         case "woke":
             return "Awake again", "clock"
         case "corrected":
-            before, now = (TIER_NAMES.get(str(data.get(key)), "") for key in ("before", "tier"))
-            return f"{who} corrected it" + (f" from {before} to {now}" if before and now else ""), "again"
+            return f"{who} corrected it{_corrected(data)}", "again"
+        case "unclaimed":
+            return "Nobody whom the desk asked took it; a supervisor is to look", "people"
         case "breached":
             return "The deadline passed without an answer", "clock"
         case "promise_at_risk":
@@ -506,6 +585,8 @@ def _told(kind: str, who: str, data: Mapping[str, Any], scene: Scene) -> tuple[s
         case "is_late":
             return f"A mail is late: {data.get('error')}", "mail"
         case "linked":
+            if data.get("how") == "hand":
+                return f"{who} linked them with {_other(data)} by hand: not proven", "pin"
             how = "the same proven address" if data.get("how") == "profile" else "proved by a code"
             return f"Linked with {_other(data)}: {how}", "check"
         case "unlinked":
@@ -518,6 +599,36 @@ def _told(kind: str, who: str, data: Mapping[str, Any], scene: Scene) -> tuple[s
             return f"{scene.customer} said how it was: {data.get('mark')}", "t-feedback"
         case _:
             return None
+
+
+def _released(who: str, data: Mapping[str, Any]) -> str:
+    holder = str(data.get("holder") or who)
+    match data.get("why"):
+        case "team":
+            return f"{who} passed it on to {data.get('team')}"
+        case "signed_out":
+            return f"{holder} signed out; it went back to the queue"
+        case "locked_out":
+            return f"{holder} was locked out by {who}; nobody has it now"
+        case "role":
+            return f"{holder} answers no customers any more; nobody has it now"
+        case "away":
+            return f"{holder} is away; it went back to the queue"
+        case _:
+            return f"{who} gave it back to the queue"
+
+
+def _corrected(data: Mapping[str, Any]) -> str:
+    """What was put right, as the end of a sentence."""
+    before, now = (TIER_NAMES.get(str(data.get(key)), "") for key in ("before", "tier"))
+    said = [f" from {before} to {now}"] if before and now and before != now else []
+    if data.get("intent"):
+        said.append(f" to \u201c{str(data['intent']).replace('_', ' ')}\u201d")
+    if "security" in data:
+        said.append(" as a matter of safety" if data["security"] else ": no matter of safety")
+    if "language" in data:
+        said.append(f": written in {data['language'] or 'our language'}")
+    return ",".join(said)
 
 
 def _other(data: Mapping[str, Any]) -> str:

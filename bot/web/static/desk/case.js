@@ -4,11 +4,17 @@ import { call, part, tell } from "./api.js"
 import { carry } from "./carried.js"
 import { now, tick } from "./clock.js"
 import * as composer from "./composer.js"
+import * as drafts from "./drafts.js"
+import * as hold from "./hold.js"
+import * as files from "./files.js"
 import { bind } from "./keys.js"
+import { lifeActs } from "./life.js"
 import { on } from "./live.js"
 import * as log from "./log.js"
+import * as macros from "./macros.js"
 import { children } from "./morph.js"
-import { alert, status, toast, upper } from "./say.js"
+import { news } from "./news.js"
+import { alert, toast, undo, upper } from "./say.js"
 
 const main = document.getElementById("main")
 const number = main.dataset.case
@@ -37,13 +43,19 @@ async function refresh({ own = false } = {}) {
 }
 
 async function look(own) {
-  const found = await part(`/desk/cases/${number}/log?after=${log.askAfter()}`)
+  const asked = main.dataset.story
+  const found = await part(`/desk/cases/${number}/log?after=${log.askAfter()}${all()}${all() && log.floor() ? `&floor=${log.floor()}` : ""}`)
+  if (asked !== main.dataset.story) return // the log shows something else by now
   if (!found) return
   const piece = name => found.querySelector(`[data-part="${name}"]`)
   const head = piece("head")
   const before = main.dataset.standing
   const fresh = log.take(piece("log"))
+  elsewhere(piece("log"))
   children(at("head"), head)
+  children(at("held"), piece("held"))
+  hold.show()
+  drafts.look(at("writing").dataset, composer.cameBack)
   children(at("composer"), piece("composer"))
   children(at("card"), piece("card"))
   showReaders()
@@ -65,16 +77,40 @@ function changed(from, { standing, holder }) {
   news(words)
 }
 
-function news(words) {
-  const line = at("news")
-  line.textContent = words
-  line.hidden = false
-  status(words)
-  setTimeout(() => { if (line.textContent === words) line.hidden = true }, 15_000)
+// --- the person's other conversations --------------------------------------------------------
+
+const all = () => (main.dataset.story === "everything" ? "&all=1" : "")
+const others = () => (main.dataset.also ?? "").split(" ").filter(Boolean).map(Number)
+
+function elsewhere(piece) {
+  main.dataset.also = piece.dataset.also ?? ""
+  at("story").hidden = !main.dataset.also
 }
 
+/** Show this conversation alone, or all of the person's; the browser remembers it for the next case. */
+async function showStory(button) {
+  const wanted = button.dataset.show
+  if (wanted === main.dataset.story) return
+  button.setAttribute("aria-busy", "true")
+  const found = await part(`/desk/cases/${number}/log?newest=1${wanted === "everything" ? "&all=1" : ""}`)
+  button.removeAttribute("aria-busy")
+  const piece = found?.querySelector('[data-part="log"]')
+  if (!piece) { news("The desk cannot be reached. Try again in a moment."); return }
+  document.cookie = `warmline_story=${wanted}; path=/desk; max-age=31536000; samesite=lax`
+  main.dataset.story = wanted
+  for (const other of at("story").children) other.setAttribute("aria-pressed", String(other === button))
+  elsewhere(piece)
+  log.replace(piece)
+}
+
+at("story").addEventListener("click", event => {
+  const button = event.target.closest("[data-show]")
+  if (button && button.getAttribute("aria-busy") !== "true") showStory(button)
+})
+
 on("cases", ({ cases, conversations }) => {
-  if (cases.includes(number) || conversations.includes(conversation)) refresh()
+  const theirs = all() && others().some(id => conversations.includes(id))
+  if (cases.includes(number) || conversations.includes(conversation) || theirs) refresh()
 })
 on("gap", () => refresh())
 
@@ -87,9 +123,10 @@ function hideTyping() { at("typing").hidden = true }
 
 on("signal", signal => {
   if (signal.conversation !== conversation && signal.case !== number) return
-  if (signal.kind === "typing" && (signal.by !== "agent" || String(signal.agent) !== me.agent)) {
+  if (drafts.elsewhere(signal)) refresh()
+  if (["typing", "noting"].includes(signal.kind) && (signal.by !== "agent" || String(signal.agent) !== me.agent)) {
     const who = signal.by === "agent" ? signal.name : main.dataset.customer
-    at("typing").textContent = `${upper(who)} is typing`
+    at("typing").textContent = `${upper(who)} is ${signal.kind === "noting" ? "writing a note" : "typing"}`
     at("typing").hidden = false
     clearTimeout(typingTimer)
     typingTimer = setTimeout(hideTyping, SIGNAL_LASTS)
@@ -218,9 +255,6 @@ const acts = {
   async reopen(button) {
     if (await act("reopen", null, button)) await done("Open again, and yours.")
   },
-  async assign(button) {
-    if (await act("assign", { to: button.dataset.to }, button)) await done(`${button.dataset.name} has ${number} now.`)
-  },
   async snooze(button) {
     const until = button.dataset.minutes ? new Date(now() + button.dataset.minutes * 60_000)
       : new Date(button.dataset.until ?? at(button.dataset.field).value)
@@ -236,13 +270,18 @@ const acts = {
     if (!answer.ok) { alert(answer.data.error.message); news(answer.data.error.message) }
     await refresh()
   },
-  older: button => log.older(button, number),
+  older: button => log.older(button, number, all()),
   unfold: button => log.unfold(button),
   newest() { log.toBottom(); at("log").focus({ preventScroll: true }) },
   send: () => composer.send(),
+  attach: () => files.choose(),
+  macros: () => macros.toggle(),
+  macro: button => macros.insertSaved(Number(button.dataset.macro)),
+  unsend: () => hold.undo(),
   insert(button) {
-    const { slug, anchor, title } = button.dataset
-    composer.insert(`“${title}”: ${document.body.dataset.base}/help/${encodeURIComponent(slug)}${anchor ? `#${encodeURIComponent(anchor)}` : ""}`)
+    const { slug, anchor, title, words } = button.dataset
+    const from = `“${title}”: ${document.body.dataset.base}/help/${encodeURIComponent(slug)}${anchor ? `#${encodeURIComponent(anchor)}` : ""}`
+    composer.insert(words ? `${words}\n\n${from}` : from)
   },
   correct() {
     const form = at("correct")
@@ -254,6 +293,14 @@ const acts = {
     opener.setAttribute("aria-expanded", String(open))
     if (open) at("correct-tier").focus()
     else opener.focus()
+  },
+  rename() {
+    const form = at("rename")
+    form.hidden = !form.hidden
+    const opener = main.querySelector('h2 [data-act="rename"]')
+    opener.setAttribute("aria-expanded", String(!form.hidden))
+    if (form.hidden) opener.focus()
+    else at("rename-name").focus()
   },
   card: () => drawer(),
   async proof(button) {
@@ -269,6 +316,8 @@ const acts = {
     else form.querySelector("[type=submit]").focus()
   },
 }
+
+Object.assign(acts, lifeActs({ act, done, news, number }))
 
 async function myAddress() { return (await call("GET", "me")).data.email }
 
@@ -302,12 +351,42 @@ main.addEventListener("submit", async event => {
     if (await act(`links/${event.target.dataset.link}/undo`, null, event.submitter)) await done("Apart again.", { focus: at("card") })
     return
   }
+  if (event.target.id === "rename") { await rename(event.target, event.submitter); return }
   if (event.target.id !== "correct") return
-  const tier = at("correct-tier").value
-  if (!await act("correct", { tier }, event.submitter)) return
-  event.target.hidden = true
+  if (!await act("correct", correction(), event.submitter)) return
+  event.target.remove() // what comes is another form, that begins with what is true now
   main.querySelector('h2 [data-act="correct"]').setAttribute("aria-expanded", "false")
-  await done("Corrected. The classifier learns from it.", { focus: main.querySelector('h2 [data-act="correct"]') })
+  await done("Corrected, and kept as an example to learn from.", { focus: main.querySelector('h2 [data-act="correct"]') })
+})
+
+/** What the form says that the card did not; a tier that is only confirmed is an example, too. */
+function correction() {
+  const [tier, intent, language, security] = ["tier", "intent", "language", "security"].map(name => at(`correct-${name}`))
+  const said = {}
+  if (language.value !== language.dataset.was) said.language = language.value
+  if (security.checked !== Boolean(security.dataset.was)) said.security = security.checked
+  const first = [...tier.options].find(option => option.defaultSelected)?.value
+  const before = [...intent.options].find(option => option.defaultSelected)?.value ?? ""
+  if (tier.value !== first || intent.value !== before || !Object.keys(said).length) {
+    said.tier = tier.value
+    if (intent.value) said.intent = intent.value
+  }
+  return said
+}
+
+async function rename(form, button) {
+  const answer = await call("PUT", `customers/${form.dataset.customer}`, Object.fromEntries(new FormData(form)))
+  if (!answer.ok) { form.querySelector(".wrong").textContent = answer.data.error.message; return }
+  form.remove()
+  await refresh()
+  main.querySelector('h2 [data-act="rename"]').focus()
+  toast("Kept, beside what they say of themselves.")
+}
+
+main.addEventListener("change", event => {
+  const { tier } = event.target.selectedOptions?.[0]?.dataset ?? {}
+  if (event.target.id === "correct-intent" && tier) at("correct-tier").value = tier
+  if (event.target.id === "correct-tier" && at("correct-intent").selectedOptions[0].dataset.tier !== event.target.value) at("correct-intent").value = ""
 })
 
 // --- the card as a drawer, and the parts on a phone --------------------------------------------
@@ -339,6 +418,11 @@ main.querySelector(".switch").addEventListener("keydown", event => {
   showPart(next)
   next.focus()
 })
+document.addEventListener("keydown", event => { // a form in the card: as its Cancel
+  if (event.key !== "Escape" || event.isComposing) return
+  const cancel = event.target.closest?.("form.correct")?.querySelector("[data-act]")
+  if (cancel) { event.preventDefault(); cancel.click() }
+})
 // Wherever the focus is, outside of what Escape leaves first: a menu, a field of the conversation.
 document.addEventListener("keydown", event => {
   const elsewhere = event.defaultPrevented || (event.target.closest?.("input, textarea, select") && !at("card").contains(event.target))
@@ -364,6 +448,7 @@ bind({
   b: [press(() => main.querySelector('[data-act="return"]'), "Only your own case can go back to the bot."), "Return to the bot"],
   w: [press(() => main.querySelector('h2 [data-act="correct"]'), "You cannot correct this case."), "Correct what it is"],
   d: [() => drawer(), "Show or hide the card"],
+  z: [() => hold.undo() || undo(), "Take a reply back that has not left"],
   C: [press(() => main.querySelector('[data-act="release"]'), "Only your own case can be released."), "Release"],
   J: [() => myCase(1), "Next of my cases"],
   K: [() => myCase(-1), "The one of my cases before"],
@@ -381,4 +466,15 @@ function myCase(step) {
 
 log.start()
 composer.start(refresh)
+macros.start()
+hold.start(composer.restore, refresh)
+at("undo-for").addEventListener("change", async event => {
+  const answer = await call("PUT", "me/undo", { seconds: Number(event.target.value) })
+  if (answer.ok) at("composer").dataset.holdFor = answer.data.seconds
+  else alert(answer.data.error.message)
+})
+if (["#reply", "#note"].includes(location.hash)) {
+  composer.switchTo(location.hash.slice(1))
+  history.replaceState(null, "", location.pathname + location.search)
+}
 tick(main)

@@ -1,8 +1,14 @@
 // Where a reply or a note is written. The two have their own fields and drafts, and the mode never switches by itself.
 
 import { call, newKey, tell } from "./api.js"
+import * as drafts from "./drafts.js"
+import { keep, kept } from "./drafts.js"
+import * as files from "./files.js"
+import { gapIn, select } from "./gaps.js"
+import { undo, waits } from "./hold.js"
 import { lastSeen, markSeen, newest } from "./log.js"
-import { alert, toast, upper } from "./say.js"
+import { mentioned } from "./mention.js"
+import { alert, status, toast, upper } from "./say.js"
 
 const TYPING_EVERY = 3000
 const ROWS_AT_MOST = 12
@@ -12,37 +18,17 @@ const main = document.getElementById("main")
 const number = main.dataset.case
 const at = id => document.getElementById(id)
 const fields = { reply: at("reply"), note: at("note") }
-const store = `warmline.draft.${document.body.dataset.agent}.${number}`
 
 let mode = "reply"
 let sending = false
 let stopped = false // a notice waits for a decision; until then nothing leaves
-let typedAt = -TYPING_EVERY
-let saveTimer = 0
+const typedAt = { reply: -TYPING_EVERY, note: -TYPING_EVERY }
 let refresh = async () => {}
 
-// --- what is kept in this browser --------------------------------------------------------------
-
-const kept = name => { try { return JSON.parse(localStorage.getItem(`${store}.${name}`)) } catch { return null } }
-
-function keep(name, value) {
-  try {
-    if (value === null) localStorage.removeItem(`${store}.${name}`)
-    else localStorage.setItem(`${store}.${name}`, JSON.stringify(value))
-    return true
-  } catch {
-    return false
-  }
-}
+// --- what is kept ------------------------------------------------------------------------------
 
 function save() {
-  clearTimeout(saveTimer)
-  for (const [name, field] of Object.entries(fields)) {
-    const old = kept(name)
-    const text = field.value
-    if (text === (old?.text ?? "")) continue
-    keep(name, text ? { ...old, text } : null)
-  }
+  for (const name of Object.keys(fields)) drafts.save(name)
   said(fields[mode].value ? "Draft saved" : "")
 }
 
@@ -97,30 +83,48 @@ export async function send({ anyway = false } = {}) {
   const now = mode
   const field = fields[now]
   const text = field.value
-  if (sending || !text.trim()) { if (!sending) field.focus(); return }
+  if (sending || !text.trim()) {
+    if (!sending) { field.focus(); if (files.ids(now).length) said("Write a line with it") }
+    return
+  }
   if (stopped && now === "reply" && !anyway) { at("halt-h").focus(); return }
   if (now === "reply" && field.readOnly) { alert(field.placeholder); field.focus(); return }
   if (document.body.classList.contains("stale")) { halt("Not connected.", "Your draft is safe. Send it when the desk is back.", []); return }
+  if (files.waits(now)) { halt("Not sent.", files.waits(now), [["Edit", () => close()]]); return }
+  const gap = now === "reply" ? gapIn(text) : ""
+  if (gap) {
+    halt(`Fill the gap ${gap} first.`, "It is not known here, or not for everybody who reads this.", [["Go to it", () => { close(); select(field, gap) }]])
+    return
+  }
   sending = true
   form.setAttribute("aria-busy", "true")
   said(now === "reply" ? "Sending" : "Saving")
   save()
+  await drafts.settle(now)
   // The same words once more are the same act: with the key of before it happens once.
   const before = kept(now)?.act
   const also = now === "reply" ? [...form.querySelectorAll("input[name=also]:checked")].map(box => box.value) : []
-  const act = before?.text === text && String(before.also ?? []) === String(also) && !anyway
+  const added = files.ids(now)
+  // Files that have left with it are here no more once the page was loaded again.
+  const sameFiles = String(before?.files ?? []) === String(added) || !added.length
+  const act = before?.text === text && String(before.also ?? []) === String(also) && sameFiles && !anyway
     ? before
-    : { key: newKey(), text, also, ...(now === "reply" ? { after: anyway ? Math.max(lastSeen(), newest()) : lastSeen() } : {}) }
+    : { key: newKey(), text, also, files: added, ...(now === "reply" ? { after: anyway ? Math.max(lastSeen(), newest()) : lastSeen() } : {}) }
   keep(now, { text, act })
-  const body = now === "reply" ? { text, after_seq: act.after, ...(also.length ? { also } : {}) } : { text }
+  const hold = Number(form.dataset.holdFor)
+  const replying = { after_seq: act.after, ...(also.length ? { also } : {}), ...(hold ? { hold } : {}) }
+  const body = { text, ...(now === "reply" ? replying : mentioned(text)), ...(act.files?.length ? { files: act.files } : {}) }
   const answer = await call("POST", `cases/${number}/${now}`, body, { key: act.key })
   sending = false
   form.removeAttribute("aria-busy")
   if (answer.ok) {
-    markSeen(answer.data.seq)
+    if (answer.data.seq) markSeen(answer.data.seq)
+    else status("It leaves in a moment. z takes it back.")
     if (field.value === text) field.value = ""
     else if (field.value.startsWith(text)) field.value = field.value.slice(text.length).trimStart()
     keep(now, field.value ? { text: field.value } : null)
+    files.gone(now, act.files ?? [])
+    drafts.save(now, { soon: false })
     calm()
     grow(field)
     said("")
@@ -135,6 +139,8 @@ function refused({ status, data }, now, text) {
   said("Draft saved")
   // What was refused did not happen: the next try is a new act. What nobody answered may have happened.
   if (status !== 0 && status < 500) keep(now, { text })
+  drafts.save(now)
+  if (error.code === "file_refused") files.again()
   if (error.code === "stale") { stale(error.since ?? []); return }
   if (error.code === "held") {
     halt(`${error.holder ?? "A colleague"} has this case now.`, "Your draft is kept; a note reaches the team.", [["Keep it", () => close()], ["Discard", discard]])
@@ -151,7 +157,7 @@ function refused({ status, data }, now, text) {
 
 function stale(since) {
   const people = [...new Set(since.map(row => row.author || main.dataset.customer))]
-  const mine = since.every(row => row.author === document.body.dataset.name)
+  const mine = since.every(row => String(row.agent) === document.body.dataset.agent)
   const heading = mine ? "You wrote here from another window. Read it first."
     : `${upper(people.join(" and "))} wrote while you were writing. Read it first.`
   const list = document.createElement("ul")
@@ -203,7 +209,7 @@ function discard() {
   const text = field.value
   const name = mode
   field.value = ""
-  keep(name, null)
+  drafts.save(name, { soon: false })
   calm()
   grow(field)
   said("")
@@ -211,21 +217,46 @@ function discard() {
   toast("Draft discarded.", { undo: () => { fields[name].value = text; save(); grow(fields[name]); if (mode === name) fields[name].focus() } })
 }
 
+/** A reply that was taken back: its words before what was begun since, and what is then sent is what goes. */
+export function restore({ text, also = [], version }) {
+  const field = fields.reply
+  drafts.known("reply", text, version)
+  const begun = field.value.trim() ? `\n\n${field.value}` : ""
+  field.value = text + begun
+  for (const box of form.querySelectorAll("input[name=also]")) box.checked = also.includes(box.value)
+  keep("reply", { text: field.value })
+  switchTo("reply")
+  field.selectionStart = field.selectionEnd = text.length
+  drafts.save("reply", { soon: false })
+  files.again()
+  status("Taken back. It has not left.")
+}
+
+/** A reply did not leave, and is a draft again. */
+export function cameBack(notice) {
+  switchTo("reply", { focus: false })
+  grow(fields.reply)
+  files.again()
+  halt(notice, "Nothing is lost: it is your draft again.", [["Edit", () => close()], ["Discard", discard]])
+  alert(notice)
+}
+
 // --- start -------------------------------------------------------------------------------------
 
 export function start(onRefresh) {
   refresh = onRefresh
   for (const [name, field] of Object.entries(fields)) {
-    field.value = kept(name)?.text ?? ""
     field.addEventListener("input", () => {
       grow(field)
-      clearTimeout(saveTimer)
-      saveTimer = setTimeout(save, 250)
-      if (name === "reply") typing()
+      drafts.save(name)
+      if (!field.value) said("")
+      typing(name)
     })
     field.addEventListener("keydown", event => {
       if (event.isComposing) return
       if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); send() }
+      // The field that a reply has just left is empty: there taking back means the reply.
+      if (event.key === "z" && (event.ctrlKey || event.metaKey) && !event.shiftKey && !field.value && waits()) { event.preventDefault(); undo() }
       if (event.key === "Escape") { event.preventDefault(); field.blur(); at("log").focus({ preventScroll: true }) }
     })
   }
@@ -237,13 +268,15 @@ export function start(onRefresh) {
     at(`tab-${mode}`).focus()
   })
   at("halt").addEventListener("keydown", event => { if (event.key === "Escape") close() })
-  for (const kind of ["pagehide", "desk:leaving"]) addEventListener(kind, save)
+  files.start(() => mode)
+  const notice = drafts.start(fields, { onSaved: (name, words) => { if (name === mode && !sending) said(words) }, onWrite: grow })
   switchTo(kept("mode") === "note" ? "note" : "reply", { focus: false })
+  if (notice) cameBack(notice)
 }
 
-function typing() {
+function typing(name) {
   const now = performance.now()
-  if (fields.reply.readOnly || !fields.reply.value || now - typedAt < TYPING_EVERY) return
-  typedAt = now
-  tell("/desk/signal", { kind: "typing", case: number })
+  if (fields[name].readOnly || !fields[name].value || now - typedAt[name] < TYPING_EVERY) return
+  typedAt[name] = now
+  tell("/desk/signal", { kind: name === "note" ? "noting" : "typing", case: number })
 }

@@ -5,7 +5,10 @@ import "./carried.js"
 import { tick } from "./clock.js"
 import { bind, lettersOn, map, switchLetters } from "./keys.js"
 import { on, since } from "./live.js"
-import { alert, undo } from "./say.js"
+import { takeNext } from "./next.js"
+import "./notice.js"
+import { commands } from "./palette.js"
+import { alert, toast, undo } from "./say.js"
 
 const HERE_EVERY = 45_000
 const USED_WITHIN = 5 * 60_000
@@ -41,7 +44,7 @@ async function drawSide() {
   sideAt = performance.now()
   const found = await part(`/desk/side?nav=${encodeURIComponent(document.body.dataset.nav)}`)
   if (!found) return
-  for (const selector of [".nav", ".mine", ".tabbar"]) {
+  for (const selector of [".nav", ".mine", ".tabbar", "#leaving"]) {
     const fresh = $(selector, found)
     const old = $(selector)
     if (fresh && old && !old.contains(document.activeElement) && fresh.innerHTML !== old.innerHTML) old.replaceWith(fresh)
@@ -55,6 +58,20 @@ on("signal", async signal => {
   if (signal.kind !== "gate" || !banner) return
   const found = (await part("/desk/gate/banner"))?.getElementById("gate-banner")
   if (found) banner.replaceWith(found)
+})
+
+// Somebody calls us by a note. Who has that case before them reads it there.
+on("signal", ({ kind, whom, name, case: number }) => {
+  const me = Number(document.body.dataset.agent)
+  if (kind !== "mention" || !whom.includes(me) || document.getElementById("main")?.dataset.case === number) return
+  toast(`${name} mentions you in ${number}.`, { act: ["Open", () => { location.href = `/desk/cases/${number}` }] })
+})
+
+// A reply of ours did not leave; its case says so itself.
+on("signal", ({ kind, agent, case: of, words }) => {
+  if (kind !== "hold" || String(agent) !== document.body.dataset.agent || at("main").dataset.case === of) return
+  toast(words, { act: ["Open", go(`/desk/cases/${of}`)] })
+  alert(words)
 })
 
 on("cases", side)
@@ -118,12 +135,22 @@ at("theme").addEventListener("change", event => {
 })
 
 const go = path => () => { location.href = path }
+const search = () => { at("search") ? at("search").focus() : go("/desk/search")() }
+if ("answers" in document.body.dataset) bind({ t: [takeNext, "Take the next one"] })
 bind({
+  "/": [search, "Search"],
   "?": [help, "This help"],
   z: [() => undo(), "Undo"],
   "g q": [go("/desk"), "Go to the queue"],
   "g m": [go("/desk?view=mine"), "Go to my cases"],
   "g t": [go("/desk/team"), "Go to the team"],
+  "g c": [go("/desk/customers"), "Go to the customers"],
+  "g r": [go("/desk/macros"), "Go to saved replies"],
   "g h": [go("/desk/channels"), "Go to the channels"],
   "g l": [go("/desk/gate"), "Go to labelling and the gate"],
 })
+// What has a page; the letter leads nowhere where it has none.
+for (const [letter, path, words] of [["c", "/desk/customers", "Go to customers"], ["i", "/desk/incidents", "Go to incidents"]]) {
+  if ($(`.nav a[href="${path}"]`)) bind({ [`g ${letter}`]: [go(path), words] })
+}
+commands()

@@ -38,6 +38,11 @@ export function map() {
   return [...found].map(([where, keys]) => ({ where, keys }))
 }
 
+/** Do what a key does, as if it had been pressed. */
+export function run(key) {
+  bound.get(key)?.act?.(new KeyboardEvent("keydown", { key }))
+}
+
 function elsewhere(event) {
   const at = event.target
   return event.defaultPrevented || event.ctrlKey || event.altKey || event.metaKey || event.repeat || event.isComposing

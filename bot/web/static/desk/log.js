@@ -25,7 +25,7 @@ export function markSeen(seq) { seen = Math.max(seen, seq) }
 
 /** After which message to ask for news: before the first whose state may still change. */
 export function askAfter() {
-  const open = log.querySelector("article[data-open]")
+  const open = log.querySelector("article[data-open][data-seq]")
   const last = [...messages()].at(-1)
   const newest = last ? seqOf(last) : 0
   return open ? Math.min(seqOf(open) - 1, newest) : newest
@@ -126,11 +126,11 @@ function read(target) {
   timers.delete(target)
   if (document.hidden) { document.addEventListener("visibilitychange", () => watch(target), { once: true }); return }
   eye.unobserve(target)
-  seen = Math.max(seen, seqOf(target))
+  if ("seq" in target.dataset) seen = Math.max(seen, seqOf(target)) // a reply answers only its own conversation
   if (unread.delete(target.id)) show()
 }
 
-function watch(item) { if (item.matches?.("article[data-seq]")) { eye.unobserve(item); eye.observe(item) } }
+function watch(item) { if (item.matches?.("article")) { eye.unobserve(item); eye.observe(item) } }
 
 /** What the page came with was there when it was opened: it is what the person has before them. */
 export function start() {
@@ -148,9 +148,9 @@ log.addEventListener("scroll", () => {
 // --- older ones --------------------------------------------------------------------------------
 
 /** Bring in the messages before the first, and keep what is read where it is. */
-export async function older(button, number) {
+export async function older(button, number, all = "") {
   button.setAttribute("aria-busy", "true")
-  const found = await part(`/desk/cases/${number}/log?before=${button.dataset.before}`)
+  const found = await part(`/desk/cases/${number}/log?before=${button.dataset.before}${all}`)
   button.removeAttribute("aria-busy")
   if (!found) { button.textContent = "Not reached. Try again"; return }
   const anchor = log.querySelector("article, .ev:not(.older):not(.day), .handoff")
@@ -172,6 +172,20 @@ export async function older(button, number) {
   const next = log.querySelector("#older button")
   if (next) next.focus({ preventScroll: true })
   else if (first) { first.tabIndex = -1; first.focus({ preventScroll: true }) }
+}
+
+/** From where in time on the log has all that was said, for news of other conversations. */
+export const floor = () => log.querySelector("#older button")?.dataset.before ?? ""
+
+/** Begin anew with what the server says: more, or less, is shown than before. */
+export function replace(fragment) {
+  for (const timer of timers.values()) clearTimeout(timer)
+  timers.clear()
+  eye.disconnect()
+  quietly(() => log.replaceChildren(...fragment.childNodes))
+  toBottom()
+  const last = newest()
+  if (last > seen) for (const item of log.querySelectorAll("article")) if ("seq" in item.dataset && seqOf(item) > seen) watch(item)
 }
 
 /** Show all of a long message, or fold it again. */

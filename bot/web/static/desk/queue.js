@@ -5,14 +5,18 @@ import { call, newKey, part } from "./api.js"
 import { tick } from "./clock.js"
 import { bind } from "./keys.js"
 import { on } from "./live.js"
+import { takeNext } from "./next.js"
 import { status, toast } from "./say.js"
+import "./select.js"
 
 const UNTOUCHED = 3_000
-const APART = 700
+const APART = 500
 const APART_UNSEEN = 5_000 // nobody looks at this tab now
 const JUST_CHANGED = 400
 const READING_FOR = 45_000
 const PAGE = 50
+const HEAD = 200 // rows that are asked for again at each news; of what is shown beyond, only what the news names
+const NAMED = 200 // cases that may be named; more is as if all had changed
 
 const at = id => document.getElementById(id)
 const list = at("list")
@@ -51,29 +55,125 @@ let again = false
 let waits = false // for its turn
 let askedAt = -1e9
 let timer = 0
+let whole = false // something may have been missed: also what is shown beyond the head is asked for again
+const named = new Set() // cases that the news have named since they were last asked for
 
 function refresh() {
   if (asking) { again = true; return }
   waits = true
   clearTimeout(timer)
-  timer = setTimeout(look, Math.max(0, askedAt + (document.hidden ? APART_UNSEEN : APART) - performance.now()))
+  const apart = document.hidden ? APART_UNSEEN : Math.min(APART * (1 + list.querySelectorAll(".row").length / 2500), 4 * APART)
+  timer = setTimeout(look, Math.max(0, askedAt + apart - performance.now()))
 }
 
 async function look() {
   asking = true
   again = waits = false
   askedAt = performance.now()
-  const query = new URLSearchParams(here)
-  const shown = rows().map(row => row.dataset.case)
-  query.set("limit", Math.max(PAGE, shown.length))
-  query.set("known", shown.map(number => number.slice(2)).join(","))
   const slow = setTimeout(() => list.setAttribute("aria-busy", "true"), 300)
-  const found = await part(`/desk/queue/rows?${query}`)
+  const found = await ask()
   clearTimeout(slow)
   list.removeAttribute("aria-busy")
   asking = false
-  if (found) take(found.getElementById("rows"))
+  if (found) take(found)
   if (again) refresh()
+}
+
+/** What the list should be now: the head anew, and behind it what is shown already, brought up to date. */
+async function ask() {
+  const shown = rows().map(row => row.dataset.case)
+  const query = new URLSearchParams(here)
+  query.set("limit", Math.min(Math.max(PAGE, Math.ceil(shown.length / PAGE) * PAGE), HEAD))
+  if (shown.length > HEAD && (whole || named.size > NAMED)) return askAll(query, shown.length)
+  const about = new Set([...shown.slice(0, HEAD), ...(shown.length > HEAD ? named : [])])
+  query.set("known", [...about].map(number => number.slice(2)).join(","))
+  if (shown.length > HEAD) query.set("tail", "1")
+  const asked = [...named]
+  named.clear()
+  const fresh = (await part(`/desk/queue/rows?${query}`))?.getElementById("rows")
+  if (!fresh) { asked.forEach(number => named.add(number)); return null }
+  if (rows().length > shown.length) { again = true; return null } // more was asked for meanwhile: it knows nothing of that
+  if (shown.length > HEAD) behind(fresh)
+  else whole = false
+  return fresh
+}
+
+/** As many rows as are shown, page after page. */
+async function askAll(query, count) {
+  named.clear()
+  let fresh = null
+  for (let got = 0; got < count;) {
+    const more = (await part(`/desk/queue/rows?${query}`))?.getElementById("rows")
+    if (!more) return null
+    got += more.querySelectorAll(".row").length
+    if (fresh) {
+      for (const block of more.querySelectorAll(".block")) {
+        const old = fresh.querySelector(`[data-group="${block.dataset.group}"]`)
+        if (old) old.querySelector("ol").append(...block.querySelectorAll(".row"))
+        else fresh.append(block)
+      }
+      fresh.dataset.next = more.dataset.next
+    } else {
+      fresh = more
+    }
+    if (!more.dataset.next) break
+    query.set("after", more.dataset.next)
+  }
+  if (rows().length > count) { again = true; return null }
+  whole = false
+  return fresh
+}
+
+/** Put behind a fresh head what is shown beyond it, in its order, with what is new among it. */
+function behind(fresh) {
+  const head = [...fresh.querySelectorAll(".block .row")]
+  const last = head.at(-1)
+  if (!last || !fresh.dataset.next) return // the head is all there is
+  const inHead = new Set(head.map(row => row.dataset.case))
+  const left = new Set([...fresh.querySelectorAll("#left li")].map(line => line.dataset.case))
+  const news = [...fresh.querySelectorAll("#further .row")].filter(row => !inHead.has(row.dataset.case))
+  const renewed = new Set(news.map(row => row.dataset.case))
+  const end = rows().at(-1)
+  const come = news.filter(row => before(last, row) && !before(end, row)).sort((one, other) => (before(one, other) ? -1 : 1))
+  const blocks = new Map([...fresh.querySelectorAll(":scope > .block")].map(block => [block.dataset.group, block]))
+  const put = (row, group, heading) => {
+    if (!blocks.has(group)) {
+      const block = Object.assign(document.createElement("section"), { className: "block" })
+      block.dataset.group = group
+      block.setAttribute("aria-labelledby", `g-${group}`)
+      block.append(heading.cloneNode(true), document.createElement("ol"))
+      const others = [...blocks.values()]
+      others.length ? others.at(-1).after(block) : fresh.prepend(block)
+      blocks.set(group, block)
+    }
+    blocks.get(group).lastElementChild.append(row)
+  }
+  const putNews = row => {
+    const group = row.closest("[data-group]")
+    put(row, group.dataset.group, group.querySelector(".group"))
+  }
+  for (const block of list.querySelectorAll("#rows > .block")) {
+    for (const row of block.querySelectorAll(".row")) {
+      const number = row.dataset.case
+      if (inHead.has(number) || left.has(number) || renewed.has(number) || row.classList.contains("gone")) continue
+      if (!before(last, row)) continue // it should be in the head, and is not: it has gone
+      while (come.length && before(come[0], row)) putNews(come.shift())
+      const same = row.cloneNode(false)
+      same.dataset.same = "1"
+      put(same, block.dataset.group, block.firstElementChild)
+    }
+  }
+  come.forEach(putNews)
+  fresh.querySelector("#further")?.remove()
+  fresh.dataset.next = at("rows").dataset.next
+}
+
+/** Whether one row stands before another: by deadline and number, or in lists of what is done the newest first. */
+function before(one, other) {
+  const [at, id] = one.dataset.place.split("~").map(Number)
+  const [otherAt, otherId] = other.dataset.place.split("~").map(Number)
+  if (list.dataset.newest !== undefined) return id > otherId
+  return at === otherAt ? id < otherId : at < otherAt
 }
 
 function take(fresh) {
@@ -82,7 +182,7 @@ function take(fresh) {
   const wanted = [...fresh.querySelectorAll(".row")]
   for (const row of wanted) {
     const old = known.get(row.dataset.case)
-    if (old) renew(old, row)
+    if (old && !row.dataset.same) renew(old, row)
   }
   for (const line of fresh.querySelectorAll("#left li")) {
     const row = known.get(line.dataset.case)
@@ -92,7 +192,7 @@ function take(fresh) {
   if (order === wanted.map(row => row.dataset.case).join() && !changedGroups(fresh)) {
     headings(fresh)
     at("more").hidden = !fresh.dataset.next
-    at("rows").dataset.next = fresh.dataset.next
+    Object.assign(at("rows").dataset, fresh.dataset)
     pending = null
     hold()
     return
@@ -128,6 +228,7 @@ function renew(old, row) {
     before.replaceWith(now.cloneNode(true))
     if (selector !== ".due" && old === focused()) changedAt = performance.now()
   }
+  old.dataset.place = row.dataset.place
   link(old).setAttribute("aria-label", link(row).getAttribute("aria-label"))
   showReading(old)
 }
@@ -185,16 +286,9 @@ function apply(asked) {
   const scrolled = list.scrollTop // read before the rows are moved: an empty list scrolls to its top
   const first = rows().find(row => row.getBoundingClientRect().bottom > list.getBoundingClientRect().top + 1)
   const offset = first?.getBoundingClientRect().top
-  const old = new Map(rows().map(row => [row.dataset.case, row]))
   const active = document.activeElement
-  let added = null
-  for (const row of fresh.querySelectorAll(".row")) {
-    const known = old.get(row.dataset.case)
-    if (known) row.replaceWith(known)
-    else { row.classList.add("new"); added ??= row }
-  }
   fresh.querySelector("#left")?.remove()
-  at("rows").replaceWith(fresh)
+  const added = settle(fresh)
   at("more").hidden = !fresh.dataset.next
   list.scrollTop = scrolled
   if (first?.isConnected && scrolled > 4) list.scrollTop += first.getBoundingClientRect().top - offset
@@ -203,6 +297,41 @@ function apply(asked) {
   hold()
   tick(list)
   label()
+  dispatchEvent(new CustomEvent("queue:rows"))
+}
+
+/** Make the list what `fresh` is, and touch only what differs: ten thousand rows that stay are not moved. */
+function settle(fresh) {
+  const box = at("rows")
+  const old = new Map(rows().map(row => [row.dataset.case, row]))
+  const wanted = new Set([...fresh.querySelectorAll(".row")].map(row => row.dataset.case))
+  for (const [number, row] of old) if (!wanted.has(number)) row.remove()
+  const blocks = new Map([...box.querySelectorAll(".block")].map(block => [block.dataset.group, block]))
+  let added = null
+  let place = box.firstElementChild
+  for (const part of [...fresh.children]) {
+    let block = part
+    if (part.matches(".block")) {
+      block = blocks.get(part.dataset.group) ?? part.cloneNode(false)
+      if (!block.firstElementChild) block.append(part.querySelector(".group").cloneNode(true), document.createElement("ol"))
+      const heading = block.querySelector(".group")
+      const now = part.querySelector(".group").innerHTML
+      if (heading.innerHTML !== now) heading.innerHTML = now
+      const ol = block.querySelector("ol")
+      let next = ol.firstElementChild
+      for (const row of [...part.querySelectorAll(".row")]) {
+        const known = old.get(row.dataset.case)
+        if (known && known === next) { next = next.nextElementSibling; continue }
+        if (!known) { row.classList.add("new"); added ??= row }
+        ol.insertBefore(known ?? row, next)
+      }
+    }
+    if (block === place) place = place.nextElementSibling
+    else box.insertBefore(block, place)
+  }
+  while (place) { const gone = place; place = place.nextElementSibling; gone.remove() }
+  Object.assign(box.dataset, fresh.dataset)
+  return added
 }
 
 // --- counts ------------------------------------------------------------------------------------
@@ -215,7 +344,7 @@ function count(now) {
     if (number !== undefined && box.textContent !== number) box.textContent = number
   }
   document.querySelector("#sum .l").classList.toggle("none", now.late === "0")
-  document.title = document.title.replace(/^([^,·]+?)(, \d+ late)?( · )/, (_, name, late, dot) => `${name}${now.late === "0" ? "" : `, ${now.late} late`}${dot}`)
+  document.title = document.title.replace(/^([^,·]+?)(, \d+\+? late)?( · )/, (_, name, late, dot) => `${name}${now.late === "0" ? "" : `, ${now.late} late`}${dot}`)
   const words = `${now.late} late, ${now.soon} due in 15 minutes, ${now.waiting} waiting`
   if (said && said !== words) status(words)
   said = words
@@ -270,29 +399,16 @@ list.addEventListener("focusin", event => {
   const row = event.target.closest(".row")
   if (row && row !== focusedBefore) changedAt = performance.now()
   focusedBefore = row
-  rows().forEach(other => other.classList.toggle("on", other === row))
+  list.querySelectorAll(".row.on").forEach(other => { if (other !== row) other.classList.remove("on") })
+  row?.classList.add("on")
 })
 let focusedBefore = null
 list.addEventListener("focusout", event => {
   if (list.contains(event.relatedTarget)) return
-  rows().forEach(row => row.classList.remove("on"))
+  list.querySelectorAll(".row.on").forEach(row => row.classList.remove("on"))
 })
 
 const open = number => { location.href = `/desk/cases/${number}#case-h` } // the focus goes to its heading
-
-async function takeNext() {
-  if (taking || !at("next")) return
-  taking = true
-  at("next").setAttribute("aria-busy", "true")
-  const { ok, data } = await call("POST", "cases/next", null, { key: newKey() })
-  taking = false
-  at("next").removeAttribute("aria-busy")
-  if (ok && data.number) { open(data.number); return }
-  if (!ok) { toast(data.error.message); return }
-  const mine = Number(at("rows").dataset.mine)
-  toast(mine ? `Nobody is waiting. ${mine === 1 ? "Your case is" : `Your ${mine} cases are`} on the left.` : "Nobody is waiting.")
-  refresh()
-}
 
 async function claim(row) {
   if (taking || !row || row.classList.contains("gone") || !row.querySelector("[data-claim]")) return
@@ -313,10 +429,33 @@ async function claim(row) {
   refresh()
 }
 
-at("next")?.addEventListener("click", takeNext)
+/** Feedback is read: it goes without a word to who wrote it. */
+async function read(row) {
+  if (taking || !row || row.classList.contains("gone") || !row.querySelector("[data-read]")) return
+  taking = true
+  const number = row.dataset.case
+  const { ok, data } = await call("POST", `cases/${number}/read`, null, { key: newKey() })
+  taking = false
+  if (ok) {
+    const on = row.nextElementSibling ?? row.previousElementSibling
+    leave(row, "Read", "")
+    if (focused() === row && on?.matches(".row")) link(on).focus({ preventScroll: true })
+    toast(`${number} is read.`, { undo: () => unread(number) })
+  } else {
+    toast(data.error.message)
+  }
+  refresh()
+}
+
+async function unread(number) {
+  const { ok, data } = await call("POST", `cases/${number}/unread`, null, { key: newKey() })
+  toast(ok ? `${number} waits to be read again.` : data.error.message)
+  refresh()
+}
+
 list.addEventListener("click", event => {
-  const button = event.target.closest("[data-claim]")
-  if (button) claim(button.closest(".row"))
+  const button = event.target.closest("[data-claim], [data-read]")
+  if (button) ("read" in button.dataset ? read : claim)(button.closest(".row"))
 })
 at("held").addEventListener("click", () => { if (pending) apply(true) })
 
@@ -340,6 +479,9 @@ at("more").addEventListener("click", async () => {
   }
   at("rows").dataset.next = found.dataset.next
   button.hidden = !found.dataset.next
+  pending = null // it knew of fewer rows
+  dispatchEvent(new CustomEvent("queue:rows"))
+  refresh()
   if (first) link(first).focus()
 })
 
@@ -352,16 +494,23 @@ function move(by) {
   if (to) { link(to).focus({ preventScroll: true }); to.scrollIntoView({ block: "nearest" }) }
 }
 
+/** The case, with the words in hand. */
+function openAt(mode) {
+  const row = focused()
+  if (row && !row.classList.contains("gone")) location.href = `${link(row).href}#${mode}`
+}
+
 bind({
-  t: [takeNext, "Take the next one"],
   ".": [() => { if (pending) apply(true) }, "Show new ones that were held back"],
-  "/": [() => at("search").focus(), "Search"],
 })
 bind({
   j: [() => move(1), "Next case"],
   k: [() => move(-1), "Case before"],
   Enter: [null, "Open the case"],
   c: [() => { if (performance.now() - changedAt > JUST_CHANGED) claim(focused()) }, "Claim the case"],
+  r: [() => openAt("reply"), "Open the case, to reply"],
+  n: [() => openAt("note"), "Open the case, to write a note"],
+  e: [() => { if (performance.now() - changedAt > JUST_CHANGED) read(focused()) }, "Feedback: it is read"],
   f: [() => { const menu = at("tiers"); if (menu) { menu.open = true; menu.querySelector("a").focus() } }, "Filter by tier"],
 }, { where: "In the list" })
 
@@ -379,10 +528,16 @@ const chips = document.querySelector(".chips")
 const chosen = chips.querySelector(".chip[aria-current]")
 if (chosen) chips.scrollLeft = chosen.offsetLeft + chosen.offsetWidth - chips.clientWidth + 16
 
+if (location.hash === "#search") at("search").focus()
+
 // --- what happens ------------------------------------------------------------------------------
 
-on("cases", ({ cases }) => { if (cases.length) refresh() })
-on("gap", refresh)
+on("cases", ({ cases }) => {
+  for (const number of cases) named.add(number)
+  if (cases.length) refresh()
+})
+on("gap", () => { whole = true; refresh() })
+addEventListener("queue:refresh", refresh)
 on("link", state => {
   at("asof").textContent = state === "away" ? `as of ${new Date().toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })}` : ""
 })
