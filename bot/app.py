@@ -12,13 +12,15 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
 from fastapi import FastAPI
+from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from bot import metrics, presences
+from bot.assigner import Assigner
 from bot.chance import chance
 from bot.channel_tables import hider
 from bot.clock import Clock
@@ -35,28 +37,35 @@ from bot.typist import Typist
 from bot.understanding import Reader
 from bot.watch import Watch
 from bot.web import front as front_page
+from bot.web import gate as rights
 from bot.web import pages
 from bot.web.api import Office
 from bot.web.assets import Assets
 from bot.web.desk import routes as desk_pages
 from bot.web.desk.frame import Frame
+from bot.web.gate import ROLES, answers
 from bot.web.page import Pages
 from bot.web.server import application
 from bot.web.signin import SignIn
+from bot.window.attendant import Attendant
 from channels.contract import (
     Backfills,
     Capabilities,
     Channel,
     InboundMessage,
+    OpensWindow,
     Rereads,
     RereadsInHouse,
     Returned,
     ServesRoutes,
+    Window,
 )
 from handoff.desk import Desk
+from handoff.holding import Refusal
 from handoff.letters import Postman
 from handoff.linking import Linking
 from handoff.notifier import Notifier
+from handoff.offering import Offering
 from handoff.opening import Footing, Rules
 from handoff.proof import Codes
 from handoff.status import read_status
@@ -73,6 +82,11 @@ from store.database import Database, is_in, open_database, sqlite_url
 from store.homelock import HomeLock
 from store.migrate import migrate
 from store.valkey import EmbeddedValkey
+from store.window import Pane
+from store.words import case_number
+
+if TYPE_CHECKING:
+    from bot.provider import Provider
 
 Progress = Callable[[str], None]
 
@@ -157,7 +171,7 @@ class _Duty:
         if now - self._asked < FOOTING_FOR:
             return self._footing
         self._asked = now
-        on_duty = len(await self._bus.who_is_present())
+        on_duty = sum(who.startswith("agent:") for who in await self._bus.who_is_present())
         if now - self._measured_at > MEASURED_FOR:
             self._measured_at = now
             self._footing = await self._desk().footing(on_duty)
@@ -256,9 +270,15 @@ async def warmline(
             watch.touched([conversation])
             await live.publish([conversation], [case])
 
+        async def refused(reply: Refusal) -> None:
+            await live.signal("hold", conversation=0, about=reply.conversation, case=case_number(reply.case_id),
+                              agent=reply.agent_id, words=reply.words)  # fmt: skip
+
         desk = Desk(
             database=database, rules=rules, pull=lambda name: capabilities(name).pull, linking=linking, published=acted,
             here=live.is_heard, letters=lambda name: capabilities(name).letters, corrected=gate.corrected,
+            takes=lambda name: capabilities(name).max_attachment_bytes if capabilities(name).attachments else 0,
+            may_answer=lambda agent: rights.may(agent, "answer"), refused=refused,
         )  # fmt: skip
         duty = _Duty(bus, lambda: desk)
         reader = Reader(
@@ -309,6 +329,7 @@ async def warmline(
             notifier=notifier,
             desk_url=f"{base}/desk",
             published=published,
+            holding=desk.holding,
             mailing=Mailing(
                 database=database,
                 postman=postman,
@@ -321,6 +342,11 @@ async def warmline(
             ),
         )
         gaps += [router.sweep_soon, courier.wake]
+        assigner = Assigner(
+            database=database, bus=bus, live=live, rules=rules, roles=[role for role in ROLES if answers(role)],
+            holder=process, published=published,
+        )  # fmt: skip
+        offering = Offering(database=database, acts=desk.acts, hands=desk.hands, changed=assigner.look_soon)
         office = Office(
             desk=desk,
             database=database,
@@ -330,16 +356,33 @@ async def warmline(
             requeue=read_again,
             base=base,
             is_demo=lambda: shelf.is_demo,
+            words=shelf.words,
             nearest=reader.nearest,
             gate=gate,
             watch=watch,
+            passwords=settings.passwords,
+            intents=mind.classifier.catalogue.by_id,
+            assigner=assigner,
+            offering=offering,
         )
         routes = [
             route for channel in channels.values() if isinstance(channel, ServesRoutes) for route in channel.routes()
         ]
         assets = Assets()
         shown = Pages(assets, {"company": settings.company, "bot_name": settings.voice.bot})
-        signin = SignIn(database=database, bus=bus, pages=shown, secure=base.startswith("https://"))
+        signin = SignIn(
+            database=database, bus=bus, live=live, pages=shown, secure=base.startswith("https://"),
+            leaving=desk.leaving, by_password=settings.passwords,
+            single=settings.oidc_name if settings.oidc_issuer else None,
+        )  # fmt: skip
+        single: list[Route] = []
+        if (provider := _provider(settings, base)) is not None:
+            from bot.web.oidc import SingleSignOn
+
+            stack.push_async_callback(provider.close)
+            single = SingleSignOn(
+                database=database, signin=signin, provider=provider, secure=base.startswith("https://")
+            ).routes()
         frame = Frame(
             database=database, bus=bus, live=live, pages=shown, desk=desk, office=office, company=settings.company,
             zone=settings.business_hours.zone, channels=sorted({name for name, _ in channels}),
@@ -358,6 +401,7 @@ async def warmline(
                     mail=settings.sender.address if settings.sender is not None else None,
                 ),
                 *signin.routes(),
+                *single,
                 *desk_pages.routes(frame),
                 *pages.routes(
                     ready=lambda: {"database": router.healthy, "bus": bus.alive, "router": not router.stuck},
@@ -369,7 +413,15 @@ async def warmline(
                 ),
             ],
             trusted_proxies=settings.trusted_proxies,
+            pages=shown,
         )
+        attendants = [
+            Attendant(
+                pane=Pane(channel=name, account=account, place=window.place), window=window, database=database,
+                desk=desk, live=live, bus=bus, alone=house.alone, base=base, voice=settings.voice,
+            )
+            for (name, account), window in _windows(channels)
+        ]  # fmt: skip
         async with asyncio.TaskGroup() as tasks:
             running = [
                 tasks.create_task(part(), name=name)
@@ -380,10 +432,12 @@ async def warmline(
                     ("courier", courier.run),
                     ("typist", typist.run),
                     ("clock", clock.run),
+                    ("assigner", assigner.run),
                     ("library", shelf.run),
                     ("gate", partial(gate.run, reader)),
                 )
             ]
+            running += [tasks.create_task(attendant.run(), name="window") for attendant in attendants]
             try:
                 for channel in channels.values():
                     await channel.start(house)
@@ -424,6 +478,24 @@ async def _gatekeeper(
     return gate
 
 
+def _provider(settings: Settings, base: str) -> Provider | None:
+    """With whom people of the desk sign in, if not with us alone."""
+    if settings.oidc_issuer is None or settings.oidc_client_id is None:
+        return None
+    from bot.provider import Client, Provider  # only who has one pays for an HTTP client at the start
+
+    secret = settings.oidc_client_secret
+    return Provider(
+        Client(
+            issuer=settings.oidc_issuer,
+            client_id=settings.oidc_client_id,
+            client_secret=secret.get_secret_value() if secret is not None else None,
+            name=settings.oidc_name,
+            back=f"{base}/desk/oidc/back",
+        )
+    )
+
+
 def _postman(settings: Settings, secret: bytes) -> Postman | None:
     """Who carries mail; None: nobody has said which server takes it."""
     if settings.mail_server is None or settings.sender is None:
@@ -450,6 +522,12 @@ async def _backfill(channel: Channel, house: House) -> None:
     else:
         if missed:
             log.info("caught up", channel=channel.name, messages=missed)
+
+
+def _windows(channels: dict[tuple[str, str], Channel]) -> list[tuple[tuple[str, str], Window]]:
+    """Places of the team's chats in which the desk is to stand."""
+    found = ((key, channel.window()) for key, channel in channels.items() if isinstance(channel, OpensWindow))
+    return [(key, window) for key, window in found if window is not None]
 
 
 def _capabilities(channels: dict[tuple[str, str], Channel]) -> Callable[[str], Capabilities]:

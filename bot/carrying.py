@@ -18,10 +18,11 @@ from handoff import texts
 from handoff.linking import Linking, Writer
 from handoff.opening import Footing, Opening, Rules
 from intents.gate import STRICT_THRESHOLD
-from store import cases
+from store import cases, journey
 from store.changes import Changes, insert_cases
-from store.journey import Burst, Locked
+from store.journey import Burst, CaseBrief, Locked
 from store.samples import Dealt
+from store.words import case_number
 
 PLACES_SAID: Final = 20
 """A number in line beyond this helps nobody."""
@@ -34,10 +35,17 @@ class Plan:
     burst: Burst
     reading: Reading | None
     decision: Decision
+    merged: str | None = None
+    """The number of this conversation's case, where it lives on in the one that `burst` has instead."""
 
     @property
     def conversation(self) -> int:
         return self.burst.conversation.id
+
+    @property
+    def holds_more(self) -> bool:
+        """It touches other conversations than its own."""
+        return bool(self.decision.links) or _merged(self) is not None
 
 
 @dataclass(slots=True)
@@ -90,7 +98,13 @@ class Carrier:
             for plan in plans
             if plan.decision.links
             for id_ in await self._linking.beside(connection, _writer(plan), _marks(plan), now)
-        ]
+        ] + [case.survivor_conversation_id or 0 for plan in plans if (case := _merged(plan)) is not None]
+
+    async def let_go(self, connection: AsyncConnection, plans: Iterable[Plan]) -> set[int]:
+        """Conversations whose case lived on in another that has been resolved since we read: look again."""
+        found = [(plan.conversation, case.merged_into_id) for plan in plans if (case := _merged(plan)) is not None]
+        survivors = {id_: await journey.read_case(connection, id_ or 0) for _, id_ in found}
+        return {of for of, id_ in found if (case := survivors[id_]) is None or case.status == "resolved"}
 
     async def carry_out(
         self,
@@ -104,6 +118,7 @@ class Carrier:
         """Write all rows of these plans, whose conversations are held; what else they touch."""
         changes, touched = Changes(), Touched()
         plans = [await self._link_first(connection, changes, plan, locked, touched, now) for plan in plans]
+        plans = [await self._with_survivor(connection, changes, plan, locked, touched) for plan in plans]
         openings = {plan.conversation: self._opening(plan) for plan in plans if _opens(plan)}
         fresh = [opening for opening in openings.values() if opening.reopens is None]
         ahead = 0
@@ -126,6 +141,22 @@ class Carrier:
         await changes.write(connection)
         touched.cases.update(numbers.values(), (plan.burst.case.id for plan in plans if plan.burst.case is not None))
         return touched
+
+    async def _with_survivor(
+        self, connection: AsyncConnection, changes: Changes, plan: Plan, locked: Mapping[int, Locked], touched: Touched
+    ) -> Plan:
+        """The plan with the case in which its own lives on, as it stands now. Who has read that one looks again."""
+        case = _merged(plan)
+        survivor = await journey.read_case(connection, case.merged_into_id or 0) if case is not None else None
+        if case is None or survivor is None:
+            return plan
+        other = locked[survivor.conversation_id]
+        changes.advance(
+            survivor.conversation_id, next_seq=other.next_seq, version=other.version + 1, owner=other.owner,
+            epoch=other.epoch,
+        )  # fmt: skip
+        touched.beside[survivor.conversation_id] = plan.burst.conversation.channel
+        return replace(plan, burst=replace(plan.burst, case=survivor), merged=case_number(case.id))
 
     async def _link_first(
         self,
@@ -170,6 +201,8 @@ class Carrier:
         if burst.conversation.version == 0:  # its first decision
             changes.first_dealt(_dealt(plan), now)
         seq, owner, epoch = seq or locked.next_seq, locked.owner, locked.epoch
+        if burst.case is not None and burst.case.let_go and owner == "human":
+            owner, epoch = "bot", epoch + 1
         match decision.act:
             case "hand_off" | "reopen" if opening is not None and case_id is not None:
                 owner, epoch = "human", epoch + 1
@@ -200,7 +233,7 @@ class Carrier:
         graver = ("outage" if said.security else said.grave) if said is not None else None
         handing.append(
             changes, case, rows, now=now, rules=self._rules, flags=plan.decision.flags,
-            tier=said.grave if said else None, sla=graver, wants_reply=plan.decision.wants_reply,
+            tier=said.grave if said else None, sla=graver, wants_reply=plan.decision.wants_reply, merged=plan.merged,
         )  # fmt: skip
 
     def _speak(self, changes: Changes, plan: Plan, seq: int, epoch: int, now: datetime) -> int:
@@ -266,6 +299,12 @@ def _dealt(plan: Plan) -> Dealt:
         rule=reading.rule if reading else None,
         opens_at=reading.opens_at if reading else None,
     )
+
+
+def _merged(plan: Plan) -> CaseBrief | None:
+    """The plan's case, if what is written there is for the one that it was merged into."""
+    case = plan.burst.case
+    return case if plan.decision.act == "append" and case is not None and case.lives_on else None
 
 
 def _opens(plan: Plan) -> bool:

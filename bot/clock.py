@@ -12,9 +12,10 @@ import structlog
 from bot.gatekeeper import CLOSED
 from bot.mailing import Mailing
 from handoff import linking, promises, undelivered
+from handoff.holding import Holding
 from handoff.notifier import Call, GateClosed, Notifier
 from handoff.opening import Footing, Rules, notify_again
-from store import dues, journey, links, sweep, unread
+from store import dues, holds, journey, links, sweep, unread
 from store.changes import Changes
 from store.database import Database
 from store.dues import Due
@@ -53,6 +54,7 @@ class Clock:
         desk_url: str,
         published: Callable[[Collection[int], Collection[int]], Awaitable[None]],
         mailing: Mailing | None = None,
+        holding: Holding | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._database = database
@@ -63,6 +65,7 @@ class Clock:
         self._desk_url = desk_url
         self._published = published
         self._mailing = mailing
+        self._holding = holding
         self._now = now
 
     async def run(self) -> None:
@@ -133,6 +136,8 @@ class Clock:
                 await self._gate_closed(due)
             elif due.kind == unread.KIND and self._mailing is not None:
                 await self._mailing.run(due)
+            elif due.kind == holds.DUE and self._holding is not None:
+                await self._holding.leave(due)
             elif due.kind in OF_LINKS:
                 await self._link(due)
             else:

@@ -13,6 +13,7 @@ from typing import Any, Final
 from bot.intake import Intake, one_line, safe_name
 from bot.live import Live
 from bot.tenure import Held, alone
+from bot.window.keeping import keep
 from channels.contract import (
     About,
     Button,
@@ -27,6 +28,7 @@ from channels.contract import (
     Standing,
     Undecodable,
     Where,
+    WindowEvent,
 )
 from channels.richtext import RichText
 from handoff import texts, unread
@@ -104,6 +106,9 @@ class House:
         self, channel: str, account: str, *, came: Sequence[str] = (), sent: Sequence[str] = ()
     ) -> Mapping[str, Where]:
         return await self._intake.where(channel, account, came=came, sent=sent)
+
+    async def window(self, events: Sequence[WindowEvent]) -> None:
+        await keep(self._database, self._bus, events, self._clock())
 
     def alone(self, name: str) -> AbstractAsyncContextManager[Held]:
         return alone(self._database, name, f"{self._holder}-{secrets.token_hex(4)}", self._clock)

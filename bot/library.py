@@ -79,6 +79,12 @@ class Shelf:
         """All articles in use."""
         return list(self._pages.values())
 
+    def words(self, slug: str, anchor: str) -> str:
+        """What a section of an article in use says; empty: there is none."""
+        page = self._pages.get(slug)
+        sections = page.sections if page is not None else ()
+        return next((section.text.plain() for section in sections if section.anchor == anchor), "")
+
     async def run(self) -> None:
         """Follow changes that other processes make, until cancelled."""
         while True:

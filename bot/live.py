@@ -20,6 +20,9 @@ NEWS: Final = "news"
 SIGNALS_KEPT: Final = 20
 """For a listener who does not come to take them."""
 
+PASSING: Final = frozenset({"typing", "reading"})
+"""Signals of which nothing is kept anywhere; others say that something kept has changed."""
+
 
 class Ear(asyncio.Event):
     """Set at each news of one conversation, and at each signal about it."""
@@ -77,14 +80,22 @@ class Live:
         self._feeds: set[Feed] = set()
         self._name = secrets.token_hex(4)
         self._count = 0
+        self._told = 0
 
     @property
     def mark(self) -> str:
         """Grows with all news. Who reads SQL and then hears of the same mark has missed nothing in between."""
         return f"{self._name}.{self._count}"
 
+    @property
+    def latest(self) -> tuple[str, int]:
+        """As `mark`, but this process's own changes are in it as soon as they are committed: what is read from now on
+        holds at least what whoever asks has just done here themselves."""
+        return self.mark, self._told
+
     async def publish(self, conversations: Collection[int], cases: Collection[int]) -> None:
         """After a commit: tell every process."""
+        self._told += 1
         await self._bus.publish(NEWS, {"conversations": list(conversations), "cases": list(cases)})
 
     async def signal(self, kind: str, *, conversation: int, **more: Any) -> None:
@@ -111,6 +122,8 @@ class Live:
             feed.news(conversations, cases)
 
     def _pass_on(self, signal: Mapping[str, Any]) -> None:
+        if signal.get("kind") not in PASSING:
+            self._told += 1
         if signal.get("by") != "customer":  # who needs not be told, and would read everything again for it
             for ear in self._waiting.get(int(signal.get("conversation", 0)), ()):
                 ear.signals.append(signal)

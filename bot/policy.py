@@ -88,6 +88,8 @@ class Situation:
     """For how many of the questions a good enough section was found."""
     public: bool = False
     """Others than the customer read this, and may tap what stands there."""
+    blocked: bool = False
+    """People want to hear no more of who writes this."""
     answered: bool = False
     """The machine has answered this customer here before."""
     asked_by_a_person: bool = False
@@ -144,6 +146,7 @@ def _is_about_who_writes(message: Said, end: tuple[str, str]) -> bool:
 
 
 _NOT_ADDRESSED: Final = ("ignored", "not addressed to us")
+_BLOCKED: Final = ("ignored", "blocked")
 
 
 def _decide(now: Situation) -> Decision:
@@ -185,6 +188,8 @@ def _needs_no_decision(message: Said, now: Situation) -> tuple[str, str] | None:
         return "ignored", "another bot"
     if message.automatic:
         return "ignored", "automatic mail"
+    if now.blocked and not (message.third or now.failed or _about_safety(now.understanding)):
+        return _BLOCKED
     in_open_case = now.case_open and now.owner == "human"
     if not message.addressed and not in_open_case:
         return _NOT_ADDRESSED
@@ -198,6 +203,11 @@ def _needs_no_decision(message: Said, now: Situation) -> tuple[str, str] | None:
     if message.before_return and now.owner == "bot":
         return "noted", "written before the conversation was given back to the machine"
     return None
+
+
+def _about_safety(said: Understanding | None) -> bool:
+    """Somebody may come to harm, or says so: no block keeps that from people."""
+    return said is not None and said.security
 
 
 def _of_words(

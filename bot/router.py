@@ -277,8 +277,8 @@ class Router:
 
     async def _finish_all(self, plans: Sequence[Plan]) -> None:
         """What links people holds more than its own conversation, and before it: each such plan is a unit by itself."""
-        linking = [plan for plan in plans if plan.decision.links]
-        for share in ([plan for plan in plans if not plan.decision.links], *([plan] for plan in linking)):
+        linking = [plan for plan in plans if plan.holds_more]
+        for share in ([plan for plan in plans if not plan.holds_more], *([plan] for plan in linking)):
             if share:
                 await self._finish_share(share)
 
@@ -327,6 +327,8 @@ class Router:
                 if still_so(plan, locked.get(plan.conversation))
                 and (plan.reading is None or self._reader.holds(plan.reading))
             ]
+            late = await self._carrier.let_go(connection, winners)
+            winners = [plan for plan in winners if plan.conversation not in late]
             return winners, await self._carrier.carry_out(connection, winners, locked, now=now, footing=footing)
 
         winners, touched = await self._database.commit("router", carry_out)

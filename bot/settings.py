@@ -32,6 +32,7 @@ from pydantic_settings import (
 )
 
 from bot import channel_tables
+from bot.addresses import is_safe
 from channels.mailserver import MailServer, Sender
 from handoff.deadlines import Targets
 from handoff.hours import Hours, parse_hours
@@ -136,6 +137,15 @@ class Settings(BaseSettings):
     )
     mail_from: str | None = Field(None, description="Address that mail is from, or NAME <ADDRESS>.")
     mail_after: Minutes = Field(5, description="Minutes that a reply waits to be read in the chat before it is mailed.")
+    oidc_issuer: str | None = Field(
+        None, description="Identity provider that people of the desk sign in with (OpenID Connect), by its address."
+    )
+    oidc_client_id: str | None = Field(None, min_length=1, max_length=200, description="Who this desk is to it.")
+    oidc_client_secret: SecretStr | None = Field(None, description="What proves that to it.")
+    oidc_name: str = Field(
+        "your company account", min_length=1, max_length=40, description="What the provider is called on the button."
+    )
+    passwords: bool = Field(True, description="Whether people may sign in with passwords, too.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged.")
     channels: Annotated[dict[str, dict[str, Any]], NoDecode] = Field(
         default_factory=dict, repr=False, description="Further channels, one table each: [channels.NAME]."
@@ -191,6 +201,13 @@ class Settings(BaseSettings):
             if parts.scheme not in ("http", "https") or not parts.netloc:
                 raise ValueError("write it whole, like https://help.example.com")
         return value.rstrip("/") if value else None
+
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _issuer(cls, value: str | None) -> str | None:
+        if value is not None and not is_safe(value):
+            raise ValueError("write it whole and as the provider does, like https://login.example.com/realms/desk")
+        return value
 
     @field_validator("webhook_url")
     @classmethod
@@ -331,6 +348,10 @@ def load_settings(**given: Any) -> Settings:
         faults.append(f"{PREFIX}QUIET_AT_MOST is less than {PREFIX}QUIET_SECONDS. Raise it.")
     if settings.smtp_url is not None and settings.mail_from is None:
         faults.append(f"{PREFIX}SMTP_URL needs {PREFIX}MAIL_FROM, the address that mail is from, like help@acme.com.")
+    if (settings.oidc_issuer is None) != (settings.oidc_client_id is None):
+        faults.append(f"{PREFIX}OIDC_ISSUER and {PREFIX}OIDC_CLIENT_ID go together. Set both, or none.")
+    if not settings.passwords and settings.oidc_issuer is None:
+        faults.append(f"{PREFIX}PASSWORDS is off and there is no {PREFIX}OIDC_ISSUER: nobody could sign in. Set one.")
     if faults:
         raise SettingsError(faults)
     return settings

@@ -24,12 +24,15 @@ def situation(burst: Burst, reading: Reading | None, now: datetime) -> Situation
     resolved = None
     if case is not None and case.status == "resolved" and case.outcome != "returned":
         resolved = now - (case.resolved_at or now)
+    owner = burst.conversation.owner
+    if case is not None and case.let_go:
+        owner, resolved = "bot", now - (case.survivor_resolved_at or case.resolved_at or now)
     last = _last_out(burst.before)
     return Situation(
         said=tuple(_said(message, burst) for message in burst.undecided),
         understanding=reading.understanding if reading else None,
-        owner=burst.conversation.owner,
-        case_open=unresolved(burst),
+        owner=owner,
+        case_open=unresolved(burst) or (case is not None and case.lives_on),
         resolved_for=resolved,
         asked_if_helped=bool(recent) and last is recent[-1],
         same_question=_asked_before(burst, recent, reading),
@@ -38,6 +41,7 @@ def situation(burst: Burst, reading: Reading | None, now: datetime) -> Situation
         questions=reading.questions if reading else 1,
         articles=len(reading.hits) if reading else 0,
         public=burst.conversation.public,
+        blocked=burst.conversation.blocked,
         answered=bool(given),
         asked_by_a_person=last is not None and last.author == "agent" and "?" in last.body,
     )
