@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import numpy as np
 from numpy.typing import NDArray
 
+from intents.catalogue import Intent
 from intents.gate import judge
 from intents.small_talk import small_talk
 from intents.tiers import TIERS, Tier
@@ -59,7 +60,15 @@ class FakeClassifier:
     """Knows tiers by a word each. `poison` raises and `sleepy` takes `nap` seconds, or until `wakes` is set."""
 
     identity = "fake"
-    catalogue = SimpleNamespace(examples=())
+    catalogue = SimpleNamespace(
+        examples=(),
+        by_id={
+            id_: Intent(id=id_, name=name, tier=tier)
+            for id_, name, tier in (
+                ("down", "Down", "outage"), ("twice", "Charged twice", "billing"), ("alias", "Make an alias", "howto"),
+            )
+        },
+    )  # fmt: skip
 
     def __init__(self, *, nap: float = 3.0) -> None:
         self._encoder = FakeEncoder()

@@ -11,6 +11,7 @@ from bot.clock import Clock
 from handoff import opening as handing
 from handoff.deadlines import FIRST_CLASS, Targets, deadline
 from handoff.desk import Desk
+from handoff.holding import Refusal
 from handoff.hours import parse_hours
 from handoff.linking import Linking
 from handoff.notifier import Call
@@ -56,11 +57,15 @@ class Office:
     published: list[tuple[int, int]] = field(default_factory=list)
     notes: Notes = field(default_factory=Notes)
     written: int = 0
+    refused: list[Refusal] = field(default_factory=list)
 
     @property
     def desk(self) -> Desk:
         async def published(conversation: int, case: int) -> None:
             self.published.append((conversation, case))
+
+        async def refused(reply: Refusal) -> None:
+            self.refused.append(reply)
 
         return Desk(
             database=self.database,
@@ -68,6 +73,7 @@ class Office:
             pull=lambda channel: self.pull,
             linking=Linking(codes=Codes(b"secret"), bot="Ada", pull=lambda channel: self.pull),
             published=published,
+            refused=refused,
             clock=lambda: self.now,
         )
 
@@ -86,6 +92,7 @@ class Office:
             notifier=self.notes,
             desk_url="https://desk.example",
             published=published,
+            holding=self.desk.holding,
             now=lambda: self.now,
         )
 

@@ -139,3 +139,10 @@ async def row_of(database: Database, table: Any, id_: int) -> dict[str, Any]:
 
 async def case_of(database: Database, id_: int) -> dict[str, Any]:
     return await row_of(database, case, id_)
+
+
+async def rows_where(database: Database, table: Any, *conditions: Any) -> list[dict[str, Any]]:
+    """All rows of which that is true, by number."""
+    async with database.read() as connection:
+        found = (await connection.execute(select(table).where(*conditions).order_by(table.c.id))).mappings()
+        return [dict(row) for row in found]

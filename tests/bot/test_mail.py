@@ -447,6 +447,6 @@ def test_what_is_no_sender(text: str) -> None:
     ],
 )  # fmt: skip
 def test_the_case_tells_it(kind: str, data: dict[str, str], told: str) -> None:
-    scene = Scene(zone=ZoneInfo("UTC"), me="Lea", channel="web", customer="Ana")
+    scene = Scene(zone=ZoneInfo("UTC"), me=1, channel="web", customer="Ana")
     event = {"id": 1, "kind": kind, "at": LETTER.at, "data": data, "agent": None, "actor": "system"}
     assert story(event, scene).startswith(f"{told} · ")

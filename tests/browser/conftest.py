@@ -14,7 +14,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
 from bot.web.who import COOKIE
-from store.agents import add_agent
+from store.agents import add_agent, set_undo_for
 from store.sessions import open_session
 from tests.house import Desk, desk, served
 
@@ -48,12 +48,15 @@ class Place:
     url: str
     browser: Browser
 
-    async def sign_in(self, name: str = "Mia Okafor", role: str = "agent", **how: Any) -> BrowserContext:
-        """A browser of its own in which this person is signed in."""
+    async def sign_in(
+        self, name: str = "Mia Okafor", role: str = "agent", *, undo: int = 0, **how: Any
+    ) -> BrowserContext:
+        """A browser of its own in which this person is signed in; for so many seconds they can take replies back."""
         now = datetime.now(UTC)
         email = f"{name.split()[0].lower()}@desk.example"
         async with self.at.house.database.write("test") as connection:
             agent = await add_agent(connection, email=email, name=name, role=role, now=now)
+            await set_undo_for(connection, agent.id, undo)
             secret = await open_session(connection, agent.id, now)
         context = await self.browser.new_context(**{"viewport": {"width": 1440, "height": 900}, **how})
         await context.add_cookies([{"name": COOKIE, "value": secret, "url": self.url}])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -14,6 +15,7 @@ from playwright.async_api import Browser, Page, Route, expect
 
 from bot.web.desk import events
 from bot.web.desk.due import due_of
+from store import offers
 from tests.browser.access import keeps_nobody_out
 from tests.browser.conftest import Place
 from tests.house import desk, served, until
@@ -25,6 +27,8 @@ PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "has_touch":
 SMALL: dict[str, Any] = {"viewport": {"width": 320, "height": 640}}
 TWICE: dict[str, Any] = {"viewport": {"width": 720, "height": 450}, "device_scale_factor": 2}
 DARK: dict[str, Any] = {"color_scheme": "dark"}
+PICTURES = os.environ.get("WARMLINE_PICTURES")
+"""A folder; with it these tests leave pictures there."""
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -323,6 +327,32 @@ async def test_the_queue_by_keys_alone(place: Place) -> None:
     assert await order(page) == [numbers[1]]
 
 
+async def test_a_reply_or_a_note_begins_in_the_list(place: Place) -> None:
+    number = await waiting(place, "Tina")
+    page = await queue(place)
+    for key, field in (("n", "Internal note"), ("r", "Reply")):
+        await page.keyboard.press("j")
+        await page.keyboard.press(key)
+        await page.wait_for_url(re.compile(f"/desk/cases/{number}"), timeout=WAIT)
+        await expect(page.get_by_role("tab", name=field)).to_have_attribute("aria-selected", "true")
+        await expect(page.get_by_role("tabpanel", name=field).locator("textarea")).to_be_focused()
+        await page.goto(f"{place.url}/desk")
+        await expect(page.locator("#link")).to_have_text("Live", timeout=WAIT)
+
+
+async def test_everyones_cases_are_one_list(place: Place) -> None:
+    """Also those that others hold, with who holds them."""
+    free, held = await waiting(place, "Free", due=50), await waiting(place, "Held", due=20)
+    sam = await place.at.agent("Sam")
+    await sam.done(f"cases/{held}/claim")
+    page = await queue(place, "/desk?view=all")
+    assert await order(page) == [held, free]
+    await expect(page.locator(f'[data-case="{held}"] .own')).to_contain_text("Sam")
+    await expect(page.locator('[data-n="all"]')).to_have_text("2")
+    await sam.done(f"cases/{held}/resolve")
+    await expect(page.locator('[data-n="all"]')).to_have_text("1", timeout=WAIT)
+
+
 async def test_letters_are_text_in_fields_and_nothing_in_dialogs_or_with_modifiers(place: Place) -> None:
     await waiting(place, "Tina")
     page = await queue(place)
@@ -330,7 +360,9 @@ async def test_letters_are_text_in_fields_and_nothing_in_dialogs_or_with_modifie
     await expect(page.locator("#search")).to_be_focused()
     await page.keyboard.type("tina")
     await page.keyboard.press("Enter")
-    await page.wait_for_url(re.compile("q=tina"), timeout=WAIT)
+    await page.wait_for_url(re.compile("/desk/search.q=tina"), timeout=WAIT)
+    await expect(page.locator(".folk")).to_contain_text("Tina")
+    await page.goto(place.url + "/desk?q=tina")
     assert len(await order(page)) == 1
     for chord in ("Control+j", "Alt+j", "Meta+j"):
         await page.keyboard.press(chord)
@@ -443,3 +475,34 @@ async def test_a_long_wait_keeps_clear_of_the_tier(place: Place, how: dict[str, 
     assert time_ is not None
     assert tier is not None
     assert time_["x"] + time_["width"] + 8 <= tier["x"]
+
+
+async def test_a_case_that_is_offered_is_seen_at_once_and_taken_with_one_press(place: Place) -> None:
+    async with place.at.house.database.write("test") as connection:
+        await offers.set_terms(connection, {"mode": "push", "claim_within": 600, "capacity": 5}, datetime.now(UTC))
+    page = await queue(place)
+    number = await waiting(place, "Nina", "the whole site is down")
+    await expect(page.locator(".offer")).to_contain_text("Nina", timeout=WAIT)
+    await keeps_nobody_out(page)
+    if PICTURES:
+        await page.screenshot(path=str(Path(PICTURES) / "offer.png"))
+        await page.set_viewport_size({"width": 390, "height": 844})
+        await page.screenshot(path=str(Path(PICTURES) / "offer-phone.png"))
+    await page.get_by_role("button", name=f"Take {number}").click()
+    await page.wait_for_url(re.compile(f"/desk/cases/{number}"))
+
+
+async def test_an_admin_switches_the_giving_out_of_work_on(place: Place) -> None:
+    page = await place.sit("/desk/people", "Ada Giver", role="admin")
+    form = page.locator("#assignment")
+    await expect(form.locator("[name=capacity]")).to_have_value("5")
+    await form.locator("[name=mode]").select_option("push")
+    await form.get_by_label("Seconds to answer").fill("90")
+    await form.get_by_role("button", name="Save").click()
+    await expect(page.locator("#toast-words")).to_contain_text("asks people")
+    await page.reload()
+    await expect(form.locator("[name=claim_within]")).to_have_value("90")
+    await expect(form.locator("[name=mode]")).to_have_value("push")
+    await keeps_nobody_out(page)
+    if PICTURES:
+        await page.screenshot(path=str(Path(PICTURES) / "assignment.png"), full_page=True)

@@ -56,7 +56,7 @@ async def test_a_customer_an_admin_and_a_colleague(place: Place) -> None:
     await expect(chat.get_by_text("Back by noon.").first).to_be_visible(timeout=WAIT)
     await expect(chat.get_by_text("the relay is full")).to_have_count(0)
 
-    await ada.goto(f"{place.url}/desk/team")
+    await ada.goto(f"{place.url}/desk/people")
     await keeps_nobody_out(ada)
     await ada.get_by_role("button", name="Make a link for Jon Berg").click()
     await expect(ada.locator("#made-link")).to_have_value(re.compile("/desk/welcome/"))
@@ -71,6 +71,8 @@ async def test_a_customer_an_admin_and_a_colleague(place: Place) -> None:
         jon.get_by_placeholder("Ada Ruiz has this case").or_(jon.get_by_text("Ada Ruiz has this case")).first
     ).to_be_visible()
 
+    await ada.goto(f"{place.url}/desk/team")
+    await keeps_nobody_out(ada)
     await ada.get_by_label("Trouble").check()
     await ada.get_by_label("Words").fill("Mail leaves late. Next word by 15:00.")
     await ada.get_by_role("button", name="Say it").click()

@@ -202,6 +202,24 @@ async def test_answered_handed_over_answered_resolved_reopened(town: Town) -> No
     assert await town.case(ada) == case
 
 
+async def test_an_agents_file_goes_out_with_the_mail(town: Town) -> None:
+    cleo = "cleo@customers.example"
+    await town.write("your whole site is down", sender=cleo, subject="Down")
+    await town.heard(cleo, 1)
+    case = await town.case(cleo)
+    await town.lea.done(f"cases/{case}/claim")
+    put = await town.lea.http.post(
+        f"/api/v1/cases/{case}/files", params={"name": "fäcts.pdf"}, content=b"%PDF-1.7", headers=town.lea._headers()
+    )
+    await town.lea.done(f"cases/{case}/reply", {"text": "These are the facts.", "files": [put.json()["id"]]})
+
+    async def arrived() -> EmailMessage | None:
+        return next((mail.message for mail in town.mails(cleo) if "the facts." in body(mail.message)), None)
+
+    (file,) = (await until(arrived)).iter_attachments()
+    assert (file.get_filename(), file.get_content()) == ("fäcts.pdf", b"%PDF-1.7")
+
+
 async def test_an_own_mail_is_answered_without_a_word_of_ours(town: Town) -> None:
     """Who adds to a mail that nobody has answered yet writes in the same conversation."""
     bea = "bea@customers.example"

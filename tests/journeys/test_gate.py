@@ -363,7 +363,7 @@ async def test_what_it_was_taught_proves_nothing(tmp_path: Path) -> None:
         _, conversation = await written(at, DOUBTFUL)
         await label(await at.agent(), at, conversation, "problem")
     taught = Taught()
-    taught.catalogue = type(FakeClassifier.catalogue)(examples=((DOUBTFUL, "problem"),))
+    taught.catalogue = type(FakeClassifier.catalogue)(examples=((DOUBTFUL, "problem"),), by_id={})
     async with desk(tmp_path, mind=mind(taught), label_share=1.0) as at:
 
         async def judged() -> bool:

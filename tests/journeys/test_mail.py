@@ -77,6 +77,19 @@ async def where(request: pytest.FixtureRequest) -> dict[str, Any]:
     return await database_for(request.param)
 
 
+async def test_a_mail_says_that_a_file_waits_in_the_chat(tmp_path: Path) -> None:
+    async with with_post(tmp_path) as (at, post):
+        _, lea = await asked(at)
+        put = await lea.http.post(
+            "/api/v1/cases/W-1001/files?name=facts.pdf", content=b"%PDF-1.7", headers=lea._headers()
+        )
+        await lea.done("cases/W-1001/reply", {"text": "See here.", "files": [put.json()["id"]]})
+        await five_minutes_later(at)
+        await settled(at)
+        (mail,) = post.mails
+        assert "See here.\n\n(A file came with this: in the chat.)\n" in mail.text
+
+
 async def test_an_unread_answer_goes_by_mail_once(tmp_path: Path, where: dict[str, Any]) -> None:
     async with with_post(tmp_path, **where) as (at, post):
         _, lea = await asked(at)

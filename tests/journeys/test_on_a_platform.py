@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
@@ -123,6 +124,30 @@ async def test_a_file_with_a_question_goes_to_a_person_who_sees_it(town: Town) -
     await town.heard("f", 1)
     whole = await town.lea.case(f"W-{(await town.cases('f'))[0]['id'] + 1000}")
     assert [file["size"] for file in whole["attachments"]] == [3]
+
+
+async def test_an_agents_file_goes_out_with_the_words(town: Town) -> None:
+    await town.control.write("your whole site is down", place="files")
+    await town.heard("files", 1)
+    number = f"W-{(await town.cases('files'))[0]['id'] + 1000}"
+    await town.lea.done(f"cases/{number}/claim")
+    put = await town.lea.http.post(
+        f"/api/v1/cases/{number}/files?name=facts.pdf", content=b"%PDF-1.7 facts", headers=town.lea._headers()
+    )
+    await town.lea.done(f"cases/{number}/reply", {"text": "These are the facts.", "files": [put.json()["id"]]})
+
+    async def arrived() -> Any:
+        sends = [send for send in town.platform.account("main").sends if send["text"] == "These are the facts."]
+        return sends[0] if sends else None
+
+    (file,) = (await until(arrived, within=30))["attachments"]
+    assert (file["name"], base64.b64decode(file["content"])) == ("facts.pdf", b"%PDF-1.7 facts")
+
+    async def delivered() -> bool:
+        rows = (await town.lea.case(number))["transcript"]
+        return any(row["text"] == "These are the facts." and row["status"] == "sent" for row in rows)
+
+    await until(delivered)
 
 
 async def test_redelivery_and_others(town: Town) -> None:

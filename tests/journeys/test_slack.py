@@ -120,6 +120,24 @@ async def test_the_whole_way_in_a_direct_message(town: Town) -> None:
     assert (again["status"], again["reopened"]) == ("waiting", 1)
 
 
+async def test_a_file_is_refused_before_anything_leaves(town: Town) -> None:
+    town.write("your whole site is down", "D9")
+    await town.heard("D9", 1)
+    number = await town.case("D9")
+    await town.lea.done(f"cases/{number}/claim")
+
+    async def put(mode: str) -> Any:
+        return await town.lea.http.post(
+            f"/api/v1/cases/{number}/files", params={"name": "a.pdf", "for": mode}, content=b"%PDF-1.7",
+            headers=town.lea._headers(),
+        )  # fmt: skip
+
+    refused = await put("reply")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (422, "file_refused")
+    assert "Slack carries no files from us" in refused.json()["error"]["message"]
+    await town.lea.done(f"cases/{number}/note", {"text": "see here", "files": [(await put("note")).json()["id"]]})
+
+
 async def test_a_tap_says_no_as_well(town: Town) -> None:
     town.write(ALIAS, "D2")
     (answer,) = await town.heard("D2", 1)
@@ -170,8 +188,8 @@ async def test_our_echo_and_other_bots_end_nothing(town: Town) -> None:
     await town.heard("D8", 1)
     assert sorted(await town.ends("D8", 2)) == [("text", "answered"), ("text", "ignored")]
     town.slack.knobs.echo = False
-    town.write("buy our thing, it is down", "D9", bot=True)
-    assert await town.ends("D9", 1) == [("text", "ignored")]
+    town.write("buy our thing, it is down", "D29", bot=True)
+    assert await town.ends("D29", 1) == [("text", "ignored")]
 
 
 async def test_an_answer_whose_receipt_was_lost_is_found_and_not_sent_again(town: Town) -> None:
