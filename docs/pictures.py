@@ -159,7 +159,7 @@ async def _answer(page: Page, url: str, chat: Page) -> str:
     await page.keyboard.type(
         "You are right, and it is our fault: a relay is full. Nothing is lost; your mail leaves by itself."
     )
-    await page.keyboard.press("Control+Enter")
+    await page.keyboard.press("Control+Enter")  # it leaves after the ten seconds in which it could be taken back
     await chat.locator("warmline-chat").get_by_text("a relay is full").first.wait_for()
     field = chat.locator("warmline-chat textarea")
     await field.fill("Thank you. So the ones from this morning go out too?")
