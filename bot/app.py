@@ -40,7 +40,7 @@ from bot.web import front as front_page
 from bot.web import gate as rights
 from bot.web import pages
 from bot.web.api import Office
-from bot.web.assets import Assets
+from bot.web.assets import own_assets
 from bot.web.desk import routes as desk_pages
 from bot.web.desk.frame import Frame
 from bot.web.gate import ROLES, answers
@@ -368,7 +368,7 @@ async def warmline(
         routes = [
             route for channel in channels.values() if isinstance(channel, ServesRoutes) for route in channel.routes()
         ]
-        assets = Assets()
+        assets = own_assets()
         shown = Pages(assets, {"company": settings.company, "bot_name": settings.voice.bot})
         signin = SignIn(
             database=database, bus=bus, live=live, pages=shown, secure=base.startswith("https://"),

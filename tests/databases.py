@@ -115,16 +115,19 @@ async def _prepare(url: str) -> None:
 @asynccontextmanager
 async def empty_database(dialect: str, folder: Path) -> AsyncIterator[Database]:
     """A migrated database without a row."""
-    database = open_database(await _sqlite(folder) if dialect == "sqlite" else await _postgresql())
+    database = open_database(await asyncio.to_thread(new_sqlite, folder) if dialect == "sqlite" else await _postgresql())
     try:
         yield database
     finally:
         await database.close()
 
 
-async def _sqlite(folder: Path) -> str:
+def new_sqlite(folder: Path) -> str:
+    """The address of the folder's SQLite file: what is there already, or a migrated one without a row."""
     path = folder / "warmline.db"
-    shutil.copy(await asyncio.to_thread(_migrated_sqlite), path)
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy(_migrated_sqlite(), path)
     return f"sqlite:///{path}"
 
 

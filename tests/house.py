@@ -28,7 +28,7 @@ from models.encoder import Encoder
 from models.vectors import VectorCache
 from store import articles
 from store.agents import add_agent, issue_token
-from tests.databases import new_postgresql
+from tests.databases import new_postgresql, new_sqlite
 from tests.fakes import FakeClassifier, FakeEncoder
 
 
@@ -193,6 +193,8 @@ async def desk(home: Path, *, mind: Mind | None = None, **changes: Any) -> Async
     if isinstance(changes.get("database_url"), str):
         changes["database_url"] = SecretStr(changes["database_url"])
     settings = Settings(**{"home": home, "quiet_seconds": 0.0, "web_rate_limit": 0, "hours": "always", **changes})
+    if settings.database_url is None:
+        await asyncio.to_thread(new_sqlite, home)  # bringing a new file to today's tables is tested elsewhere
     shelf = OwnArticles if settings.channels else Shelf
     async with warmline(settings, mind or fake_mind(), shelf_of=shelf) as house:
         transport = httpx.ASGITransport(house.app, client=("127.0.0.1", 1))

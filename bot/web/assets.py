@@ -6,6 +6,7 @@ browser may keep each for ever.
 
 from __future__ import annotations
 
+import functools
 import gzip
 import hashlib
 import mimetypes
@@ -86,6 +87,12 @@ class Assets:
                 "Cross-Origin-Resource-Policy": "cross-origin",
             },
         )
+
+
+@functools.cache
+def own_assets() -> Assets:
+    """Those of this program: read and packed once, however many desks a process opens."""
+    return Assets()
 
 
 def packed_response(

@@ -167,7 +167,7 @@ async def test_are_you_a_bot(at: Desk, lea: AgentClient) -> None:
 
 
 async def test_a_burst_of_lines_is_one_matter(tmp_path: Path) -> None:
-    async with desk(tmp_path, quiet_seconds=1.5, quiet_at_most=4.0) as at:
+    async with desk(tmp_path, quiet_seconds=4.0, quiet_at_most=12.0) as at:
         lea = await at.agent()
         ana, ben = at.customer(), at.customer()
         await ben.write(ALIAS)
@@ -194,7 +194,7 @@ async def test_nobody_waits_for_quiet_with_money(tmp_path: Path) -> None:
 
 async def test_a_question_in_two_lines_is_one_question(tmp_path: Path) -> None:
     """Of its first line alone nothing could be answered; a person would get half a sentence."""
-    async with desk(tmp_path, quiet_seconds=1.0, quiet_at_most=4.0) as at:
+    async with desk(tmp_path, quiet_seconds=4.0, quiet_at_most=12.0) as at:
         lea = await at.agent()
         ana, ben = at.customer(), at.customer()
         await ana.write("How do I")
