@@ -221,8 +221,8 @@ class Counts(Spread):
 
 
 def _few(*where: ColumnElement[bool]) -> ScalarSelect[int]:
-    """How many these are, `CAP` + 1 at most: an index is walked no further."""
-    some_of_them = select(literal(1)).select_from(case).where(*where).limit(CAP + 1).subquery()
+    """How many these are, `CAP` + 1 at most: an index is walked no further. `where` may be about an agent around it."""
+    some_of_them = select(literal(1)).select_from(case).where(*where).limit(CAP + 1).correlate(agent).subquery()
     return select(func.count()).select_from(some_of_them).scalar_subquery()
 
 
@@ -270,17 +270,22 @@ class Own:
     mentions: int
 
 
+NOTHING: Final = Own(mine=0, teams=0, mentions=0)
+
+
 async def own(connection: AsyncConnection, agent_id: int) -> Own:
     """How many cases somebody holds, how many wait for their teams, in how many they are called and have not looked."""
-    held = (UNRESOLVED_ONLY, case.c.assignee_id == agent_id)
-    waiting = (
-        unresolved_with("waiting"),
-        case.c.team_id.is_not(None),
-        case.c.team_id.in_(select(team_member.c.team_id).where(team_member.c.agent_id == agent_id)),
-    )
-    mine, theirs = (await connection.execute(select(_few(*held), _few(*waiting)))).one()
-    called = await mentions.count(connection, agent_id, cap=CAP + 1)
-    return Own(mine=int(mine), teams=int(theirs), mentions=called)
+    return (await own_of(connection, [agent_id])).get(agent_id, NOTHING)
+
+
+async def own_of(connection: AsyncConnection, agents: Collection[int]) -> dict[int, Own]:
+    """`own` for several people in one statement: of each by a few looks into an index."""
+    held = (UNRESOLVED_ONLY, case.c.assignee_id == agent.c.id)
+    teams = select(team_member.c.team_id).where(team_member.c.agent_id == agent.c.id).correlate(agent)
+    waiting = (unresolved_with("waiting"), case.c.team_id.is_not(None), case.c.team_id.in_(teams))
+    query = select(agent.c.id, _few(*held), _few(*waiting), mentions.few(CAP + 1)).where(agent.c.id.in_(agents))
+    rows = (await connection.execute(query)).all()
+    return {id_: Own(mine=int(mine), teams=int(theirs), mentions=int(called)) for id_, mine, theirs, called in rows}
 
 
 FEEDBACK: Final = Filter(status="waiting", tier="feedback")
@@ -302,9 +307,7 @@ async def in_hand(connection: AsyncConnection) -> dict[int, Hand]:
         .order_by(case.c.sort_at, case.c.id).limit(1).correlate(agent).scalar_subquery()
         for urgent in (True, False)
     )  # fmt: skip
-    some_of_them = select(literal(1)).select_from(case).where(*held).limit(CAP + 1).correlate(agent).subquery()
-    count = select(func.count()).select_from(some_of_them).scalar_subquery()
-    rows = [row for row in (await connection.execute(select(agent.c.id, count, *first))).all() if row[1]]
+    rows = [row for row in (await connection.execute(select(agent.c.id, _few(*held), *first))).all() if row[1]]
     columns = (case.c.id, case.c.status, case.c.deadline, case.c.unanswered_since, case.c.opened_at, case.c.sort_at)
     ids = [id_ for row in rows for id_ in row[2:] if id_ is not None]
     due = (await connection.execute(select(*columns).where(case.c.id.in_(ids)))).mappings() if ids else ()

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import re
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Hashable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from sqlalchemy import Select, create_engine, event, text
 from sqlalchemy.dialects import postgresql, sqlite
@@ -20,8 +20,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from store import faults
 from store.errors import DatabaseAway, DatabaseSetting, TablesDiffer
 from store.threads import LOOKERS, T, Threads, Work
+from store.together import Find, Together
 
 Dialect = Literal["sqlite", "postgresql"]
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
 
 
 class Database:
@@ -40,6 +44,7 @@ class Database:
         self._writer = writer
         self._threads = threads
         self._turn = asyncio.Lock() if dialect == "sqlite" else None
+        self._together: dict[Any, Together[Any, Any]] = {}
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -94,6 +99,17 @@ class Database:
                 return await work(connection)
         with _told():
             return await self._threads.read(work)
+
+    async def look_for(self, key: K, find: Find[K, V]) -> V | None:
+        """`look` for what many ask at one moment: `find`, a function of a module, reads for all of them at once.
+
+        Raises:
+            DatabaseAway: as `read`.
+        """
+        together: Together[K, V] | None = self._together.get(find)
+        if together is None:
+            together = self._together[find] = Together(self.look, find)
+        return await together.get(key)
 
     @asynccontextmanager
     async def _transaction(self, unit: str) -> AsyncIterator[AsyncConnection]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import func, literal, select, update
+from sqlalchemy import ScalarSelect, func, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.tables import agent, mention, team_member
@@ -35,11 +35,11 @@ async def unseen(
     return list((await connection.execute(query)).scalars())
 
 
-async def count(connection: AsyncConnection, agent_id: int, *, cap: int) -> int:
-    """How many cases these are, `cap` at most."""
-    some = select(literal(1)).select_from(mention).where(mention.c.agent_id == agent_id, UNSEEN)
-    query = select(func.count()).select_from(some.group_by(mention.c.case_id).limit(cap).subquery())
-    return int((await connection.execute(query)).scalar_one())
+def few(cap: int) -> ScalarSelect[int]:
+    """How many cases these are of the agent around it, `cap` at most."""
+    some = select(literal(1)).select_from(mention).where(mention.c.agent_id == agent.c.id, UNSEEN)
+    some_of_them = some.group_by(mention.c.case_id).limit(cap).correlate(agent).subquery()
+    return select(func.count()).select_from(some_of_them).scalar_subquery()
 
 
 async def waits(connection: AsyncConnection, agent_id: int, case_id: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -49,8 +50,17 @@ async def open_session(
 
 async def agent_of_session(connection: AsyncConnection, secret: str, now: datetime) -> tuple[Agent, bool] | None:
     """Whose session this is, and whether its use is worth noting. None: it has ended, or never was."""
+    return (await agents_of_sessions(connection, [secret], now)).get(secret)
+
+
+async def agents_of_sessions(
+    connection: AsyncConnection, secrets_: Collection[str], now: datetime
+) -> dict[str, tuple[Agent, bool]]:
+    """`agent_of_session` for several at once."""
+    by_hash = {token_hash(secret): secret for secret in secrets_}
     query = (
         select(
+            session.c.hash,
             agent.c.id,
             agent.c.email,
             agent.c.name,
@@ -60,14 +70,14 @@ async def agent_of_session(connection: AsyncConnection, secret: str, now: dateti
             session.c.seen_at,
         )
         .join(session, session.c.agent_id == agent.c.id)
-        .where(session.c.hash == token_hash(secret), session.c.expires_at > now, agent.c.active)
+        .where(session.c.hash.in_(by_hash), session.c.expires_at > now, agent.c.active)
     )
-    row = (await connection.execute(query)).mappings().one_or_none()
-    if row is None:
-        return None
-    found = dict(row)
-    seen_at = found.pop("seen_at")
-    return Agent(**found), now - seen_at > _NOTED_EVERY
+    found = {}
+    for row in (await connection.execute(query)).mappings():
+        values = dict(row)
+        secret, seen_at = by_hash[values.pop("hash")], values.pop("seen_at")
+        found[secret] = (Agent(**values), now - seen_at > _NOTED_EVERY)
+    return found
 
 
 async def note_use(connection: AsyncConnection, secret: str, now: datetime) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
+from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
 
 from bot.live import Live
@@ -53,15 +54,19 @@ async def agent_in_browser(request: Request, database: Database) -> Agent | None
     secret = request.cookies.get(COOKIE)
     if not secret or len(secret) > 100:
         return None
-    now = datetime.now(UTC)
-    found = await database.look(lambda connection: sessions.agent_of_session(connection, secret, now))
+    found = await database.look_for(secret, _signed_in)
     if found is None:
         return None
     agent, worth_noting = found
     if worth_noting:
+        now = datetime.now(UTC)
         async with database.write("session") as connection:
             await sessions.note_use(connection, secret, now)
     return agent
+
+
+async def _signed_in(connection: AsyncConnection, secrets: Sequence[str]) -> dict[str, tuple[Agent, bool]]:
+    return await sessions.agents_of_sessions(connection, secrets, datetime.now(UTC))
 
 
 async def sessions_ended(live: Live, agent_id: int) -> None:

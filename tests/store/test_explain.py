@@ -424,7 +424,6 @@ ORDERED: dict[str, Query] = {
 }
 LOOKED_UP: dict[str, Query] = {
     "the block that stands": lambda c: blocks.standing(c, 7),
-    "how often somebody is mentioned": lambda c: mentions.count(c, 2, cap=1000),
     "whether somebody is mentioned there": lambda c: mentions.waits(c, 2, 7),
     "what is on offer": lambda c: offers.standing(c),
     "what somebody is offered": lambda c: offers.of_agent(c, 1, NOW),
@@ -471,6 +470,7 @@ LOOKED_UP: dict[str, Query] = {
     "some cases of the board": lambda c: board.some(c, [1, 2, 3]),
     "the board's counts": lambda c: board.counts(c, NOW, end_of_day=LATER),
     "one's own counts": lambda c: board.own(c, 2),
+    "own counts of some": lambda c: board.own_of(c, [1, 2, 3]),
     "how many by when": lambda c: board.spread(c, Filter(status="waiting", tier="billing"), NOW, end_of_day=LATER),
     "in short what somebody holds": lambda c: board.held_briefly(c, 2, limit=30),
     "cases of somebody": lambda c: board.of_agent(c, 2),

@@ -199,9 +199,8 @@ class Queue:
             sheet = await make()
         else:
             sheet = await self._frame.shared.get(("queue", wanted, limit), make)
-        theirs, cases = await self._frame.database.look(
-            lambda connection: _personal(connection, agent, _known(query.get("known", ""), sheet.listed))
-        )
+        known = tuple(_known(query.get("known", ""), sheet.listed))
+        theirs, cases = await self._frame.database.look_for((agent.id, known), _personal) or (board.NOTHING, [])
         left = [case for case in cases if not _belongs(case, wanted, agent)]
         further = [case for case in cases if _belongs(case, wanted, agent)] if "tail" in query else []
         ready = self._ready(sheet, wanted, agent, theirs, left, await self._further(further, wanted), after is not None)
@@ -364,7 +363,15 @@ def _known(said: str, listed: Listed) -> list[int]:
 
 
 async def _personal(
-    connection: AsyncConnection, agent: Agent, known: Sequence[int]
-) -> tuple[Own, list[dict[str, Any]]]:
-    """What is one's own in an answer: one's counts, and the cases that one's page knows."""
-    return await board.own(connection, agent.id), await board.some(connection, known)
+    connection: AsyncConnection, asked: Sequence[tuple[int, tuple[int, ...]]]
+) -> dict[tuple[int, tuple[int, ...]], tuple[Own, list[dict[str, Any]]]]:
+    """What is one's own in an answer, of several people: one's counts, and the cases that one's page knows."""
+    own = await board.own_of(connection, {agent_id for agent_id, _ in asked})
+    known = sorted({id_ for _, ids in asked for id_ in ids})
+    cases: dict[int, dict[str, Any]] = {}
+    for at in range(0, len(known), KNOWN_AT_MOST):
+        cases |= {case["id"]: case for case in await board.some(connection, known[at : at + KNOWN_AT_MOST])}
+    return {
+        (agent_id, ids): (own.get(agent_id, board.NOTHING), [cases[id_] for id_ in ids if id_ in cases])
+        for agent_id, ids in asked
+    }
