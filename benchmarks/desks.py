@@ -157,7 +157,7 @@ class Page:
 def messages(rate: int, seconds: int) -> list[tuple[str, str]]:
     """Name and words of each customer, in order; those called Probe are looked for."""
     dice = random.Random(5)
-    calm = [text for text in texts(3 * rate * seconds, 41) if not re.search(r"down|nothing works", text, re.IGNORECASE)]
+    calm = [text for text in texts(3 * rate * seconds, 41) if not re.search(r"down|nothing works|not load|reach", text, re.IGNORECASE)]
     found = []
     for second in range(seconds):
         some = [(f"Customer {second}-{at}", calm[second * rate + at]) for at in range(rate - PROBES)]

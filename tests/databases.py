@@ -115,7 +115,9 @@ async def _prepare(url: str) -> None:
 @asynccontextmanager
 async def empty_database(dialect: str, folder: Path) -> AsyncIterator[Database]:
     """A migrated database without a row."""
-    database = open_database(await asyncio.to_thread(new_sqlite, folder) if dialect == "sqlite" else await _postgresql())
+    database = open_database(
+        await asyncio.to_thread(new_sqlite, folder) if dialect == "sqlite" else await _postgresql()
+    )
     try:
         yield database
     finally:
