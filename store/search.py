@@ -29,9 +29,10 @@ from sqlalchemy import case as case_when
 from sqlalchemy.dialects.postgresql import TSQUERY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from store import tags
 from store.addresses import proven_address
 from store.findable import BY, KIND, Term, for_postgresql, for_sqlite
-from store.tables import HOME, agent, attachment, case, conversation, customer, identity, message
+from store.tables import HOME, agent, attachment, case, case_tag, conversation, customer, identity, message
 from store.words import case_number
 
 NEAR: Final = 4_000
@@ -55,6 +56,8 @@ class Filter:
     """What must be true of a message beside its words."""
 
     tier: str | None = None
+    tags: tuple[str, ...] = ()
+    """All of them on its case."""
     channel: str | None = None
     agent: int | None = None
     """Written by this colleague."""
@@ -179,6 +182,9 @@ async def those(
         )
     if wanted.tier is not None:
         query = query.join(case, case.c.id == _CASE).where(case.c.tier == wanted.tier)
+    for tag in wanted.tags:
+        has = case_tag.alias()
+        query = query.join(has, and_(has.c.case_id == _CASE, has.c.tag == tag))
     return await _ids(connection, query.order_by(message.c.id.desc()).limit(limit))
 
 
@@ -295,6 +301,16 @@ async def places_of(connection: AsyncConnection, customers: Collection[int]) -> 
         .limit(PLACES)
     )
     return await _ids(connection, query)
+
+
+async def places_with(connection: AsyncConnection, names: Collection[str]) -> set[int] | None:
+    """Conversations of cases that have these tags; None: so many have that the newest messages are looked through."""
+    few: set[int] | None = None
+    for tag in names:
+        found = await tags.places(connection, tag, limit=PLACES + 1)
+        if len(found) <= PLACES:
+            few = set(found) if few is None else few & set(found)
+    return few
 
 
 async def introduced(connection: AsyncConnection, customers: Sequence[int]) -> list[dict[str, Any]]:

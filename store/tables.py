@@ -519,6 +519,17 @@ case_event = Table(
     Column("data", JSON(none_as_null=True)),
 )
 
+case_tag = Table(  # a word of the company's own on a case, and who put it there
+    "case_tag",
+    metadata,
+    Column("case_id", ForeignKey("case.id"), primary_key=True),
+    Column("tag", _Ordered, primary_key=True),
+    Column("agent_id", ForeignKey("agent.id"), nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("from_id", ForeignKey("case.id")),  # the case that was merged into this one and brought it
+)
+Index("ix_case_tag_tag", case_tag.c.tag, case_tag.c.case_id)
+
 offer = Table(  # whom the desk has asked to take a case, where work is given out
     "offer",
     metadata,

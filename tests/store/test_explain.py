@@ -43,6 +43,7 @@ from store import (
     search,
     standings,
     story,
+    tags,
     transcripts,
     undelivered,
     unread,
@@ -58,6 +59,7 @@ from store.outbox import Settlement
 from store.tables import (
     agent,
     case,
+    case_tag,
     conversation,
     customer,
     customer_note,
@@ -104,6 +106,7 @@ BIG = (
     "hold",
     "draft",
     "offer",
+    "case_tag",
 )
 ROWS = 3000
 LATER = NOW + timedelta(days=1)
@@ -169,6 +172,14 @@ async def _fill(url: str) -> None:
                 for n in people
             ],
         )  # fmt: skip
+        await connection.execute(
+            insert(case_tag),
+            [
+                {"case_id": n, "tag": tag, "agent_id": 1, "at": NOW, "from_id": n - 1 if n % 9 == 0 else None}
+                for n in people
+                for tag in (f"t{n % 20}", "every")
+            ],
+        )
         await connection.execute(
             insert(due),
             [
@@ -388,6 +399,8 @@ ORDERED: dict[str, Query] = {
     "the beginning of the line": lambda c: offers.front(c),
     "messages with words": lambda c: search.candidates(c, [Term(words=("b",))], below=900, above=5, limit=31),
     "messages of a time": lambda c: search.candidates(c, [], below=900, above=5, limit=31),
+    "tags of cases": lambda c: tags.of(c, [7]),
+    "cases with a tag": lambda c: tags.places(c, "every", limit=501),
     "queue heads": lambda c: line.heads(c, NOW),
     "queue heads for who is of teams": lambda c: line.heads(c, NOW, teams=[1, 2]),
     "where an identity last wrote alone": lambda c: journey.last_alone(c, 7),
@@ -437,6 +450,10 @@ LOOKED_UP: dict[str, Query] = {
     "which messages fit": lambda c: search.those(
         c, [1, 2, 3], search.Filter(tier="outage", channel="web", agent=1, since=NOW, until=LATER)
     ),
+    "which messages fit by tags": lambda c: search.those(c, [1, 2, 3], search.Filter(tags=("every", "t3"))),
+    "where cases with tags are": lambda c: search.places_with(c, ("every", "t3")),
+    "tags of the line": lambda c: tags.of(c, range(1, 201)),
+    "tags that there are": lambda c: tags.known(c, "t"),
     "what was found": lambda c: search.read(c, [1, 2, 3]),
     "people of a name": lambda c: search.people(c, [Term(words=("name", "12"), open=True)], "c12@x"),
     "where people write": lambda c: search.places_of(c, [1, 2, 3]),
@@ -560,8 +577,16 @@ async def _unlink(connection: AsyncConnection) -> None:
     await links.undo(connection, found, by=1, now=NOW)
 
 
+async def _retag(connection: AsyncConnection) -> None:
+    await tags.remove(connection, 7, ["every", "t7"])
+    await tags.put(connection, 7, ["every"], 1, NOW)
+
+
 WRITES: dict[str, Query] = {
     "promises move": lambda c: cases.move_promises(c, 7, 8),
+    "tags are put and removed": lambda c: _retag(c),
+    "tags move": lambda c: tags.take_in(c, 7, 8),
+    "tags are let go": lambda c: tags.let_go(c, 8, 9),
     "merged cases follow": lambda c: cases.follow(c, 7, 8),
     "where they are mentioned is seen": lambda c: mentions.see(c, 2, 7, NOW),
     "a block is undone": lambda c: blocks.undo(c, 7, by=1, now=NOW),

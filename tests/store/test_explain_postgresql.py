@@ -75,6 +75,8 @@ FILL = (
     "draft (agent_id, case_id, mode, text, version, updated_at) SELECT n % 5 + 1, n, 'note', 't', 1, {T} + n FROM n",
     "offer (case_id, agent_id, at, until, state) SELECT n, n % 5 + 1, {T}, {T}, CASE WHEN n <= 3 THEN 'offered' ELSE"
     " 'passed' END FROM n",
+    "case_tag (case_id, tag, agent_id, at, from_id) SELECT n, tag, 1, {T}, CASE WHEN n % 9 = 0 THEN n - 1 END"
+    " FROM n, unnest(ARRAY['t' || n % 20, 'every']) tag",
     "attachment (message_id, name, media_type, size, created_at) SELECT n, 'a', 'x', 1, {T} FROM n",
 )
 
