@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from handoff import person
 from handoff.errors import NoSuchCase
 from handoff.reach import Reach
-from store import blocks, cases, persons, transcripts
+from store import blocks, cases, persons, tags, transcripts
 from store.journey import MessageRow
 from store.words import ASKED_AGAIN, NOT_ENDED, NOT_HELPED, case_id, case_number
 
@@ -59,6 +59,7 @@ async def context(connection: AsyncConnection, number: str, *, reach: Reach | No
         "reopened": row["reopened"],
         "satisfaction": row["satisfaction"],
         "flags": row["flags"] or {},
+        "tags": (await tags.of(connection, [id_])).get(id_, []),
         "merged_into": case_number(row["merged_into_id"]) if row["merged_into_id"] else None,
         "previous": case_number(row["previous_id"]) if row["previous_id"] else None,
         "customer": {

@@ -21,6 +21,7 @@ from handoff.linking import Linking, Writer
 from handoff.merging import Merging
 from handoff.opening import Footing, Opening, Rules, new_case
 from handoff.reach import Reach
+from handoff.tagging import Tagging
 from handoff.transferring import Transferring, write_note
 from handoff.work import (
     Action,
@@ -93,6 +94,7 @@ class Desk:
         self.leaving = Leaving(self.acts, self.hands)
         self.merging = Merging(database, self.acts, rules)
         self.blocking = Blocking(self.acts, self.hands)
+        self.tagging = Tagging(self.acts)
         self.transferring = Transferring(self.acts, self.hands)
         self.reach = Reach(pull=pull, here=here, mail_after=rules.mail_after)
         self.beginning = Beginning(database, self.acts, rules, self.reach)

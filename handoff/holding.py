@@ -29,7 +29,7 @@ EARLY: Final = timedelta(seconds=3)
 """So long before a deadline a reply leaves at the latest: the clock looks once a second, and machines are busy."""
 TRIES: Final = 2
 """Then a reply that fails for no reason that we know is given back."""
-BESIDE: Final = frozenset({"note", "correct", "claim", "next", "ask-proof", "unlink", "take back"})
+BESIDE: Final = frozenset({"note", "correct", "claim", "next", "ask-proof", "unlink", "take back", "tag"})
 """Acts before which a held reply need not leave."""
 CLOSING: Final = frozenset({"reply", "hold", "resolve", "return", "snooze", "merge"})
 """Acts that suppose that the reply has left: if it cannot, they are refused. Others go on, and it is a draft again."""

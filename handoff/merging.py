@@ -17,7 +17,7 @@ from handoff.errors import HeldByOther, NoSuchCase, WrongState
 from handoff.opening import Rules, graver
 from handoff.waking import wake
 from handoff.work import Acts, Once, Work, recalled, remembered, state
-from store import cases, journey, links, transcripts
+from store import cases, journey, links, tags, transcripts
 from store.agents import Agent
 from store.database import Database
 from store.journey import CaseBrief, Locked
@@ -129,6 +129,7 @@ class Merging:
         )  # fmt: skip
         await cases.follow(work.connection, gone["id"], work.id)
         await self._move_promises(work, gone["id"], work.id)
+        await tags.take_in(work.connection, gone["id"], work.id)
         if work.owner == "bot":
             work.hand("human")  # it was only filed; with the other people own it
         sla = graver(gone["sla"], stays.sla, rules.targets)
@@ -199,6 +200,7 @@ class Merging:
             unanswered_since=since, breached_at=None, flags=flags, **graver_now,
         )  # fmt: skip
         await self._move_promises(work, stays.id, work.id, conversation=work.conversation)
+        await tags.let_go(work.connection, work.id, stays.id)
         work.event("unmerged", other=case_number(stays.id))
         work.changes.event(
             stays.id, "unmerged", actor="agent", now=work.now, agent_id=work.agent.id, data={"other": work.number}
