@@ -31,6 +31,7 @@ class Person:
     tiers: frozenset[str] = frozenset()
     channels: frozenset[str] = frozenset()
     languages: frozenset[str] = frozenset()
+    tags: frozenset[str] = frozenset()
     teams: frozenset[int] = frozenset()
     offered_at: float = 0.0
     """When they were asked last, in seconds: of equals the one who has waited longest."""
@@ -49,6 +50,7 @@ class Waiting:
     tier: str
     channel: str
     language: str | None = None
+    tags: frozenset[str] = frozenset()
     team: int | None = None
     deadline: datetime | None = None
     on_offer: bool = False
@@ -90,6 +92,7 @@ def _rank(case: Waiting, person: Person) -> tuple[int, int, int, float, int]:
         (not person.tiers or case.tier in person.tiers)
         + (not person.channels or case.channel in person.channels)
         + (case.language is None or not person.languages or case.language in person.languages)
+        + bool(case.tags & person.tags)
     )
     return int(case.team is not None and case.team in person.teams), fits, -person.load, -person.offered_at, -person.id
 

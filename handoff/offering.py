@@ -14,7 +14,7 @@ from handoff.errors import NoSuchCase, WrongState
 from handoff.hands import Hands
 from handoff.opening import Rules
 from handoff.work import Acts, Work, state
-from store import journey, line, offers
+from store import journey, line, offers, tags
 from store.agents import Agent
 from store.changes import Changes
 from store.database import Database
@@ -49,7 +49,8 @@ async def play(connection: AsyncConnection, present: Collection[int], roles: Col
     still = {offer.case_id: offer.agent_id for offer in standing if offer not in ended}
     rows = await offers.front(connection)
     vain = await offers.in_vain(connection, [row["id"] for row in rows], now - AGAIN_AFTER)
-    waiting = [_waiting(row, still, vain) for row in rows]
+    tagged = await tags.of(connection, [row["id"] for row in rows])
+    waiting = [_waiting(row, still, vain, tagged) for row in rows]
     people = [_person(row, still, int(terms["capacity"])) for row in there]
     run = await line.run_so_far(connection)
     chosen = choose(list(in_order(waiting, now, run=run)), people)
@@ -84,13 +85,16 @@ async def _ended(
     return ended
 
 
-def _waiting(row: Mapping[str, Any], still: Mapping[int, int], vain: Mapping[int, list[int]]) -> Waiting:
+def _waiting(
+    row: Mapping[str, Any], still: Mapping[int, int], vain: Mapping[int, list[int]], tagged: Mapping[int, list[str]]
+) -> Waiting:
     return Waiting(
         id=row["id"],
         urgent=row["urgent"],
         tier=row["tier"],
         channel=row["channel"],
         language=(row["flags"] or {}).get("language"),
+        tags=frozenset(tagged.get(row["id"], ())),
         team=row["team_id"],
         deadline=row["deadline"],
         on_offer=row["id"] in still,
@@ -108,6 +112,7 @@ def _person(row: Mapping[str, Any], still: Mapping[int, int], capacity: int) -> 
         tiers=frozenset(skills.get("tiers", ())),
         channels=frozenset(skills.get("channels", ())),
         languages=frozenset(skills.get("languages", ())),
+        tags=frozenset(skills.get("tags", ())),
         teams=frozenset(row["teams"]),
         offered_at=row["asked_at"].timestamp() if row["asked_at"] is not None else 0.0,
     )

@@ -19,6 +19,7 @@ from bot.web.who import sessions_ended
 from handoff.errors import NoSuchCase, WrongState
 from handoff.leaving import Given
 from handoff.status import Status, read_status, write_status
+from handoff.tagging import tag_of
 from intents.tiers import Tier
 from store import agents, sessions
 from store import people as people_
@@ -68,6 +69,7 @@ class Skills(Sent):
         list[Annotated[str, Field(max_length=40), AfterValidator(_word)]], Field(default_factory=list, max_length=20)
     ]
     languages: Annotated[list[Annotated[str, AfterValidator(_language)]], Field(default_factory=list, max_length=20)]
+    tags: Annotated[list[Annotated[str, AfterValidator(tag_of)]], Field(default_factory=list, max_length=50)]
 
 
 class ChangedAgent(Sent):

@@ -49,6 +49,16 @@ def test_skills_and_teams_say_who_but_never_which() -> None:
     assert choose([case(5, team=7)], [anna(1), theirs]) == [(5, 4)]
 
 
+def test_who_knows_about_a_tag_is_asked_first_about_a_case_that_has_it() -> None:
+    tagged, plain = case(1, tags=frozenset({"sso", "vip"})), case(2)
+    knows, other = anna(2, load=4, tags=frozenset({"sso", "dns"})), anna(3, load=3, tags=frozenset({"dns"}))
+    assert choose([tagged], [anna(1), knows, other]) == [(1, 2)]
+    assert choose([plain], [anna(1, load=1), knows]) == [(2, 1)], "where there is no tag, as before"
+    assert choose([tagged], [anna(1, load=1), other]) == [(1, 1)], "another tag is no better than none"
+    assert choose([plain, tagged], [knows]) == [(2, 2)], "the older one, though another is what they know about"
+    assert choose([tagged], [anna(1)]) == [(1, 1)], "nothing is kept from anybody"
+
+
 def test_what_somebody_has_declined_holds_nothing_up_for_them() -> None:
     line = [case(1, declined=frozenset({1})), case(2)]
     assert choose(line, [anna(1)]) == [(2, 1)]

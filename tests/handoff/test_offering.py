@@ -125,6 +125,20 @@ async def test_the_next_case_is_offered_and_taken_with_one_press(floor: Floor) -
     assert await floor.asked() == {later: "Lea"}
 
 
+async def test_who_knows_about_a_tag_is_asked_though_they_hold_more(floor: Floor) -> None:
+    lea = await floor.sits("Lea")
+    tom = await floor.sits("Tom", skills={"tags": ["sso"]})
+    held = await floor.office.customer(by="ben")
+    await floor.office.desk.claim(tom, held)
+    number = await floor.office.customer()
+    await floor.office.desk.tagging.change(lea, number, add=["sso", "vip"], remove=[])
+    await floor.round()
+    assert await floor.asked() == {number: "Tom"}
+    await floor.pass_on(tom)
+    await floor.round()
+    assert await floor.asked() == {number: "Lea"}, "nothing is kept from who does not"
+
+
 async def test_who_passes_is_not_asked_again_and_the_second_time_a_supervisor_hears(database: Database) -> None:
     floor = await Floor(Office(database, rules=rules(notify=True))).begin()
     lea, jon = await floor.sits("Lea"), await floor.sits("Jon")

@@ -96,5 +96,5 @@ class _People:
             **{**await self._frame.around(agent), "nav": "people"},
             them=them, teams=teams, places=places, how=HOW, roles=gate.ROLES, tiers=TIERS,
             channels=sorted({*self._frame.channels, "web", *skills.get("channels", ())}),
-            languages=", ".join(skills.get("languages", ())),
+            languages=", ".join(skills.get("languages", ())), tags=", ".join(skills.get("tags", ())),
         )  # fmt: skip

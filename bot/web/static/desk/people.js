@@ -52,10 +52,11 @@ at("person")?.addEventListener("submit", async event => {
   const form = event.target
   const data = new FormData(form)
   const languages = data.get("languages").split(/[\s,;]+/).filter(Boolean).map(code => code.toLowerCase())
+  const tags = data.get("tags").split(",").map(tag => tag.trim()).filter(Boolean)
   const body = {
     name: data.get("name"), role: data.get("role"),
     capacity: data.get("capacity") ? Number(data.get("capacity")) : null,
-    skills: { tiers: data.getAll("tiers"), channels: data.getAll("channels"), languages },
+    skills: { tiers: data.getAll("tiers"), channels: data.getAll("channels"), languages, tags },
   }
   if (form.querySelector("[name=teams]")) body.teams = data.getAll("teams").map(Number)
   const done = await act(event.submitter, "PUT", `agents/${form.dataset.id}`, body)
