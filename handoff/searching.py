@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from handoff.tagging import tag_of
 from store import search
 from store.findable import BY, KIND, Term, spans, words
 from store.search import Filter
@@ -35,7 +36,7 @@ TIERS: Final = ("outage", "billing", "person", "problem", "howto", "feedback", "
 KINDS: Final = {"customer": "customer", "bot": "bot", "agent": "agent", "note": "note", "notes": "note"}
 
 _PART: Final = re.compile(r'(?:(?P<name>[a-zA-Z]+):)?(?:"(?P<quoted>[^"]*)"(?P<more>\*?)|(?P<plain>[^\s"]+))')
-_FILTERS: Final = ("person", "tier", "from", "channel", "before", "after")
+_FILTERS: Final = ("person", "tier", "tag", "from", "channel", "before", "after")
 
 Pieces = Sequence[tuple[str, bool]]
 """Pieces of a text, each with whether it is what was looked for."""
@@ -93,6 +94,7 @@ def parse(query: str, *, me: int, zone: tzinfo = UTC, now: datetime | None = Non
         faults.append(f"That is too long to look for. Only the first {AT_MOST} characters count.")
     terms: list[Term] = []
     people: list[str] = []
+    tags: list[str] = []
     wanted = Filter()
     for part in _PART.finditer(query[:AT_MOST]):
         name = (part["name"] or "").lower()
@@ -104,6 +106,8 @@ def parse(query: str, *, me: int, zone: tzinfo = UTC, now: datetime | None = Non
         try:
             if name == "person":
                 people.append(_named(name, value))
+            elif name == "tag":
+                tags.append(_tag(value))
             elif name == "from" and value.lower() != "me":
                 terms.append(_by(value))
             else:
@@ -112,6 +116,7 @@ def parse(query: str, *, me: int, zone: tzinfo = UTC, now: datetime | None = Non
             faults.append(str(fault))
     if len(terms) > TERMS:
         faults.append(f"Only the first {TERMS} words count.")
+    wanted = replace(wanted, tags=tuple(dict.fromkeys(tags))[:3])
     return Wanted(terms=tuple(terms[:TERMS]), person=tuple(people[:3]), filter=wanted, faults=tuple(faults))
 
 
@@ -127,6 +132,13 @@ def _named(name: str, value: str) -> str:
     if not words(value):
         raise ValueError(f"{name}: wants a name behind it, such as {name}:ana.")
     return value
+
+
+def _tag(value: str) -> str:
+    try:
+        return tag_of(value)
+    except ValueError as fault:
+        raise ValueError(f"What stands behind tag: {fault}.") from fault
 
 
 def _by(value: str) -> Term:
@@ -194,6 +206,8 @@ async def find(
     if below is None and customers is None and wanted.said:
         people = await search.people(connection, wanted.said, whole, limit=PEOPLE)
     places = None if customers is None else await search.places_of(connection, customers)
+    if (tagged := await search.places_with(connection, wanted.filter.tags)) is not None:
+        places = sorted(tagged) if places is None else [place for place in places if place in tagged]
     ids, next_, further = await _page(connection, wanted, places, below=below, limit=limit)
     return Found(
         hits=[_hit(row, wanted.said) for row in await search.read(connection, ids)],

@@ -24,7 +24,7 @@ async def look_for(
     q: Annotated[
         str,
         Query(
-            description='Words; `"a phrase"`, `begin*`; `person:` `tier:` `from:` `channel:` `before:` `after:`.',
+            description='Words, `"a phrase"`, `begin*`; `person:` `tier:` `tag:` `from:` `channel:` `before:` `after:`',
             max_length=20_000,
         ),
     ] = "",

@@ -13,7 +13,7 @@ from sqlalchemy import delete, insert, select, text, update
 
 from handoff import searching
 from handoff.searching import Found, excerpt, find, parse
-from store import findable, search
+from store import findable, search, tags
 from store.database import Database
 from store.findable import Term
 from store.tables import attachment, message
@@ -263,6 +263,35 @@ async def test_a_file_is_found_by_its_name_and_by_the_words_it_came_with(databas
     assert [piece for name in hit.files for piece in name if piece[1]] == [("PDF", True)]
 
 
+async def tagged(database: Database, words: str, *names: str, by: str) -> int:
+    """A message in a case with these tags."""
+    lea = await person(database)
+    kept = await write_in(database, words, by=by)
+    case = await open_case(database, kept.conversation)
+    async with database.write("test") as connection:
+        await tags.put(connection, case, names, lea.id, NOW)
+    return kept.message
+
+
+async def test_cases_are_found_by_their_tags(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = await tagged(database, "the printer burns", "vip", "late-refund", by="ann")
+    other = await tagged(database, "the printer smokes", "vip", by="ben")
+    await tagged(database, "the printer sings", by="cho")
+    for places in (search.PLACES, 1):  # from the tag's cases; and of a tag that many have, along the messages
+        monkeypatch.setattr(search, "PLACES", places)
+        for query, found in {
+            "tag:vip": [other, one],
+            "tag:VIP burns": [one],
+            'tag:"Late  Refund"': [one],
+            "tag:vip tag:late-refund": [one],
+            "tag:late-refund smokes": [],
+            "tag:vi": [],
+            "tag:vip printer": [other, one],
+            "tag:vip' printer": [],
+        }.items():
+            assert await numbers(database, query) == found, (query, places)
+
+
 def test_a_day_is_a_day_of_the_company() -> None:
     zone = ZoneInfo("America/New_York")
     now = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)  # the evening before, over there
@@ -280,6 +309,9 @@ def test_a_day_is_a_day_of_the_company() -> None:
         ("before:soon", "before: wants a day"),
         ("after:2026-13-40", "after: wants a day"),
         ("after:9999d", ""),
+        ("tag:a,b", "behind tag: holds ,"),
+        ("tag:a\u202eb", "U+202E"),
+        ("tag:%", "behind tag: is no word"),
         ("person:!!", "person: wants a name"),
         ("from:*", "from: wants a name"),
         ("x" * 301, "too long"),

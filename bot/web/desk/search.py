@@ -26,6 +26,7 @@ HELP: Final = (
     ("person:ana", "what was said with people of that name or address"),
     ("from:customer", "who wrote it: customer, agent, bot, note, me, or a name"),
     ("tier:billing", "cases of that tier"),
+    ("tag:late-refund", "cases with that tag"),
     ("channel:email", "on that channel"),
     ("after:2026-11-01 before:7d", "from that day on, up to seven days ago"),
 )
