@@ -31,7 +31,7 @@ from handoff.errors import NoSuchCase
 from handoff.offering import Offering
 from handoff.work import Once
 from intents.catalogue import Intent
-from store import cases, dues, outbox, transcripts
+from store import cases, dues, outbox, tags, transcripts
 from store.agents import Agent, find_agent, record
 from store.bus import Bus
 from store.database import Database
@@ -261,11 +261,15 @@ async def list_cases(
             status=status, tier=tier, assignee=who, unassigned=assignee == "none", words=clean(q) if q else None
         )
         rows = await cases.list_page(connection, wanted, after=_after(cursor or None), limit=limit + 1)
-    page = rows[:limit]
-    return {"cases": [_row(row) for row in page], "next": _cursor(page[-1]) if len(rows) > limit else None}
+        page = rows[:limit]
+        tagged = await tags.of(connection, [row["id"] for row in page])
+    return {
+        "cases": [_row(row, tagged.get(row["id"], [])) for row in page],
+        "next": _cursor(page[-1]) if len(rows) > limit else None,
+    }
 
 
-def _row(row: dict[str, Any]) -> dict[str, Any]:
+def _row(row: dict[str, Any], tags: list[str]) -> dict[str, Any]:
     return {
         "number": row["number"],
         "tier": row["tier"],
@@ -281,6 +285,7 @@ def _row(row: dict[str, Any]) -> dict[str, Any]:
         "reopened": row["reopened"],
         "conversation": row["conversation_id"],
         "flags": row["flags"],
+        "tags": tags,
     }
 
 

@@ -35,6 +35,7 @@ from bot.web.reading import reading
 from bot.web.refused import on_record
 from bot.web.search import search
 from bot.web.shell import BODY_AT_MOST, FAILED, Shell, error_body, shown_path
+from bot.web.tags import tags
 from bot.web.teams import teams
 from bot.web.uploads import uploads
 from bot.web.who import Unauthorised
@@ -76,6 +77,7 @@ def application(
     inner.include_router(customers)
     inner.include_router(life)
     inner.include_router(search)
+    inner.include_router(tags)
     inner.include_router(assignment)
     inner.add_route("/api/docs", lambda _: _reference(inner))
     inner.add_exception_handler(RequestValidationError, _invalid)

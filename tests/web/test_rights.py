@@ -78,6 +78,8 @@ API: Final[dict[str, tuple[str, Any]]] = {
     "GET /cases": ("colleague", None),
     "GET /cases/{number}": ("colleague", None),
     "POST /cases/{number}/note": ("colleague", {"text": "hm"}),
+    "POST /cases/{number}/tags": ("colleague", {"add": ["vip"]}),
+    "GET /tags": ("colleague", None),
     "GET /cases/{number}/draft": ("colleague", None),
     "PUT /cases/{number}/draft": ("colleague", {"mode": "reply", "text": "hm"}),
     "DELETE /cases/{number}/draft?mode=reply": ("colleague", None),
