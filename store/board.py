@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from operator import itemgetter
@@ -11,7 +11,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, ScalarSelect, Select, and_, exists, func, literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store import mentions
+from store import mentions, tags
 from store.cases import Filter, conditions, numbers_found
 from store.tables import (
     HOME,
@@ -98,7 +98,7 @@ async def by_deadline(
     for part in parts:
         for urgent in (True, False):
             rows += await _read(connection, due_query(part, urgent, after=after, limit=limit))
-    return sorted(rows, key=lambda row: (row["sort_at"], row["id"]))[:limit]
+    return await _tagged(connection, sorted(rows, key=lambda row: (row["sort_at"], row["id"]))[:limit])
 
 
 async def newest(
@@ -114,16 +114,22 @@ async def newest(
         rows = await some(connection, list((await connection.execute(ids)).scalars()))
         return sorted(rows, key=itemgetter("id"), reverse=True)
     query = _rows().where(*conditions(wanted)).order_by(case.c.id.desc()).limit(limit)
-    return await _read(connection, query if before is None else query.where(case.c.id < before))
+    query = query if before is None else query.where(case.c.id < before)
+    return await _tagged(connection, await _read(connection, query))
 
 
 async def some(connection: AsyncConnection, ids: Collection[int]) -> list[dict[str, Any]]:
     """These cases, as they are now."""
-    return await _read(connection, _rows().where(case.c.id.in_(ids))) if ids else []
+    return await _tagged(connection, await _read(connection, _rows().where(case.c.id.in_(ids)))) if ids else []
 
 
 async def _read(connection: AsyncConnection, query: Select[Any]) -> list[dict[str, Any]]:
     return [_row(row) for row in (await connection.execute(query)).mappings()]
+
+
+async def _tagged(connection: AsyncConnection, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    found = await tags.of(connection, [row["id"] for row in rows])
+    return [{**row, "tags": found.get(row["id"], [])} for row in rows]
 
 
 def _row(row: Any) -> dict[str, Any]:

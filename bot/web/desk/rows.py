@@ -40,6 +40,7 @@ class Row:
     words: Words
     flags: Sequence[tuple[str, str]]
     """Icon, which may be none, and words."""
+    tags: Sequence[str]
     claimable: bool
     holder: str | None
     state: str
@@ -70,6 +71,7 @@ def row_of(case: Mapping[str, Any], now: datetime, *, times: int, at: Any) -> Ro
         # Where nothing was recognised, nothing has decided.
         words=shown(case["preview"], case["deciding"] if case["tier"] != "unknown" else None, case["body"]),
         flags=list(_flags(case, times)),
+        tags=case["tags"],
         claimable=case["assignee_id"] is None and case["status"] != "resolved",
         holder=case["assignee"],
         state=_state(case, at),

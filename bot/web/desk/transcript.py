@@ -565,6 +565,8 @@ def _told(kind: str, who: str, data: Mapping[str, Any], scene: Scene) -> tuple[s
             return "Awake again", "clock"
         case "corrected":
             return f"{who} corrected it{_corrected(data)}", "again"
+        case "tagged":
+            return f"{who} {_tagged(data)}", "tag"
         case "unclaimed":
             return "Nobody whom the desk asked took it; a supervisor is to look", "people"
         case "breached":
@@ -629,6 +631,16 @@ def _corrected(data: Mapping[str, Any]) -> str:
     if "language" in data:
         said.append(f": written in {data['language'] or 'our language'}")
     return ",".join(said)
+
+
+FSI, PDI = "\u2068", "\u2069"
+"""Around words that may be written from the right: what stands behind them stays behind them."""
+
+
+def _tagged(data: Mapping[str, Any]) -> str:
+    """What was put on and taken off, as the end of a sentence; each tag by itself, whichever way it is written."""
+    said = (("tagged it", data.get("added")), ("took off", data.get("removed")))
+    return " and ".join(f"{verb} {', '.join(f'“{FSI}{tag}{PDI}”' for tag in tags)}" for verb, tags in said if tags)
 
 
 def _other(data: Mapping[str, Any]) -> str:

@@ -15,6 +15,7 @@ import * as macros from "./macros.js"
 import { children } from "./morph.js"
 import { news } from "./news.js"
 import { alert, toast, undo, upper } from "./say.js"
+import { tagActs } from "./tags.js"
 
 const main = document.getElementById("main")
 const number = main.dataset.case
@@ -317,7 +318,7 @@ const acts = {
   },
 }
 
-Object.assign(acts, lifeActs({ act, done, news, number }))
+Object.assign(acts, lifeActs({ act, done, news, number }), tagActs({ act, done }))
 
 async function myAddress() { return (await call("GET", "me")).data.email }
 
