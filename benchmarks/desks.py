@@ -49,6 +49,8 @@ PAGE: Final = 50
 PROBES: Final = 2
 """Customers a second whose cases are looked for."""
 _NUMBER: Final = re.compile(rb'<li class="row" data-case="(W-\d+)"')
+_GRAVE: Final = re.compile(r"down|nothing works|not load|reach", re.IGNORECASE)
+"""Would stand before the probes, or beside them on the first page."""
 _LENGTH: Final = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
 
 
@@ -157,7 +159,7 @@ class Page:
 def messages(rate: int, seconds: int) -> list[tuple[str, str]]:
     """Name and words of each customer, in order; those called Probe are looked for."""
     dice = random.Random(5)
-    calm = [text for text in texts(3 * rate * seconds, 41) if not re.search(r"down|nothing works|not load|reach", text, re.IGNORECASE)]
+    calm = [text for text in texts(3 * rate * seconds, 41) if not _GRAVE.search(text)]
     found = []
     for second in range(seconds):
         some = [(f"Customer {second}-{at}", calm[second * rate + at]) for at in range(rate - PROBES)]
