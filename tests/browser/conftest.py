@@ -40,6 +40,14 @@ async def browser() -> AsyncIterator[Browser]:
         await running.close()
 
 
+@pytest_asyncio.fixture(autouse=True, loop_scope="session")
+async def left_behind(browser: Browser) -> AsyncIterator[None]:
+    """Pages end with their test: what is left open goes on listening, ticking and drawing beside all later ones."""
+    yield
+    for context in browser.contexts:
+        await context.close()
+
+
 @dataclass
 class Place:
     """A desk on a port, and ways to sit down at it."""
