@@ -11,7 +11,7 @@ from playwright.async_api import Page, expect
 
 from tests.browser.access import keeps_nobody_out
 from tests.browser.conftest import Place
-from tests.house import AgentClient, Customer
+from tests.house import AgentClient, Customer, until
 
 WAIT = 20_000
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "has_touch": True}
@@ -306,6 +306,34 @@ async def test_a_reply_that_left_unheard_is_not_doubled_by_loading_the_page_agai
     await expect(page.locator("#files-reply li")).to_have_count(0)
     await page.click("#send-reply")
     await expect(page.locator("#reply")).to_have_value("", timeout=WAIT)
+    assert (await says(customer)).count("Once only.") == 1
+
+
+async def test_words_that_left_are_no_draft_when_a_page_that_went_posts_them_late(place: Place) -> None:
+    customer, number, page = await mine(place)
+
+    async def gate(route: Any) -> None:
+        left = await route.fetch()
+        await page.evaluate(
+            """([number, text]) => fetch(`/api/v1/cases/${number}/draft`, {
+          method: "PUT", headers: { "Content-Type": "application/json" },
+          body: JSON.stringify({ mode: "reply", text, version: 0, page: "gone" }) })""",
+            [number, "Once only."],
+        )
+        await route.fulfill(response=left)
+
+    await page.route("**/reply", gate)
+    await page.fill("#reply", "Once only.")
+    async with page.expect_response(lambda answer: answer.url.endswith("/draft") and answer.request.method == "PUT"):
+        await page.click("#send-reply")
+    await expect(page.locator(".msg.agent", has_text="Once only.")).to_be_visible(timeout=WAIT)
+
+    async def dropped() -> bool:
+        query = "SELECT version FROM draft WHERE case_id = :id AND text = ''"
+        return bool(await place.at.sql(query, id=int(number[2:]) - 1000))
+
+    await until(dropped)
+    await expect(page.locator("#reply")).to_have_value("")
     assert (await says(customer)).count("Once only.") == 1
 
 

@@ -118,7 +118,7 @@ export async function send({ anyway = false } = {}) {
   sending = false
   form.removeAttribute("aria-busy")
   if (answer.ok) {
-    if (answer.data.seq) markSeen(answer.data.seq)
+    if (answer.data.seq) { markSeen(answer.data.seq); drafts.left(now, text) }
     else status("It leaves in a moment. z takes it back.")
     if (field.value === text) field.value = ""
     else if (field.value.startsWith(text)) field.value = field.value.slice(text.length).trimStart()

@@ -13,6 +13,8 @@ const line = document.getElementById("other")
 
 /** What the desk has, as far as this page knows, by mode. */
 const server = {}
+/** The words that were last sent from here, by mode. */
+const sent = {}
 const timers = {}
 const running = {}
 let fields = {}
@@ -74,6 +76,9 @@ const body = (mode, text) => ({ mode, text, version: server[mode].version, page:
 /** The desk has these words, and this is their number. */
 export function known(mode, text, version) { server[mode] = { text, version } }
 
+/** These words have left. A page that went before it knew may have posted them as a draft: that is none any more. */
+export function left(mode, text) { sent[mode] = text }
+
 /** Wait for what is on its way: what is sent afterwards must not be overtaken by its own draft. */
 export async function settle(mode) {
   clearTimeout(timers[mode])
@@ -106,6 +111,7 @@ export async function look(versions, back) {
     const mine = dirty(mode) ? fields[mode].value : ""
     server[mode] = { text, version: Math.max(found?.version ?? 0, Number(versions[mode])) }
     if (fields[mode].value === text) continue
+    if (text && text === sent[mode] && !found.notice) { save(mode, { soon: false }); continue }
     if (mine && text) offer(mode, text)
     else if (!mine && !(document.activeElement === fields[mode] && fields[mode].value && !found?.notice)) write(mode, text)
     else if (text) offer(mode, text)
