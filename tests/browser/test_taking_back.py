@@ -186,6 +186,32 @@ async def test_of_two_at_once_neither_is_lost(place: Place) -> None:
     await expect(told[n]).to_be_hidden()
 
 
+async def test_an_older_answer_does_not_hide_what_was_kept_since(place: Place) -> None:
+    _, number, office = await mine(place)
+    home = await place.sit(f"/desk/cases/{number}", undo=30)
+    asked, kept_since = asyncio.Event(), asyncio.Event()
+
+    async def slow(route: Any) -> None:
+        if route.request.method != "GET":
+            await route.continue_()
+            return
+        answer = await route.fetch()
+        asked.set()
+        await kept_since.wait()
+        await route.fulfill(response=answer)
+
+    await home.route("**/draft", slow)
+    await office.fill("#reply", "words from the office")
+    await asyncio.wait_for(asked.wait(), 20)
+    await home.fill("#reply", "words from home")
+    await is_kept(place, number, "words from home")
+    await expect(home.locator("#other")).to_contain_text("words from the office", timeout=WAIT)
+    async with home.expect_response(lambda answer: answer.url.endswith("/draft") and answer.request.method == "GET"):
+        kept_since.set()
+    await home.locator("#other").get_by_role("button", name="Use that").click()
+    await is_kept(place, number, "words from the office")
+
+
 async def test_what_never_got_to_the_desk_is_here_still(place: Place) -> None:
     _, number, page = await mine(place)
     await page.route("**/draft", lambda route: route.abort())

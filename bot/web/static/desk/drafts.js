@@ -106,10 +106,13 @@ export async function look(versions, back) {
     if (Number(versions[mode]) <= server[mode].version) continue
     const answer = await call("GET", `cases/${number}/draft`)
     if (!answer.ok) return
+    while (running[mode]) await running[mode]
     const found = answer.data[mode]
     const text = found?.text ?? ""
+    const version = Math.max(found?.version ?? 0, Number(versions[mode]))
+    if (version <= server[mode].version) continue // what was written here meanwhile is newer than this answer
     const mine = dirty(mode) ? fields[mode].value : ""
-    server[mode] = { text, version: Math.max(found?.version ?? 0, Number(versions[mode])) }
+    server[mode] = { text, version }
     if (fields[mode].value === text) continue
     if (text && text === sent[mode] && !found.notice) { save(mode, { soon: false }); continue }
     if (mine && text) offer(mode, text)
