@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Page
 
@@ -14,14 +16,24 @@ _SETTLED = """async () => {
 
 
 async def faults(page: Page, *impacts: str) -> list[str]:
-    """One line each; of these impacts, or of any. What fades in is looked at when it is there: half shown is pale."""
+    """One line each; of these impacts, or of any. Half shown is pale, so nothing fades while axe looks: what already
+    moves ends first, and what opens by itself in the midst of it, as a chat does, is there at once."""
     await page.evaluate(_SETTLED)
+    still = await page.evaluate("matchMedia('(prefers-reduced-motion: reduce)').matches")
+    await page.emulate_media(reduced_motion="reduce")
     found = await Axe().run(page)
+    if not still:
+        await page.emulate_media(reduced_motion="null")
     return [
-        f"{fault['id']} ({fault['impact']}): {fault['help']} {[node['html'][:200] for node in fault['nodes']]}"
+        f"{fault['id']} ({fault['impact']}): {fault['help']} {[_node(node) for node in fault['nodes']]}"
         for fault in found.response["violations"]
         if not impacts or fault["impact"] in impacts
     ]
+
+
+def _node(node: dict[str, Any]) -> str:
+    """The element, and what axe measured there: colours, sizes."""
+    return " ".join([node["html"][:200], *(check["message"] for check in node["any"])])
 
 
 async def keeps_nobody_out(page: Page) -> None:

@@ -160,8 +160,6 @@ async def look(page: Page, url: str) -> list[str]:
     await page.goto(url)
     assert len(await page.title()) < 400, "a title is read aloud whole"
     seen = await page.evaluate(_LOOK)
-    if await faults(page, "serious", "critical"):
-        await page.wait_for_load_state("networkidle")  # a chat that opens by itself is pale while it does
     wrong = [f"axe: {fault}" for fault in await faults(page, "serious", "critical")]
     wrong += [f"harmed by {seen['harmed']}"] if seen["harmed"] else []
     wrong += [f"{seen['wide']} px too wide: {seen['widest']}"] if seen["wide"] > 0 else []
