@@ -68,7 +68,7 @@ async def test_who_holds_what_and_what_is_due_next(tmp_path: Path) -> None:
         await lea.done("cases/next")
 
         async def shown() -> bool:
-            table = (await http.get("/desk/team/table")).text
-            return "2 cases" in table and f"/desk/cases/{first}" in table and "at the desk" in table
+            floor = (await http.get("/desk/team/floor")).text
+            return "<b>2</b> open" in floor and f"/desk/cases/{first}" in floor and "at the desk" in floor
 
         assert await until(shown)

@@ -1,8 +1,7 @@
-"""The team: who is at the desk with how much in hand, and the status line that customers see."""
+"""The team: who is at the desk, who works on what, and the status line that customers see."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 from starlette.requests import Request
@@ -13,7 +12,7 @@ from bot.web import gate
 from bot.web.desk.floor import floor_values
 from bot.web.desk.frame import Frame
 from handoff.status import read_status
-from store import agents, board
+from store import agents
 from store.agents import Agent
 
 
@@ -39,16 +38,13 @@ class _Team:
         return self._frame.pages.page(request, "desk/team-table.html", agent=agent, **await self._values(agent))
 
     async def _values(self, agent: Agent) -> dict[str, Any]:
-        now = datetime.now(UTC)
         async with self._frame.database.read() as connection:
             people = await agents.list_agents(connection)
-            hands = await board.in_hand(connection)
             status = await read_status(connection)
         present = await self._frame.bus.who_is_present()
         return {
-            "now": now,
             "people": [
-                {"who": person, "here": f"agent:{person.id}" in present, "hand": hands.get(person.id)}
+                {"who": person, "here": f"agent:{person.id}" in present}
                 for person in sorted(people, key=lambda person: (not person.active, person.name.casefold()))
             ],
             "here": sum(f"agent:{person.id}" in present for person in people),

@@ -1,7 +1,6 @@
-// The team: who is here with how much in hand, the status line.
+// The team: who is here, the status line.
 
 import { call, part } from "./api.js"
-import { tick } from "./clock.js"
 import { on } from "./live.js"
 import { toast } from "./say.js"
 
@@ -15,15 +14,12 @@ function fault(text) {
   if (text) said.scrollIntoView({ block: "nearest" })
 }
 
-/** Draw the table again, unless a hand or the focus is in it. */
-async function draw({ always = false } = {}) {
+/** Draw the table again, unless a hand is on it. */
+async function draw() {
   const box = at("team")
-  if (!always && (box.matches(":hover") || box.contains(document.activeElement))) return
+  if (box.matches(":hover")) return
   const found = await part("/desk/team/table")
-  if (found) {
-    box.replaceChildren(found)
-    tick(box)
-  }
+  if (found) box.replaceChildren(found)
 }
 
 at("status-form")?.addEventListener("submit", async event => {
@@ -34,6 +30,5 @@ at("status-form")?.addEventListener("submit", async event => {
   if (ok) toast("Customers read this within seconds.")
 })
 
-on("cases", () => draw())
 on("gap", () => draw())
 setInterval(() => { if (!document.hidden) draw() }, DRAW_EVERY)
