@@ -112,7 +112,7 @@ async def test_nothing_moves_under_the_pointer(place: Place) -> None:
     await page.locator(f'[data-case="{second}"]').hover()
     before = await page.locator(f'[data-case="{second}"]').bounding_box()
     sooner = await waiting(place, "Sooner", due=5)
-    held = page.get_by_role("button", name="Show 1 due sooner")
+    held = page.get_by_role("button", name="Show 1 sooner")
     await expect(held).to_be_visible(timeout=WAIT)
     assert await order(page) == [first, second]
     assert await page.locator(f'[data-case="{second}"]').bounding_box() == before

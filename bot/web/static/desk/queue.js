@@ -270,7 +270,7 @@ function hold() {
   const last = now.findLastIndex(row => shown.has(row.dataset.case))
   const sooner = fresh.filter(row => now.indexOf(row) < last).length
   const some = sooner || fresh.length
-  at("held-words").textContent = sooner ? `Show ${some} due sooner` : `Show ${some} new one${some > 1 ? "s" : ""}`
+  at("held-words").textContent = sooner ? `Show ${some} sooner` : `Show ${some} new one${some > 1 ? "s" : ""}`
   held.hidden = false
 }
 
