@@ -24,6 +24,7 @@ async def faults(page: Page, *impacts: str) -> list[str]:
     found = await Axe().run(page)
     if not still:
         await page.emulate_media(reduced_motion="null")
+        await page.evaluate(_SETTLED)  # what had ended begins anew
     return [
         f"{fault['id']} ({fault['impact']}): {fault['help']} {[_node(node) for node in fault['nodes']]}"
         for fault in found.response["violations"]
