@@ -59,6 +59,7 @@ from channels.contract import (
     Returned,
     ServesRoutes,
     Window,
+    WritesFirst,
 )
 from handoff.desk import Desk
 from handoff.holding import Refusal
@@ -364,6 +365,7 @@ async def warmline(
             intents=mind.classifier.catalogue.by_id,
             assigner=assigner,
             offering=offering,
+            write_first={key: channel for key, channel in channels.items() if isinstance(channel, WritesFirst)},
         )
         routes = [
             route for channel in channels.values() if isinstance(channel, ServesRoutes) for route in channel.routes()

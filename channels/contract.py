@@ -657,6 +657,25 @@ class Signs(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewPlace:
+    """Where somebody can be written to who has not written to us."""
+
+    place: str
+    recipient: str
+    """External id by which they will be known when they answer."""
+    email: str | None = None
+
+
+@runtime_checkable
+class WritesFirst(Protocol):
+    def first(self, to: str, key: str) -> NewPlace:
+        """A place of its own for what is begun with who has this address there; the same `key`, the same place.
+
+        Connects to nothing. Raises `ValueError` that says why nobody can be written to there."""
+        ...
+
+
 @runtime_checkable
 class ServesRoutes(Protocol):
     def routes(self) -> Sequence[Any]:

@@ -5,6 +5,7 @@ HandoffError
 ├── HeldByOther     somebody else holds it; `holder` says who
 ├── NotHeld         it must be claimed first
 ├── WrongState      the case is not in a state for that
+├── NobodyThere     nobody can be written to at an address
 ├── FileRefused     a file cannot be kept, or cannot go where it should
 └── Stale           somebody wrote since the page was drawn; `since` shows what
 """
@@ -34,6 +35,10 @@ class NotHeld(HandoffError):
 
 
 class WrongState(HandoffError):
+    pass
+
+
+class NobodyThere(HandoffError):
     pass
 
 

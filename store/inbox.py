@@ -171,6 +171,24 @@ async def keep(
     return results
 
 
+async def identity_of(connection: AsyncConnection, channel: str, account: str, external_id: str) -> int | None:
+    """The identity that is called so there; None: nobody has written under that name, or been written to."""
+    query = select(identity.c.id).where(identity.c.key == digest(channel, account, external_id))
+    return (await connection.execute(query)).scalar_one_or_none()
+
+
+async def open_place(connection: AsyncConnection, item: Incoming, now: datetime) -> int:
+    """The conversation in which `item` would be kept, made with its customer where there is none; `item` is not.
+
+    Raises:
+        IntegrityError: somebody else has made them just now; look again.
+    """
+    identities = await _identities(connection, [item], now)
+    conversations = await _conversations(connection, [item], identities, now)
+    found: int = conversations[item.conversation_key]["id"]
+    return found
+
+
 async def _known(connection: AsyncConnection, keys: set[str]) -> dict[str, _Known]:
     query = (
         select(

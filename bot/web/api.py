@@ -22,7 +22,7 @@ from bot.live import Live
 from bot.watch import Watch
 from bot.web import gate
 from bot.web.who import agent_of
-from channels.contract import Content
+from channels.contract import Content, WritesFirst
 from channels.web.files import served
 from handoff import undelivered as lost
 from handoff.context import context, described
@@ -68,6 +68,8 @@ class Office:
     """The catalogue by id: what a correction may name."""
     assigner: Assigner
     offering: Offering
+    write_first: Mapping[tuple[str, str], WritesFirst]
+    """Presences, by channel and account, from which somebody who has never written can be written to."""
 
 
 def no_controls(text: str) -> str:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 from typing import Annotated, Any, Final
+from uuid import uuid4
 
 from fastapi import APIRouter
 from pydantic import AfterValidator, Field, model_validator
 
-from bot.intake import clean
+from bot.intake import clean, one_line
 from bot.web import gate
 from bot.web.api import Key, Me, Number, Office, Sent, There, Words, acted, api, no_controls, once_of
-from handoff.errors import NoSuchCase, WrongState
+from handoff.beginning import Addressee
+from handoff.errors import NobodyThere, NoSuchCase, WrongState
 from store import cases
 from store.agents import Agent, find_agent
 from store.words import case_id
@@ -130,11 +132,70 @@ async def begin(id: Id, body: Begin, agent: Me, office: There, key: Key = None) 
     async def work() -> dict[str, Any]:
         if (before := await office.desk.recalled(agent, once)) is not None:
             return before
-        if await office.bus.allow(f"begin:{agent.id}", limit=BEGUN_AN_HOUR, per=3600.0) > 0:
-            raise WrongState(f"You have begun {BEGUN_AN_HOUR} conversations within the hour. Begin the next one later.")
+        await _begins_one_more(office, agent)
         return await office.desk.beginning.begin(agent, id, body.identity, body.text, once)
 
     return await acted(office, agent, "begin", once, work)
+
+
+def _subject(text: str) -> str:
+    if not (subject := one_line(text)):
+        raise ValueError("is empty; write what it is about")
+    return subject
+
+
+class BeginWith(Sent):
+    to: Annotated[
+        str, Field(max_length=320, description="Their address, like `ana@example.com`."), AfterValidator(clean)
+    ]
+    account: Annotated[
+        str | None, Field(max_length=320, description="From which mailbox of ours; needed where there are several.")
+    ] = None
+    subject: Annotated[str, Field(max_length=150), AfterValidator(_subject)]
+    text: Words
+
+
+@life.post("/conversations", tags=["conversations"])
+async def begin_with(body: BeginWith, agent: Me, office: There, key: Key = None) -> dict[str, Any]:
+    """Write to an address that may never have written to us: a new case of yours, which waits for them.
+
+    409: a case with them is open, they have written just now, or are blocked. 422: nobody can be written to there.
+    """
+    once = once_of(key, "begin with", to=body.to, account=body.account, subject=body.subject, text=body.text)
+
+    async def work() -> dict[str, Any]:
+        if (before := await office.desk.recalled(agent, once)) is not None:
+            return before
+        addressee = _addressee(office, body, f"{agent.id} {key or uuid4().hex}")
+        await _begins_one_more(office, agent)
+        return await office.desk.beginning.begin_with(agent, addressee, body.text, once)
+
+    return await acted(office, agent, "begin", once, work)
+
+
+def _addressee(office: Office, body: BeginWith, key: str) -> Addressee:
+    ours = {account: (name, channel) for (name, account), channel in office.write_first.items()}
+    if not ours:
+        raise WrongState("No channel of this desk can write to who has never written. Connect a mailbox first.")
+    if body.account is None and len(ours) > 1:
+        raise NobodyThere(f"Say in 'account' from which of ours it goes: {', '.join(sorted(ours))}.")
+    account = next(iter(ours)) if body.account is None else body.account
+    if account not in ours:
+        raise NobodyThere(f"We have no account {account!r} that can write first; ours: {', '.join(sorted(ours))}.")
+    name, channel = ours[account]
+    try:
+        found = channel.first(body.to, key)
+    except ValueError as error:
+        raise NobodyThere(f"Nobody can be written to at {body.to!r}: {error}.") from None
+    return Addressee(
+        channel=name, account=account, place=found.place, recipient=found.recipient, email=found.email,
+        subject=body.subject,
+    )  # fmt: skip
+
+
+async def _begins_one_more(office: Office, agent: Agent) -> None:
+    if await office.bus.allow(f"begin:{agent.id}", limit=BEGUN_AN_HOUR, per=3600.0) > 0:
+        raise WrongState(f"You have begun {BEGUN_AN_HOUR} conversations within the hour. Begin the next one later.")
 
 
 async def _held_and_to(office: Office, number: str, address: str | None) -> tuple[int | None, Agent | None]:

@@ -40,7 +40,7 @@ from bot.web.teams import teams
 from bot.web.uploads import uploads
 from bot.web.who import Unauthorised
 from bot.web.window import windows
-from handoff.errors import FileRefused, HandoffError, HeldByOther, NoSuchCase, NotHeld, Stale, WrongState
+from handoff.errors import FileRefused, HandoffError, HeldByOther, NobodyThere, NoSuchCase, NotHeld, Stale, WrongState
 from handoff.work import KeyReused
 from store.errors import DatabaseAway
 
@@ -179,6 +179,7 @@ _STATUS: dict[type[Exception], tuple[int, str]] = {
     HeldByOther: (409, "held"),
     NotHeld: (409, "not_held"),
     WrongState: (409, "wrong_state"),
+    NobodyThere: (422, "nobody_there"),
     FileRefused: (422, "file_refused"),
     KeyReused: (409, "key_reused"),
     Stale: (409, "stale"),

@@ -13,6 +13,7 @@ from channels.contract import (
     Capabilities,
     Host,
     InboundMessage,
+    NewPlace,
     OutboundMessage,
     Receipt,
     Report,
@@ -21,7 +22,7 @@ from channels.contract import (
     Undecodable,
 )
 from channels.email.check import check
-from channels.email.inbound import NAME, Inbound
+from channels.email.inbound import NAME, Inbound, new_place
 from channels.email.names import Names
 from channels.email.receiving import Receiver, lease_of
 from channels.email.sending import LONGEST, Sender
@@ -30,6 +31,7 @@ from channels.email.tokens import Tokens
 from channels.fitting import split_text
 from channels.logbook import Logbook
 from channels.mail.reading import MailReader
+from channels.mailserver import address
 from channels.richtext import RichText
 
 DAYS: float = 4 * 24 * 3600.0
@@ -89,6 +91,12 @@ class EmailChannel:
         if self._sender is None:
             raise TemporaryFailure(f"Channel {NAME} of {self.account} is not running; start it.")
         return await self._sender.send(message)
+
+    def first(self, to: str, key: str) -> NewPlace:
+        who = address(to.strip()).lower()
+        if self._settings.is_ours(who):
+            raise ValueError("this is an address of ours")
+        return NewPlace(place=new_place(self.account, f"we began {key}", who), recipient=who, email=who)
 
     def parts(self, text: RichText) -> Sequence[RichText]:
         plain = text.plain()

@@ -63,6 +63,12 @@ class _Thread:
     """It bears a name of ours."""
 
 
+def new_place(account: str, began: str, who: str) -> str:
+    """How a thread is called: by what began it, and whose it is."""
+    said = "\x1f".join((account, began, who)).encode("utf-8", "replace")
+    return "t" + base64.b32encode(hashlib.blake2b(said, digest_size=10).digest()).decode().lower()
+
+
 class Inbound:
     """One account's."""
 
@@ -139,11 +145,7 @@ class Inbound:
                 known = found.get(name)
                 if known is not None and sender in known.people:
                     return _Thread(place=known.place, of=known.customer if known.customer != sender else None)
-        return _Thread(place=self._new_place(own, sender), new=True)
-
-    def _new_place(self, own: str, sender: str) -> str:
-        said = "\x1f".join((self._settings.account, own, sender)).encode("utf-8", "replace")
-        return "t" + base64.b32encode(hashlib.blake2b(said, digest_size=10).digest()).decode().lower()
+        return _Thread(place=new_place(self._settings.account, own, sender), new=True)
 
     def _is_ours(self, mail: Mail, sender: str) -> str:
         """Why this is our own mail, come back; empty: it is not."""

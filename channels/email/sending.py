@@ -171,6 +171,8 @@ class Sender:
         number = f" [{before.case}]" if before.case else ""
         if not quotes or not before.subject:
             return f"Your message to {self._settings.name or self._settings.address}{number}"
+        if not before.said:  # nothing that it answers: we begin
+            return f"{before.subject[: 190 - len(number)]}{number}"
         subject = before.subject if before.subject.lower().startswith("re:") else f"Re: {before.subject}"
         return f"{subject[: 190 - len(number)]}{number}"
 

@@ -15,6 +15,9 @@ from playwright.async_api import Browser, Page, expect
 from tests.browser.access import keeps_nobody_out
 from tests.browser.conftest import Place
 from tests.house import AgentClient, Customer, desk, served, until
+from tests.journeys.test_email import options
+from tests.platforms.imap import imap_platform
+from tests.platforms.post_office import PostOffice, post_office
 
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 PICTURES = os.environ.get("WARMLINE_PICTURES")
@@ -146,3 +149,55 @@ async def test_the_card_is_corrected_in_place(place: Place) -> None:
     await page.get_by_role("button", name="Keep", exact=True).click()
     await expect(page.locator("#card")).to_contain_text("Ana Maria Ruiz")
     await expect(page.locator("#case-h")).to_contain_text("Ana Ruiz")
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def with_mail(browser: Browser, tmp_path: Path) -> AsyncIterator[tuple[Place, PostOffice]]:
+    async with post_office() as post, imap_platform() as platform:
+        channel = options(imap_port=platform.port, smtp_port=post.port)
+        async with desk(tmp_path, channels={"email": channel}) as at, served(at.house) as url:
+            yield Place(at, url, browser), post
+
+
+@pytest.mark.parametrize("how", [{}, {**PHONE, "color_scheme": "dark"}], ids=["desk", "phone"])
+async def test_somebody_new_is_written_to(with_mail: tuple[Place, PostOffice], how: dict[str, Any]) -> None:
+    place, post = with_mail
+    page = await place.sit("/desk/customers", **how)
+    await expect(page.get_by_text("Nobody has written yet")).to_be_visible()
+    await page.get_by_text("Write to somebody new…").click()
+    await page.get_by_label("Their address").fill("ana@nowhere")
+    await page.get_by_label("Subject").fill("Your invoice")
+    await page.get_by_label("Words").fill("Here is the new one.")
+    await page.get_by_role("button", name="Send").click()
+    await expect(page.get_by_role("alert").filter(has_text="what stands behind its @ is no domain")).to_be_visible()
+    await keeps_nobody_out(page)
+    await fits(page)
+    if PICTURES:
+        await page.screenshot(path=f"{PICTURES}/write-first-{len(how)}.png")
+    await page.get_by_label("Their address").fill("ana@customers.example")
+    await page.get_by_role("button", name="Send").click()
+    await expect(page).to_have_url(re.compile(r"/desk/cases/W-1001$"))
+    await expect(page.locator("#log")).to_contain_text("Mia Okafor wrote first: “Your invoice”")
+    await expect(page.locator("#log")).to_contain_text("Here is the new one.")
+    await expect(page.locator("#log")).to_contain_text("Delivered", timeout=20_000)
+    if PICTURES:
+        await page.screenshot(path=f"{PICTURES}/written-first-{len(how)}.png")
+    (mail,) = post.mails
+    assert mail.to == ["ana@customers.example"]
+    await page.goto(f"{place.url}/desk/customers")
+    await expect(page.get_by_role("link", name="ana@customers.example")).to_be_visible()
+    assert page.faults == []  # type: ignore[attr-defined]
+
+
+async def test_an_address_that_is_not_found_can_be_written_to(with_mail: tuple[Place, PostOffice]) -> None:
+    place, _ = with_mail
+    page = await place.sit("/desk/customers?q=bob@customers.example")
+    await expect(page.get_by_label("Their address")).to_have_value("bob@customers.example")
+    await expect(page.get_by_label("Words")).to_be_visible()
+    zoe = await place.sit("/desk/customers?q=bob@customers.example", name="Zoe", role="colleague")
+    await expect(zoe.get_by_text("Write to somebody new")).to_have_count(0)
+
+
+async def test_without_a_channel_for_it_nobody_new_is_offered(place: Place) -> None:
+    page = await place.sit("/desk/customers")
+    await expect(page.get_by_text("Write to somebody new")).to_have_count(0)

@@ -232,3 +232,100 @@ async def test_an_own_mail_is_answered_without_a_word_of_ours(town: Town) -> Non
     rows = await town.rows(bea, 2)
     assert len({row["conversation"] for row in rows}) == 1
     assert rows[1]["end"] == "appended"
+
+
+# --- we write first --------------------------------------------------------------------------------
+
+
+async def test_who_never_wrote_is_written_to_and_answers_there(town: Town) -> None:
+    dora = "dora@customers.example"
+    begun = await town.lea.done(
+        "conversations", {"to": f" {dora.upper()} ", "subject": "Your invoice", "text": "Here is the new one."}
+    )
+    assert (begun["status"], begun["assignee"]) == ("pending", "Lea")
+    (mail,) = await town.heard(dora, 1)
+    assert (mail["Subject"], mail["From"]) == (f"Your invoice [{begun['number']}]", f"Lea at Acme <{US}>")
+    assert [mail[name] for name in ("In-Reply-To", "References", "Auto-Submitted")] == [None] * 3
+    assert "Here is the new one." in body(mail)
+
+    answer = await town.write(ALIAS, sender=f"Dora <{dora}>", answers=mail)
+    (row,) = await town.rows(dora, 1)
+    assert (row["body"], row["end"]) == (ALIAS, "appended"), "a person has it: the machine answers nothing"
+    case = await town.lea.case(begun["number"])
+    assert (case["status"], case["customer"]["name"]) == ("open", "Dora"), "as they call themselves"
+    await town.lea.done(f"cases/{begun['number']}/reply", {"text": "Like this."})
+    again = (await town.heard(dora, 2))[1]
+    assert (again["Subject"], again["In-Reply-To"]) == (f"Re: Your invoice [{begun['number']}]", answer)
+
+
+async def test_one_who_is_written_to_again_stays_the_same_customer(town: Town) -> None:
+    eve = "eve@customers.example"
+    first = {"to": eve, "subject": "One", "text": "The first."}
+    one = await town.lea.done("conversations", first)
+    open_ = await town.lea.post("conversations", {**first, "subject": "Two"})
+    assert (open_.status_code, f"{one['number']} is open with them" in open_.text) == (409, True)
+    await town.lea.done(f"cases/{one['number']}/resolve", {})
+    two = await town.lea.done("conversations", {"to": eve, "subject": "Two", "text": "The second."})
+
+    async def second() -> EmailMessage | None:
+        return next((mail.message for mail in town.mails(eve) if "The second." in body(mail.message)), None)
+
+    mail = await until(second)
+    assert (mail["Subject"], mail["References"]) == (f"Two [{two['number']}]", None)
+    cases = [await town.lea.case(begun["number"]) for begun in (one, two)]
+    assert len({case["customer"]["id"] for case in cases}) == 1
+    assert len({case["conversation"]["id"] for case in cases}) == 2
+
+
+async def test_of_two_who_write_to_somebody_new_at_once_one_does(town: Town) -> None:
+    tom, fay = await town.at.agent("Tom"), "fay@customers.example"
+    new = {"to": fay, "subject": "Hello", "text": "Are you there?"}
+    answers = await asyncio.gather(*(each.post("conversations", new) for each in (town.lea, tom)))
+    assert sorted(answer.status_code for answer in answers) == [200, 409], [answer.text for answer in answers]
+    await town.heard(fay, 1)
+    assert await town.at.sql("SELECT count(*) FROM identity WHERE external_id = :fay", fay=fay) == [(1,)]
+
+
+async def test_the_same_first_letter_with_its_key_is_one(town: Town) -> None:
+    gus = "gus@customers.example"
+    new = {"to": gus, "subject": "Hello", "text": "Once."}
+    answers = [await town.lea.post("conversations", new, key="letter-1") for _ in range(2)]
+    assert answers[0].json() == answers[1].json()
+    await town.heard(gus, 1)
+    assert await town.at.sql("SELECT count(*) FROM message WHERE body = 'Once.'") == [(1,)]
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "said"),
+    [
+        ({"to": "hello"}, 422, "this is no address like ana@example.com"),
+        ({"to": "a@b.example\nBcc: c@d.example"}, 422, "address"),
+        ({"to": ""}, 422, "address"),
+        ({"to": "Support+w1@desk.example"}, 422, "this is an address of ours"),
+        ({"account": "sales@desk.example"}, 422, f"ours: {US}"),
+        ({"subject": " "}, 422, "subject"),
+        ({"text": ""}, 422, "text"),
+    ],
+)
+async def test_a_letter_to_nobody_says_why(town: Town, change: dict[str, str], status: int, said: str) -> None:
+    new = {"to": "hal@customers.example", "subject": "Hello", "text": "Words."} | change
+    answer = await town.lea.post("conversations", new)
+    assert (answer.status_code, said in answer.json()["error"]["message"]) == (status, True), answer.text
+
+
+async def test_a_subject_writes_no_other_line_of_the_head(town: Town) -> None:
+    jon = "jon@customers.example"
+    await town.lea.done("conversations", {"to": jon, "subject": "Hi\r\nBcc: c@d.example", "text": "Words."})
+    (mail,) = await town.heard(jon, 1)
+    assert (mail["Subject"].startswith("Hi Bcc: c@d.example ["), mail["Bcc"]) == (True, None)
+
+
+async def test_a_blocked_sender_is_written_no_first_letter(town: Town) -> None:
+    ivo = "ivo@customers.example"
+    await town.write("your whole site is down", sender=ivo, subject="Down")
+    await town.heard(ivo, 1)
+    case = await town.case(ivo)
+    await town.lea.done(f"cases/{case}/claim")
+    await town.lea.done(f"cases/{case}/block")
+    answer = await town.lea.post("conversations", {"to": ivo, "subject": "Hello", "text": "Words."})
+    assert (answer.status_code, "They are blocked" in answer.text) == (409, True)

@@ -546,6 +546,7 @@ LOOKED_UP: dict[str, Query] = {
     "what came with some messages": lambda c: story.files(c, [7, 8, 9]),
     "corrections": lambda c: labels.page(c, after=100, limit=50),
     "places": lambda c: inbox.known_places(c, "web", "d"),
+    "who is called so": lambda c: inbox.identity_of(c, "web", "d", "p7"),
     "where messages are kept": lambda c: inbox.places(c, "web", "d", came=["a", "b"], sent={"m7": 7, "m8": 8}),
     "where what came is kept": lambda c: inbox.places(c, "web", "d", came=["a", "b"], sent={}),
     "where what we said is kept": lambda c: inbox.places(c, "web", "d", came=[], sent={"m7": 7}),

@@ -15,6 +15,7 @@ import pytest
 from sqlalchemy import insert
 
 from bot.audit_file import COLUMNS, defused
+from channels.contract import NewPlace
 from store import audit as log
 from store import offers, window
 from store.agents import find_agent
@@ -42,6 +43,11 @@ SILENT = {
 """Routes that change something and leave no line, with the reason."""
 CASES = {f"POST /api/v1/{path.replace('{case}', '{number}')}" for path in PREPARED}
 """Acts on cases: each has its way in tests/web/test_same_again.py."""
+
+
+class Anybody:
+    def first(self, to: str, key: str) -> NewPlace:
+        return NewPlace(place="anywhere", recipient=to)
 
 
 class Ground:
@@ -153,6 +159,10 @@ class Ground:
         link = {"identity": identity, "why": "said so by phone"}
         return await self.root.post(f"/api/v1/customers/{customer}/links", json=link)
 
+    async def reachable(self) -> None:
+        """Somebody new can be written to, on a platform without addresses."""
+        self.at.house.api.state.office.write_first["web", "web"] = Anybody()
+
     async def open_link(self) -> str:
         asked = {"email": "mia@desk.example", "name": "Mia", "role": "agent"}
         return str((await self.root.post("/api/v1/agents/invites", json=asked)).json()["link"])
@@ -261,6 +271,10 @@ ACTS: dict[str, tuple[Prepare | None, Any]] = {
     ),
     "POST /api/v1/customers/{id}/links": (lambda ground: ground.two(), _link),
     "POST /api/v1/customers/{id}/links/{link}/undo": (lambda ground: ground.linked(), _unlink),
+    "POST /api/v1/conversations": call(
+        "POST", "/api/v1/conversations", {"to": "m@x.example", "subject": "S", "text": "Hello"},
+        lambda ground: ground.reachable(),
+    ),
     "POST /api/v1/me/slack-code": call("POST", "/api/v1/me/slack-code"),
     "POST /api/v1/me/slack/{name}/unlink": call(
         "POST", "/api/v1/me/slack/{id}/unlink", None, lambda ground: ground.named()

@@ -118,6 +118,7 @@ API: Final[dict[str, tuple[str, Any]]] = {
     "POST /customers/{id}/links": ("agent", {"identity": 999999, "why": "said so"}),
     "POST /customers/{id}/links/{link}/undo": ("agent", None),
     "POST /customers/{id}/conversations": ("agent", {"identity": 999999, "text": "hello"}),
+    "POST /conversations": ("agent", {"to": "ana@example.com", "subject": "Hello", "text": "hello"}),
     "GET /macros": ("colleague", None),
     "POST /macros": ("agent", {"title": "Late", "body": "It comes."}),
     "PUT /macros/{id}": ("agent", {"title": "Late", "body": "It comes."}),

@@ -148,6 +148,7 @@ async def test_every_action_on_a_case_takes_a_key(tmp_path: Path) -> None:
     }
     tests = {"channels/test"}  # of no case; that the same is sent once is seen in tests/journeys/test_channels.py
     tests |= {"customers/{id}/links", "customers/{id}/links/{link}/undo"}  # see tests/handoff/test_customers.py
+    tests |= {"conversations"}  # see tests/journeys/test_email.py
     assert taking == {path.replace("{case}", "{number}") for path in PREPARED} | tests
     posts = {path.removeprefix("/api/v1/") for path, methods in paths.items() if "post" in methods}
     assert {path for path in posts if path.startswith("cases/")} <= taking

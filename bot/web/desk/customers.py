@@ -74,8 +74,12 @@ class CustomersPage:
         return self._frame.pages.page(
             request, "desk/customers.html",
             **{**around, "nav": "customers", "words": words, "rows": rows, "following": following, "after": after,
-               "channel_names": CHANNELS},
+               "channel_names": CHANNELS, "begin_from": self._begin_from(agent)},
         )  # fmt: skip
+
+    def _begin_from(self, agent: Agent) -> list[str]:
+        """Accounts of ours from which they may write to somebody new."""
+        return sorted(account for _, account in self._frame.office.write_first) if gate.may(agent, "begin") else []
 
     async def one(self, request: Request, agent: Agent) -> Response:
         """`cases`, `talks`: what is older than that number. `find`: whom to link with."""

@@ -541,7 +541,8 @@ def _told(kind: str, who: str, data: Mapping[str, Any], scene: Scene) -> tuple[s
             outcome = OUTCOME_NAMES.get(str(data.get("outcome")), "")
             return f"{who} resolved this case" + (f": {outcome.lower()}" if outcome else ""), "check"
         case "begun":
-            return f"{who} wrote first", "again"
+            about = data.get("subject")
+            return f"{who} wrote first" + (f": “{about}”" if about else ""), "again"
         case "merged":
             return f"{who} merged it into {data.get('into')}; what is written here goes there", "again"
         case "merged_in":

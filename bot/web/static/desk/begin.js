@@ -10,14 +10,16 @@ document.addEventListener("submit", async event => {
   if (!form.matches(".begin")) return
   event.preventDefault()
   const wrong = form.querySelector(".wrong")
-  const text = form.elements.text.value
+  const { text, ...more } = Object.fromEntries(new FormData(form))
   wrong.textContent = ""
   if (!text.trim()) { wrong.textContent = "Write what they should read."; form.elements.text.focus(); return }
-  const body = { identity: Number(form.elements.identity.value), text }
-  const same = JSON.stringify(body)
+  const [path, body] = form.dataset.customer
+    ? [`customers/${form.dataset.customer}/conversations`, { identity: Number(more.identity), text }]
+    : ["conversations", { ...more, text }]
+  const same = JSON.stringify([path, body])
   if (same !== last) { key = newKey(); last = same } // the same words again are the same act
   event.submitter?.setAttribute("aria-busy", "true")
-  const answer = await call("POST", `customers/${form.dataset.customer}/conversations`, body, { key })
+  const answer = await call("POST", path, body, { key })
   event.submitter?.removeAttribute("aria-busy")
   if (answer.ok) location.href = `/desk/cases/${answer.data.number}`
   else wrong.textContent = answer.data.error.message
