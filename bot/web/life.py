@@ -186,7 +186,7 @@ def _addressee(office: Office, body: BeginWith, key: str) -> Addressee:
     try:
         found = channel.first(body.to, key)
     except ValueError as error:
-        raise NobodyThere(f"Nobody can be written to at {body.to!r}: {error}.") from None
+        raise NobodyThere(f"Nobody can be written to at “{body.to}”: {error}.") from None
     return Addressee(
         channel=name, account=account, place=found.place, recipient=found.recipient, email=found.email,
         subject=body.subject,

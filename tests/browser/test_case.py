@@ -372,7 +372,7 @@ async def test_seen_is_said_in_place(place: Place) -> None:
     await page.keyboard.type("Look at this.")
     await page.keyboard.press("Control+Enter")
     state = page.locator(".msg.agent .state")
-    await expect(state).to_have_text("Delivered", timeout=WAIT)
+    await expect(state).to_have_text("Sent", timeout=WAIT)
     conversation = await place.at.conversation(customer)
     await place.at.sql(
         "UPDATE conversation SET seen_seq = next_seq - 1, seen_at = 1700000000000000 WHERE id = :id", id=conversation

@@ -179,7 +179,7 @@ async def test_somebody_new_is_written_to(with_mail: tuple[Place, PostOffice], h
     await expect(page).to_have_url(re.compile(r"/desk/cases/W-1001$"))
     await expect(page.locator("#log")).to_contain_text("Mia Okafor wrote first: “Your invoice”")
     await expect(page.locator("#log")).to_contain_text("Here is the new one.")
-    await expect(page.locator("#log")).to_contain_text("Delivered", timeout=20_000)
+    await expect(page.locator("#log")).to_contain_text("Sent", timeout=20_000)
     if PICTURES:
         await page.screenshot(path=f"{PICTURES}/written-first-{len(how)}.png")
     (mail,) = post.mails

@@ -362,6 +362,8 @@ def _file(file: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+_TAKEN_ON: Final = ("email", "web")
+"""A server has it, or it waits for who comes back; on other platforms what is taken is there."""
 _TURNS: Final = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
@@ -396,7 +398,8 @@ def _delivery(row: Mapping[str, Any], scene: Scene, last_seen: int) -> Delivery 
             if not by_people:
                 return None
             seen = row["seq"] <= scene.seen_seq
-            return Delivery(state="seen" if seen else "sent", words="Seen" if seen else "Delivered")
+            arrived = "Sent" if scene.channel in _TAKEN_ON else "Delivered"
+            return Delivery(state="seen" if seen else "sent", words="Seen" if seen else arrived)
         case "held":
             return Delivery(state="queued", words="Not sent yet")
         case "queued":
