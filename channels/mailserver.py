@@ -29,7 +29,7 @@ def address(text: str) -> str:
     domain = domain.lower() if domain.isascii() else _in_ascii(domain)
     label = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
     if not re.fullmatch(rf"{label}(?:\.{label})+", domain) or domain.rpartition(".")[2].isdigit():
-        raise ValueError("what stands behind its @ is no domain")
+        raise ValueError("this address has no domain behind its @")
     if len(local.encode()) + 1 + len(domain) > 254:
         raise ValueError("this address is too long")
     return f"{local}@{domain}"
@@ -41,7 +41,7 @@ def _in_ascii(domain: str) -> str:
     try:
         return idna.encode(domain, uts46=True).decode()
     except UnicodeError:  # what idna raises is one
-        raise ValueError("what stands behind its @ is no domain") from None
+        raise ValueError("this address has no domain behind its @") from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

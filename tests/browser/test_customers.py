@@ -169,7 +169,7 @@ async def test_somebody_new_is_written_to(with_mail: tuple[Place, PostOffice], h
     await page.get_by_label("Subject").fill("Your invoice")
     await page.get_by_label("Words").fill("Here is the new one.")
     await page.get_by_role("button", name="Send").click()
-    await expect(page.get_by_role("alert").filter(has_text="what stands behind its @ is no domain")).to_be_visible()
+    await expect(page.get_by_role("alert").filter(has_text="this address has no domain behind its @")).to_be_visible()
     await keeps_nobody_out(page)
     await fits(page)
     if PICTURES:
