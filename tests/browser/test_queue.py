@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 from collections.abc import AsyncIterator
@@ -143,19 +144,44 @@ async def test_what_was_held_comes_when_the_hand_has_gone(place: Place) -> None:
     assert await page.evaluate("cameAt - wentAt") > 2_900, "three seconds, not less"
 
 
-async def test_the_first_visible_row_stays_where_it_is(place: Place) -> None:
+@pytest.mark.parametrize("how", [{"viewport": {"width": 1440, "height": 500}}, PHONE], ids=["desk", "phone"])
+async def test_the_first_visible_row_stays_where_it_is(place: Place, how: dict[str, Any]) -> None:
     for n in range(14):
         await waiting(place, f"Customer {n}", due=20 + n)
-    page = await queue(place, viewport={"width": 1440, "height": 500})
+    page = await queue(place, **how)
+    settled = asyncio.Event()
+
+    async def ask(route: Route) -> None:
+        await settled.wait()  # it comes at once to its place, never having been drawn anywhere else
+        await route.continue_()
+
+    await page.route("**/desk/queue/rows?*", ask)
     await page.evaluate("document.querySelector('#list').scrollTop = 200")
     look = """() => { const list = document.querySelector('#list').getBoundingClientRect();
       const row = [...document.querySelectorAll('.row')].find(row => row.getBoundingClientRect().top > list.top);
       return [row.dataset.case, Math.round(row.getBoundingClientRect().top)] }"""
     number, top = await page.evaluate(look)
-    sooner = await waiting(place, "Sooner", due=5)
-    await expect(page.locator(f'[data-case="{sooner}"]')).to_be_attached(timeout=WAIT)
-    seen = page.locator(f'[data-case="{number}"]')
-    assert await seen.evaluate("row => Math.round(row.getBoundingClientRect().top)") == top
+    sooner = await waiting(place, "Sooner", "this is broken " * 40, due=5)
+    settled.set()
+    await expect(page.locator(".row").first).to_have_attribute("data-case", sooner, timeout=WAIT)
+    two_frames = "row => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(row))))"
+    for _ in range(3):  # also when what was out of sight has been drawn, or not
+        seen = page.locator(f'[data-case="{number}"]')
+        await seen.evaluate(two_frames)
+        assert await seen.evaluate("row => Math.round(row.getBoundingClientRect().top)") == top
+
+
+@pytest.mark.parametrize("how", [{}, PHONE], ids=["desk", "phone"])
+async def test_a_row_out_of_sight_is_taken_to_be_as_high_as_it_is(place: Place, how: dict[str, Any]) -> None:
+    number = await waiting(place, "Ana", "this is broken " * 40, due=20)
+    page = await queue(place, **how)
+    row = page.locator(f'[data-case="{number}"]')
+    drawn, taken = await row.evaluate("""row => { const drawn = row.getBoundingClientRect().height
+      const copy = row.cloneNode(true)
+      copy.style.contentVisibility = "hidden"
+      row.after(copy)
+      return [drawn, copy.getBoundingClientRect().height] }""")
+    assert taken == drawn
 
 
 async def test_what_somebody_took_is_grey_and_says_so_in_its_place(place: Place) -> None:
