@@ -66,7 +66,8 @@ class Visited:
 async def visited(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Visited]:
     async with LoopbackPlatform() as platform:
         table = {"use": "tests.platforms.loopback_channel:make", "url": platform.url, "token": "secret-main"}
-        async with desk(tmp_path_factory.mktemp("pages"), channels={"loop": table}) as at, served(at.house) as url:
+        folder = tmp_path_factory.mktemp("pages")
+        async with desk(folder, channels={"loop": table}, label_share=1.0) as at, served(at.house) as url:
             kept = await at.house.house.deliver([_from(name, words) for name, words in HOSTILE.items()])
 
             async def opened() -> list[int]:
@@ -83,6 +84,10 @@ async def visited(browser: Browser, tmp_path_factory: pytest.TempPathFactory) ->
                 "customer": str(customer),
                 "id": str(customer),
             }
+            sam = await at.agent("Sam", "supervisor")
+            for name, words in HOSTILE.items():
+                body = f"{words[:1900]}\n".replace("\u0007", "") * 2  # a bell is refused here
+                await sam.done("macros", {"title": words[:70], "body": body, "shortcut": name, "whose": "all"})
             yield Visited(Place(at, url, browser), FILLED | numbers)
 
 
@@ -139,7 +144,10 @@ async def test_every_page_is_for_everybody_and_harms_nobody(
     cookie = "; ".join(f"{one['name']}={one['value']}" for one in await page.context.cookies())
     found = await pages(visited, cookie)
     assert {"/desk", "/desk/team", "/", "/help"} <= set(found), found
-    wrong = [line for address in (*found, *MORE) for line in await look(page, visited.place.url + address)]
+    asked = await visited.place.at.sql("SELECT id FROM sample")
+    assert len(asked) == len(HOSTILE)
+    labelled = [f"/desk/gate?id={id_}" for (id_,) in asked]
+    wrong = [line for address in (*found, *MORE, *labelled) for line in await look(page, visited.place.url + address)]
     wrong += [f"{page.url}: {said}" for said in blocked]
     wrong += [f"script: {fault}" for fault in page.faults]  # type: ignore[attr-defined]
     assert not wrong, "\n".join(f"{variant}: {line}" for line in wrong)

@@ -160,7 +160,7 @@ function stale(since) {
   const mine = since.every(row => String(row.agent) === document.body.dataset.agent)
   const heading = mine ? "You wrote here from another window. Read it first."
     : `${upper(people.join(" and "))} wrote while you were writing. Read it first.`
-  const list = document.createElement("ul")
+  const list = Object.assign(document.createElement("ul"), { tabIndex: 0 }) // it scrolls
   for (const row of since.slice(-5)) {
     const line = document.createElement("li")
     const who = document.createElement("b")

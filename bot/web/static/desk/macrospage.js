@@ -17,7 +17,21 @@ async function draw() {
   if (!found) return
   at("macro-all").replaceChildren(found)
   search()
+  watch()
 }
+
+// What is longer than its place scrolls, by keys, too; what is not is no stop of the Tab key.
+const places = new ResizeObserver(changed => {
+  for (const { target } of changed) {
+    if (target.scrollHeight > target.clientHeight) target.tabIndex = 0
+    else target.removeAttribute("tabindex")
+  }
+})
+function watch() {
+  places.disconnect()
+  for (const words of document.querySelectorAll("#macro-rows .words")) places.observe(words)
+}
+watch()
 
 // --- search ------------------------------------------------------------------------------------
 
