@@ -7,7 +7,7 @@ command of by itself is shown as code, which it leaves alone.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
@@ -56,9 +56,9 @@ def _marked(text: RichText) -> tuple[str, list[Mark]]:
     begin = len(words) - len(words.lstrip())
     words = words.strip()
     moved = [replace(mark, begin=max(0, mark.begin - begin), end=min(len(words), mark.end - begin)) for mark in marks]
-    guards = _guards(words, [mark for mark in moved if mark.style in ("code", "pre", "text_link")])
-    parts = [part for mark in moved for part in _around(mark, guards)]
-    kept = [mark for part in parts if (mark := _trimmed(words, part)) is not None]
+    shown = _trimmed(words, moved)  # a style over nothing guards nothing
+    guards = _guards(words, [mark for mark in shown if mark.style in ("code", "pre", "text_link")])
+    kept = _trimmed(words, (part for mark in shown for part in _around(mark, guards)))
     return words, sorted([*kept, *guards], key=lambda mark: (mark.begin, -mark.end))
 
 
@@ -125,14 +125,18 @@ def _styles(block: Block, span: Span, begin: int, end: int) -> Iterator[Mark]:
         yield Mark(style="italic", begin=begin, end=end)
 
 
-def _trimmed(words: str, mark: Mark) -> Mark | None:
-    """Without white space at its ends, which Telegram would take off; None if nothing is left."""
-    begin, end = mark.begin, mark.end
-    while begin < end and words[begin].isspace():
-        begin += 1
-    while end > begin and words[end - 1].isspace():
-        end -= 1
-    return replace(mark, begin=begin, end=end) if begin < end else None
+def _trimmed(words: str, marks: Iterable[Mark]) -> list[Mark]:
+    """Without white space at their ends, which Telegram would take off, and without those of which nothing is left."""
+    found = []
+    for mark in marks:
+        begin, end = mark.begin, mark.end
+        while begin < end and words[begin].isspace():
+            begin += 1
+        while end > begin and words[end - 1].isspace():
+            end -= 1
+        if begin < end:
+            found.append(replace(mark, begin=begin, end=end))
+    return found
 
 
 def _guards(words: str, safe: Sequence[Mark]) -> list[Mark]:

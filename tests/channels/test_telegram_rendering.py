@@ -104,6 +104,8 @@ def test_bold_goes_around_what_is_guarded() -> None:
 @settings(max_examples=300, deadline=None)
 @given(TEXTS)
 @example(of(block("quote", Span(text=" @abc "), Span(text="x ", bold=True, href="https://a.example/x"))))
+@example(of(block("paragraph", Span(text="@0"), Span(text="", code=True), Span(text="9"))))
+@example(of(block("paragraph", Span(text="@0"), Span(text="", href="https://a.example/x"), Span(text="9"))))
 def test_nothing_is_alive_and_entities_stand_where_ours_are(text: RichText) -> None:
     words, _ = rendered(text)
     if not words:
