@@ -140,12 +140,19 @@ def _trimmed(words: str, marks: Iterable[Mark]) -> list[Mark]:
 
 
 def _guards(words: str, safe: Sequence[Mark]) -> list[Mark]:
-    """Code over whatever Telegram would make alive, unless a style stands there that keeps it from doing so."""
-    return [
-        Mark(style="code", begin=alive.start(), end=alive.end())
-        for alive in _ALIVE.finditer(words)
-        if not any(mark.begin < alive.end() and alive.start() < mark.end for mark in safe)
-    ]
+    """Code over whatever Telegram would make alive, as far as no style stands there that keeps it from doing so.
+
+    Also over what is left beside such a style: how far Telegram reads a name is its own affair.
+    """
+    found = []
+    for alive in _ALIVE.finditer(words):
+        begin = alive.start()
+        for mark in safe:  # in their order
+            if begin < mark.end and mark.begin < alive.end():
+                found.append(Mark(style="code", begin=begin, end=mark.begin))
+                begin = mark.end
+        found.append(Mark(style="code", begin=begin, end=alive.end()))
+    return [guard for guard in found if guard.begin < guard.end]
 
 
 def _around(mark: Mark, guards: Sequence[Mark]) -> Iterator[Mark]:

@@ -106,6 +106,7 @@ def test_bold_goes_around_what_is_guarded() -> None:
 @example(of(block("quote", Span(text=" @abc "), Span(text="x ", bold=True, href="https://a.example/x"))))
 @example(of(block("paragraph", Span(text="@0"), Span(text="", code=True), Span(text="9"))))
 @example(of(block("paragraph", Span(text="@0"), Span(text="", href="https://a.example/x"), Span(text="9"))))
+@example(of(block("paragraph", Span(text="/0"), Span(text="@00000000", code=True), Span(text="9" * 25))))
 def test_nothing_is_alive_and_entities_stand_where_ours_are(text: RichText) -> None:
     words, _ = rendered(text)
     if not words:
