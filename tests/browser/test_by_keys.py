@@ -46,7 +46,11 @@ async def test_a_first_case_by_keys_alone(place: Place) -> None:
     await page.keyboard.type("It is a switch. Your sites are back by 15:00.")
     await page.keyboard.press("Control+Enter")
     await expect(page.locator("[data-hold]")).to_contain_text("Undo")
+    beside = page.locator("#tab-note .after")
+    await expect(beside).to_have_text("after Esc")  # in the field that one is still in, n would go to the customer
+    await expect(beside).to_be_visible()
     await page.keyboard.press("Escape")
+    await expect(beside).to_be_hidden()
     await page.keyboard.press("z")
     await expect(page.locator("#reply")).to_have_value("It is a switch. Your sites are back by 15:00.")
     await page.keyboard.type(" Sorry.")
